@@ -1,0 +1,67 @@
+"""The conflict record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class Kind(StrEnum):
+    """What clashed (000 §4.1; DESIGN §2)."""
+
+    FILE_LOCK = "FILE_LOCK"
+    """Two agents need the same resource."""
+    BOUNDARY = "BOUNDARY"
+    """An agent reached into a part of the code that another stream covers."""
+    SEMANTIC = "SEMANTIC"
+    """Changes that do not fit together: a merge that conflicts, or tests that fail on the merged result."""
+
+
+class Status(StrEnum):
+    """Whether somebody still has to act."""
+
+    OPEN = "open"
+    RESOLVED = "resolved"
+
+
+class Severity(StrEnum):
+    """How urgent it is."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+
+
+class Strategy(StrEnum):
+    """How it was, or is being, resolved (000 §4.2 ``STRATEGIES``)."""
+
+    QUEUE = "QUEUE"
+    """The second agent waits for the first."""
+    ARBITRATE = "ARBITRATE"
+    """The coordinator, or a person, decides which change wins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """One clash between agents, streams or changes."""
+
+    id: int = 0
+    """0 while not recorded."""
+    session: str
+    kind: Kind
+    severity: Severity
+    status: Status
+    parties: tuple[str, ...]
+    """Agents and streams concerned, the one that met the obstacle first."""
+    resources: tuple[str, ...]
+    """Canonical resources."""
+    strategy: Strategy | None = None
+    decision: str = ""
+    """What was decided and by whom, in one sentence; empty while open."""
+    evidence: dict[str, Any] = field(default_factory=dict)
+    """Facts for whoever decides: holders, refs of parked work, files git could not merge."""
+    opened_at: str
+    """Wall time."""
+    resolved_at: str = ""
+    """Wall time."""

@@ -1,0 +1,466 @@
+"""What the verbs need from the outside; hands implement these, ``wiring`` chooses them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from contextlib import AbstractContextManager
+
+    from pucs.agents.records import Agent
+    from pucs.conflicts.records import Conflict
+    from pucs.core.instants import Instant
+    from pucs.core.processes import Process
+    from pucs.core.resources import Resource
+    from pucs.crosslog.records import Entry, Query
+    from pucs.locks.records import EndReason, Lease, Request
+    from pucs.streams.records import Configuration, Landing, Session, StreamRow
+    from pucs.tasks.records import Task
+
+
+class Clock(Protocol):
+    """Reads the clocks of this host."""
+
+    def now(self) -> Instant:
+        """Return one reading."""
+        ...
+
+
+class Processes(Protocol):
+    """Knows processes."""
+
+    def current(self) -> Process:
+        """Return the identity of this process."""
+        ...
+
+    def alive(self, process: Process) -> bool | None:
+        """Tell whether a process lives; None where it cannot be known from here (another host or namespace)."""
+        ...
+
+
+class Bell(Protocol):
+    """What one waiter sleeps on; made before the request is recorded, so that no ring is missed."""
+
+    def wait(self, timeout_s: float, watched: Sequence[Process]) -> None:
+        """Sleep until rung, until a watched process dies, or for ``timeout_s``; may return early."""
+        ...
+
+
+class Bells(Protocol):
+    """Wakes waiters, in whatever process they sleep (DESIGN §3.3)."""
+
+    def hang(self, name: str) -> AbstractContextManager[Bell]:
+        """Set up the bell that ``ring(name)`` rings, and take it down at the end."""
+        ...
+
+    def ring(self, name: str) -> None:
+        """Wake the waiter of that name; nothing happens if nobody waits."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intention:
+    """A ref about to move: written before the compare-and-swap, removed after it (DESIGN §3.6)."""
+
+    id: int
+    """0 while not recorded."""
+    verb: str
+    """Verb that knows how to close it: ``land``, ``sync``, ``merge``, ``salvage``, ``finalize``."""
+    session: str
+    agent: str
+    owner: Process
+    """Process at work on it; once it is dead, anyone may complete or undo the intention."""
+    ref: str
+    """Full ref name."""
+    old: str
+    """Value it is moved from; zeros for a new ref."""
+    new: str
+    """Value it is moved to."""
+    payload: dict[str, Any]
+    """What the closing transaction needs, as JSON."""
+    begun_at: str
+    """Wall time."""
+
+
+class LeaseRows(Protocol):
+    """Leases, live and ended."""
+
+    def overlapping(self, resources: Iterable[str]) -> list[Lease]:
+        """Return the live leases (held or reserved) that overlap any of the resources."""
+        ...
+
+    def granted_after(self, token: int, resource: str) -> list[Lease]:
+        """Return leases, live or ended, with a higher token that overlap the resource."""
+        ...
+
+    def of_agent(self, agent: str) -> list[Lease]:
+        """Return the live leases of an agent, by resource."""
+        ...
+
+    def of_request(self, request: int) -> list[Lease]:
+        """Return the live leases granted to a request."""
+        ...
+
+    def live(self) -> list[Lease]:
+        """Return every live lease, by resource."""
+        ...
+
+    def by_tokens(self, tokens: Iterable[int]) -> list[Lease]:
+        """Return the leases with these tokens, live or ended."""
+        ...
+
+    def last_of(self, agent: str, resource: str) -> list[Lease]:
+        """Return the leases of an agent, live or ended, that contain the resource, newest first."""
+        ...
+
+    def add(self, lease: Lease) -> None:
+        """Record a granted lease."""
+        ...
+
+    def replace(self, lease: Lease) -> None:
+        """Write back a lease that was claimed, renewed, marked for a landing or ended."""
+        ...
+
+    def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
+        """End leases."""
+        ...
+
+
+class RequestRows(Protocol):
+    """The queue."""
+
+    def add(self, request: Request) -> int:
+        """Put a request at the end of the queue and return its id."""
+        ...
+
+    def get(self, request: int) -> Request | None:
+        """Return a request that still waits, None if it was served, withdrawn or is unknown."""
+        ...
+
+    def overlapping(self, resources: Iterable[str]) -> list[Request]:
+        """Return the waiting requests that overlap any of the resources, in order."""
+        ...
+
+    def waiting(self) -> list[Request]:
+        """Return the whole queue in order."""
+        ...
+
+    def remove(self, request: int) -> None:
+        """Take a request out of the queue."""
+        ...
+
+
+class EntryRows(Protocol):
+    """The cross-log."""
+
+    def add(self, entry: Entry) -> int:
+        """Append an entry and return its sequence number."""
+        ...
+
+    def select(self, query: Query) -> list[Entry]:
+        """Return the newest entries that match, oldest first."""
+        ...
+
+
+class AgentRows(Protocol):
+    """Agents of all sessions; ids are unique in the store."""
+
+    def get(self, agent: str) -> Agent | None:
+        """Return one agent."""
+        ...
+
+    def put(self, agent: Agent) -> None:
+        """Insert or overwrite one agent."""
+        ...
+
+    def all(self, session: str) -> list[Agent]:
+        """Return the agents of a session by id."""
+        ...
+
+
+class SessionRows(Protocol):
+    """Sessions, their streams and the compiled configuration."""
+
+    def active(self) -> Session | None:
+        """Return the active session, if any."""
+        ...
+
+    def latest(self) -> Session | None:
+        """Return the newest session, active or not."""
+        ...
+
+    def get(self, session: str) -> Session | None:
+        """Return one session."""
+        ...
+
+    def put(self, session: Session) -> None:
+        """Insert or overwrite a session."""
+        ...
+
+    def streams(self, session: str) -> list[StreamRow]:
+        """Return the streams of a session in configured order."""
+        ...
+
+    def put_stream(self, row: StreamRow) -> None:
+        """Insert or overwrite a stream of a session."""
+        ...
+
+    def configuration(self) -> Configuration:
+        """Return the compiled configuration; decoded once per revision and process."""
+        ...
+
+    def put_configuration(self, configuration: Configuration) -> None:
+        """Compile a configuration into the store."""
+        ...
+
+
+class ConflictRows(Protocol):
+    """Conflict records."""
+
+    def add(self, conflict: Conflict) -> int:
+        """Record a conflict and return its id."""
+        ...
+
+    def get(self, conflict: int) -> Conflict | None:
+        """Return one conflict."""
+        ...
+
+    def put(self, conflict: Conflict) -> None:
+        """Overwrite a conflict."""
+        ...
+
+    def all(self, session: str, *, unresolved: bool = False) -> list[Conflict]:
+        """Return the conflicts of a session by id."""
+        ...
+
+
+class TaskRows(Protocol):
+    """Tasks."""
+
+    def get(self, session: str, task: str) -> Task | None:
+        """Return one task."""
+        ...
+
+    def put(self, task: Task) -> None:
+        """Insert or overwrite a task."""
+        ...
+
+    def all(self, session: str) -> list[Task]:
+        """Return the tasks of a session in the order of the tasks file."""
+        ...
+
+
+class LandingRows(Protocol):
+    """Landings: which token covered which path on its way to a stream branch."""
+
+    def add(self, landing: Landing) -> int:
+        """Record a landing and return its id."""
+        ...
+
+    def last_on(self, session: str, resources: Iterable[str]) -> list[Landing]:
+        """Return the newest landing of each stream that touched any of the resources, oldest first."""
+        ...
+
+    def all(self, session: str, stream: str = "") -> list[Landing]:
+        """Return landings in order, of one stream or all."""
+        ...
+
+
+class IntentionRows(Protocol):
+    """Refs about to move."""
+
+    def add(self, intention: Intention) -> int:
+        """Record an intention and return its id."""
+        ...
+
+    def remove(self, intention: int) -> bool:
+        """Remove an intention; False if somebody else already closed it."""
+        ...
+
+    def all(self) -> list[Intention]:
+        """Return every open intention, oldest first."""
+        ...
+
+
+class Transaction(Protocol):
+    """One transaction over all rows; reads see one moment, writes commit together or not at all."""
+
+    leases: LeaseRows
+    requests: RequestRows
+    entries: EntryRows
+    agents: AgentRows
+    sessions: SessionRows
+    conflicts: ConflictRows
+    tasks: TaskRows
+    landings: LandingRows
+    intentions: IntentionRows
+
+    def tokens(self, count: int) -> int:
+        """Take ``count`` consecutive fencing tokens and return the first (DESIGN §3.4)."""
+        ...
+
+
+class Store(Protocol):
+    """Where the truth is kept."""
+
+    def transaction(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
+        """Open the one write transaction, behind the gate; ``durable`` syncs it to disk before returning.
+
+        Raises:
+            StoreBusy: the gate stayed taken beyond its bound; the message names the holder.
+            StoreError: the disk or the database failed; nothing was changed.
+        """
+        ...
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """Open a read transaction; it takes no gate and waits for nobody."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The outcome of a three-way merge of two commits."""
+
+    tree: str
+    """Tree of the result; empty if it conflicts."""
+    conflicts: tuple[str, ...]
+    """Paths (as canonical path resources) that git could not merge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFacts:
+    """One commit as the gates see it."""
+
+    id: str
+    parents: tuple[str, ...]
+    subject: str
+    trailers: tuple[tuple[str, str], ...]
+    """``PUCS-*`` trailers in order."""
+
+    def trailer(self, name: str) -> str:
+        """Return the first value of a trailer, empty if absent."""
+        return next((value for key, value in self.trailers if key == name), "")
+
+
+class Repository(Protocol):
+    """The shared object store and refs; never writes to anyone's checkout."""
+
+    root: str
+    """Absolute path of the main checkout."""
+    common_dir: str
+    """Absolute path of the git common directory."""
+
+    def head(self) -> tuple[str, str]:
+        """Return commit and branch name (empty if detached) of the main checkout."""
+        ...
+
+    def resolve(self, revision: str) -> str | None:
+        """Return the commit a revision names, None if there is none."""
+        ...
+
+    def move_ref(self, ref: str, new: str, old: str | None) -> bool:
+        """Compare-and-swap a full ref name; ``old`` None: it must not exist. False if it was not as expected."""
+        ...
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return refs below a prefix with the commits they point at."""
+        ...
+
+    def contains(self, descendant: str, ancestor: str) -> bool:
+        """Tell whether ``ancestor`` is reachable from ``descendant``."""
+        ...
+
+    def changed(self, base: str, tip: str) -> list[Resource]:
+        """Return the path resources that differ between two commits' trees."""
+        ...
+
+    def merge(self, ours: str, theirs: str) -> Merged:
+        """Merge two commits three-way without any worktree."""
+        ...
+
+    def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
+        """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
+        ...
+
+    def commits(self, base: str, tip: str) -> list[CommitFacts]:
+        """Return the commits reachable from ``tip`` and not from ``base``, oldest first."""
+        ...
+
+    def files(self, commit: str) -> list[str]:
+        """Return the real paths of all files of a commit."""
+        ...
+
+    def checkout_of(self, branch: str) -> str | None:
+        """Return the worktree that has a branch checked out, None if nobody has."""
+        ...
+
+
+class Worktrees(Protocol):
+    """Agents' checkouts on disk."""
+
+    def create(self, path: str, branch: str, start: str) -> None:
+        """Add a worktree with a new branch (or the existing one) from ``start``; creation is serialised.
+
+        Raises:
+            GitError: git refused; nothing is left behind.
+            EnvironmentFailure: the place cannot be written.
+        """
+        ...
+
+    def detached(self, commit: str) -> AbstractContextManager[str]:
+        """Give a throwaway detached worktree of a commit, removed at the end."""
+        ...
+
+    def remove(self, path: str) -> None:
+        """Remove a worktree whose work is safe elsewhere; its branch stays."""
+        ...
+
+    def paths(self) -> dict[str, str]:
+        """Return every worktree path of the repository with its branch (empty if detached)."""
+        ...
+
+    def head(self, path: str) -> str:
+        """Return the commit a worktree has checked out."""
+        ...
+
+    def dirty(self, path: str) -> list[Resource]:
+        """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
+        ...
+
+    def commit(self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None) -> str | None:
+        """Commit the uncommitted changes (of ``only`` these paths) and return the commit, None if there were none.
+
+        The user's commit hooks run, with a timeout; a hook that refuses raises GitError with what it printed.
+        """
+        ...
+
+    def snapshot(self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None) -> str | None:
+        """Write the worktree's current content as a commit on top of its HEAD, through a temporary index.
+
+        HEAD, index and files stay as they are; works beside a stale ``index.lock``. None if nothing differs.
+        """
+        ...
+
+    def restore(self, path: str, resources: Sequence[Resource]) -> None:
+        """Set paths of an agent's own worktree back to its HEAD; new files are removed. Snapshot first."""
+        ...
+
+    def advance(self, path: str, commit: str) -> None:
+        """Fast-forward a clean worktree and its branch to a commit that contains its HEAD."""
+        ...
+
+    def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:
+        """Return the canonical resources of names as a caller in that worktree writes them.
+
+        A symlink yields both itself and its target; an existing directory is recognised without its slash.
+
+        Raises:
+            Usage: a name is outside the repository, also through a symlink.
+        """
+        ...
+
+    def note(self, path: str, resource: str) -> str:
+        """Describe a file (lstat and content hash) so that an unchanged one is recognised without git."""
+        ...

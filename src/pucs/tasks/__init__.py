@@ -1,0 +1,1 @@
+"""Tasks, their prerequisites, and which one an agent takes next."""
