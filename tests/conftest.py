@@ -1,0 +1,92 @@
+"""What every test may rely on: a pinned environment, real repositories in temporary places, honest skips.
+
+Nothing here replaces code of ours by a double; stand-ins live in `pucs.testing`, where users find them too.
+"""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# Tests with these marks need something that a developer's machine may lack; a CI machine may not.
+MARKS_OF_SERVERS = frozenset({"postgres", "browser", "clients"})
+
+# Two shared cores make single examples slow now and then; the cap of pytest-timeout is the real limit.
+hypothesis.settings.register_profile("pucs", deadline=None, print_blob=True)
+hypothesis.settings.load_profile("pucs")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _pinned_environment(tmp_path_factory: pytest.TempPathFactory) -> Generator[None]:
+    """Keep the developer's home, git settings, language, time zone and PUCS variables out of every test."""
+    home = tmp_path_factory.mktemp("home")
+    pinned = {
+        "HOME": str(home),
+        "XDG_CONFIG_HOME": str(home / ".config"),
+        "XDG_STATE_HOME": str(home / ".local" / "state"),
+        "XDG_CACHE_HOME": str(home / ".cache"),
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "GIT_AUTHOR_NAME": "A Tester",
+        "GIT_AUTHOR_EMAIL": "tester@example.invalid",
+        "GIT_COMMITTER_NAME": "A Tester",
+        "GIT_COMMITTER_EMAIL": "tester@example.invalid",
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+        # `pucs` and `python` of the environment under test come first, also for programs that tests start.
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]),
+    }
+    with pytest.MonkeyPatch.context() as patch:
+        for name in list(os.environ):
+            if name.startswith(("PUCS_", "GIT_")):
+                patch.delenv(name)
+        for name, value in pinned.items():
+            patch.setenv(name, value)
+        yield
+
+
+@pytest.fixture(scope="session")
+def project() -> Path:
+    """Return the root of this checkout."""
+    return ROOT
+
+
+@pytest.fixture
+def make_repository(tmp_path: Path) -> Callable[..., Path]:
+    """Return a function that makes a git repository with one commit on `main` and returns its path.
+
+    It takes the name of the directory to make and the files of the first commit, by repository-relative path.
+    """
+
+    def make(name: str = "repository", files: Mapping[str, str] | None = None) -> Path:
+        root = tmp_path / name
+        root.mkdir(parents=True)
+        for path, text in (files or {"README.md": "A repository for a test.\n"}).items():
+            target = root / path
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(text, encoding="utf-8")
+        for call in (["init", "-q", "-b", "main"], ["add", "-A"], ["commit", "-q", "-m", "Start"]):
+            subprocess.run(["git", *call], cwd=root, check=True, capture_output=True)
+        return root
+
+    return make
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Under CI, turn a skip for want of a server into a failure: a gate that did not run has not passed."""
+    report = yield
+    lacks_server = MARKS_OF_SERVERS.intersection(mark.name for mark in item.iter_markers())
+    if os.environ.get("CI") == "true" and report.skipped and lacks_server and not hasattr(report, "wasxfail"):
+        report.outcome = "failed"
+        report.longrepr = (
+            f"skipped under CI=true, where {', '.join(sorted(lacks_server))} must be there: {report.longrepr}"
+        )
+    return report
