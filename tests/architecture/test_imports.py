@@ -183,8 +183,10 @@ def test_the_plan_holds_every_room_of_the_storeys(project: Path) -> None:
 def test_no_room_has_a_circle_of_modules() -> None:
     """No two modules import each other, directly or through others."""
     graph = grimp.build_graph("pucs", cache_dir=None)
+    assert "pucs.core" in graph.modules
     # The package names its public classes for type checkers and fetches them lazily; that is no import.
-    graph.remove_import(importer="pucs", imported="pucs.client")
+    if "pucs.client" in graph.find_modules_directly_imported_by("pucs"):
+        graph.remove_import(importer="pucs", imported="pucs.client")
     circles = {
         tuple(sorted((importer, imported)))
         for importer in graph.modules

@@ -6,6 +6,7 @@ from pathlib import Path
 MODULE_LINES_MAX = 600
 # One screen; what does not fit is doing two things.
 FUNCTION_LINES_MAX = 69
+GUIDE_LINES_LIMIT = 120
 
 
 def large_modules(source: Path) -> list[str]:
@@ -36,6 +37,11 @@ def test_no_module_is_too_long(project: Path) -> None:
 def test_no_function_is_too_long(project: Path) -> None:
     """No function has more lines than the limit."""
     assert large_functions(project / "src") == []
+
+
+def test_the_guide_for_agents_stays_short(project: Path) -> None:
+    """AGENTS.md is read at the start of every piece of work, so every line of it has to earn its place."""
+    assert len((project / "AGENTS.md").read_text(encoding="utf-8").splitlines()) < GUIDE_LINES_LIMIT
 
 
 def test_one_line_too_many_is_found(tmp_path: Path) -> None:
