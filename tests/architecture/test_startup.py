@@ -52,10 +52,8 @@ def loaded_by(load: str, arguments: list[str], where: Path, report: Path) -> set
 
 
 def too_heavy(modules: set[str]) -> set[str]:
-    """Return the loaded modules that a light command must not load."""
-    foreign = {
-        name for name in modules if name.partition(".")[0] not in sys.stdlib_module_names | PACKAGES_ALLOWED
-    }
+    """Return the loaded modules that a light command must not load; of other people's packages the name alone."""
+    foreign = {name.partition(".")[0] for name in modules} - sys.stdlib_module_names - PACKAGES_ALLOWED
     heavy = {
         name for name in modules for root in HEAVY_STANDARD | HEAVY_ROOMS if f"{name}.".startswith(f"{root}.")
     }
