@@ -12,7 +12,7 @@ from pucs.crosslog.records import Entry, Level
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pucs.coordinator.ports import Bells, Clock, Processes, Repository, Store, Transaction, Worktrees
+    from pucs.coordinator.ports import Bells, Clock, Git, Processes, Repository, Store, Transaction, Worktrees
     from pucs.core.instants import Instant
     from pucs.streams.records import Session
 
@@ -25,12 +25,21 @@ class Context:
     clock: Clock
     processes: Processes
     bells: Bells
-    repository: Repository
-    worktrees: Worktrees
+    git: Git
     door: str
     """Surface the call came through (``cli``, ``client``, ``run``); recorded in every entry."""
     session: str = ""
     """Session to act in; empty: the active one."""
+
+    @property
+    def repository(self) -> Repository:
+        """Objects and refs of the repository."""
+        return self.git.repository
+
+    @property
+    def worktrees(self) -> Worktrees:
+        """Agents' checkouts on disk."""
+        return self.git.worktrees
 
 
 @dataclass(slots=True)

@@ -131,8 +131,8 @@ class LeaseRows(Protocol):
 class RequestRows(Protocol):
     """The queue."""
 
-    def add(self, request: Request) -> int:
-        """Put a request at the end of the queue and return its id."""
+    def add(self, request: Request) -> None:
+        """Put a request into the queue; its id is the id of its conflict record, which grows."""
         ...
 
     def get(self, request: int) -> Request | None:
@@ -338,6 +338,8 @@ class CommitFacts:
     subject: str
     trailers: tuple[tuple[str, str], ...]
     """``PUCS-*`` trailers in order."""
+    paths: tuple[Resource, ...] = ()
+    """Path resources it changed; of a merge, those it made differ from what merging its parents gives by itself."""
 
     def trailer(self, name: str) -> str:
         """Return the first value of a trailer, empty if absent."""
@@ -384,8 +386,16 @@ class Repository(Protocol):
         """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
         ...
 
-    def commits(self, base: str, tip: str) -> list[CommitFacts]:
-        """Return the commits reachable from ``tip`` and not from ``base``, oldest first."""
+    def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
+        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first."""
+        ...
+
+    def message(self, commit: str) -> str:
+        """Return the whole message of a commit."""
+        ...
+
+    def tree_with(self, commit: str, resources: Sequence[Resource], base: str) -> str:
+        """Return the tree of ``commit`` in which these paths are as they are in ``base``, absent ones included."""
         ...
 
     def files(self, commit: str) -> list[str]:
@@ -413,8 +423,12 @@ class Worktrees(Protocol):
         """Give a throwaway detached worktree of a commit, removed at the end."""
         ...
 
-    def remove(self, path: str) -> None:
-        """Remove a worktree whose work is safe elsewhere; its branch stays."""
+    def remove(self, path: str, safe: Sequence[str]) -> None:
+        """Remove a worktree whose work is safe elsewhere; its branch stays.
+
+        Raises:
+            Refused: it has uncommitted changes, or its HEAD is reachable from none of the revisions ``safe``.
+        """
         ...
 
     def paths(self) -> dict[str, str]:
@@ -463,4 +477,21 @@ class Worktrees(Protocol):
 
     def note(self, path: str, resource: str) -> str:
         """Describe a file (lstat and content hash) so that an unchanged one is recognised without git."""
+        ...
+
+
+class Git(Protocol):
+    """Git's hands, made when first used: verbs that only touch the store never load them."""
+
+    common_dir: str
+    """Absolute path of the git common directory."""
+
+    @property
+    def repository(self) -> Repository:
+        """Objects and refs."""
+        ...
+
+    @property
+    def worktrees(self) -> Worktrees:
+        """Agents' checkouts."""
         ...

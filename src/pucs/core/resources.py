@@ -2,8 +2,10 @@
 
 A resource is a string in canonical form: ``path/to/file.py``, ``path/to/dir/``, ``path/to/file.py::Class.method``,
 ``/`` for every path, ``res:NAME`` for a named resource. Paths are relative to the root of the caller's worktree,
-``/``-separated, without ``.`` or ``..``. Bytes outside UTF-8 are surrogate escapes. In a real path ``::`` is
-escaped, so that a symbol can always be told from a file name: ``a::b`` is written ``a:\\:b`` and a backslash is doubled.
+``/``-separated, without ``.`` or ``..``. In a real path ``::`` is escaped, so that a symbol can always be told from a
+file name: ``a::b`` is written ``a:\\:b`` and a backslash is doubled. Control characters and bytes outside UTF-8 are
+written as git quotes them, ``\\377``; so every resource is plain text that can be stored, printed and sent, and
+``file_path`` gives back the real name, with surrogate escapes.
 
 This module never looks at a disk: symlinks and the question whether a name is a directory are answered at the door.
 """
@@ -29,6 +31,8 @@ RESOURCE_BYTES_MAX = 4096
 """Longest accepted name: Linux PATH_MAX; a longer one cannot be a path."""
 _SYMBOL = "::"
 _ADJACENT_COLONS = re.compile(":(?=:)")
+_UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f\\udc80-\\udcff]")
+_ESCAPED = re.compile(r"\\([0-3][0-7]{2}|.)", re.DOTALL)
 
 
 def path_resource(path: str, *, directory: bool = False) -> Resource:
@@ -153,17 +157,19 @@ def descendants_range(resource: str) -> tuple[str, str] | None:
 
 def _escape(path: str) -> str:
     escaped = _ADJACENT_COLONS.sub(r":\\", path.replace("\\", "\\\\"))
+    escaped = _UNPRINTABLE.sub(lambda match: f"\\{ord(match[0]) & 0xFF:03o}", escaped)
     return "res\\:" + escaped[len(NAMED_PREFIX) :] if escaped.startswith(NAMED_PREFIX) else escaped
 
 
 def _unescape(text: str) -> str:
-    if "\\" not in text:
-        return text
-    out: list[str] = []
-    characters = iter(text)
-    for character in characters:
-        out.append(next(characters, "\\") if character == "\\" else character)
-    return "".join(out)
+    return _ESCAPED.sub(_original, text) if "\\" in text else text
+
+
+def _original(match: re.Match[str]) -> str:
+    body = match[1]
+    if len(body) == 1:
+        return body
+    return bytes([int(body, 8)]).decode("utf-8", "surrogateescape")
 
 
 def _unescaped_partition(text: str) -> tuple[str, str, str]:

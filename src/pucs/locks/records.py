@@ -93,7 +93,7 @@ class Request:
     """A set of resources somebody asks for; granted whole or not at all."""
 
     id: int
-    """Place in the one first-come order of the store; 0 while not recorded."""
+    """Place in the one first-come order of the store, and the id of its FILE_LOCK record; 0 while not recorded."""
     agent: str
     """Who asks."""
     stream: str
@@ -114,8 +114,8 @@ class Request:
     """Boot seconds at which the waiter gives up (queue timeout)."""
     waiter: Process | None
     """The process that sleeps for it; its death withdraws the request."""
-    conflict: int = 0
-    """The FILE_LOCK record of this wait."""
+    bell: str = ""
+    """Name of the bell it sleeps on."""
 
 
 @dataclass(frozen=True, slots=True)

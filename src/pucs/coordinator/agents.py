@@ -1,0 +1,240 @@
+"""Agents: register, claim a stream, show life, change phase, retire (000 §6.1).
+
+An agent id belongs to one living process at a time. Registering an id whose owner is dead starts a new incarnation and
+frees what the old one held; registering one whose owner lives elsewhere is refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pucs.agents.lifecycle import advance
+from pucs.agents.records import Agent, Enforcement, Phase
+from pucs.core.errors import NotFound, Refused, Usage
+from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.granting import end_and_serve, renew_in
+from pucs.crosslog.records import Level
+from pucs.locks.records import EndReason
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.coordinator.ports import Transaction
+    from pucs.core.processes import Process
+    from pucs.streams.records import StreamRow
+
+NAME_LENGTH_MAX = 64
+"""Longest agent id: it becomes part of branch and directory names."""
+_NAME_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
+
+
+def checked_name(agent: str) -> str:
+    """Return an agent id that is safe in branch names, paths and terminals.
+
+    Raises:
+        Usage: it is not; the message says what is allowed.
+    """
+    bad = not agent or len(agent) > NAME_LENGTH_MAX or not set(agent) <= _NAME_CHARACTERS
+    if bad or agent[0] in ".-" or agent.endswith((".", ".lock")) or ".." in agent:
+        raise Usage(
+            f"{agent!r} cannot be an agent id.",
+            remedy=f"Use letters, digits, '.', '_' and '-', at most {NAME_LENGTH_MAX}, for example exec-agent-1.",
+        )
+    return agent
+
+
+def register(
+    context: Context,
+    *,
+    agent: str,
+    stream: str = "",
+    program: str = "command",
+    owner: Process | None = None,
+    worktree: str = "",
+    branch: str = "",
+    enforcement: Enforcement = Enforcement.ADVISORY,
+) -> Agent:
+    """Register an agent, or a new incarnation of one whose owner is gone; one transaction, safe to repeat.
+
+    ``owner`` is the process whose death ends the agent and frees its leases; None: only time does.
+
+    Raises:
+        Refused: the id belongs to a living process, or the stream is unknown or full.
+    """
+    with unit(context) as opened:
+        return register_in(
+            context,
+            opened,
+            Agent(
+                id=checked_name(agent),
+                session=opened.active().id,
+                incarnation=1,
+                stream=stream,
+                program=program,
+                worktree=worktree,
+                branch=branch,
+                owner=owner,
+                enforcement=enforcement,
+            ),
+        )
+
+
+def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
+    """Register inside an open unit."""
+    known = opened.tx.agents.get(wanted.id)
+    now = opened.now
+    if known is not None and known.session == wanted.session and known.active and known.owner == wanted.owner:
+        if wanted.stream and wanted.stream.casefold() != known.stream.casefold():
+            return claim_in(opened, known, wanted.stream)
+        return known
+    if known is not None and known.active:
+        alive = context.processes.alive(known.owner) if known.owner is not None else None
+        if alive and known.owner is not None and known.owner != wanted.owner:
+            raise Refused(
+                f"Agent {wanted.id} is alive in process {known.owner.pid}.",
+                remedy="Use another id, or end that process first.",
+            )
+    if known is not None:
+        held = opened.tx.leases.of_agent(known.id)
+        end_and_serve(opened, [lease for lease in held if lease.landing is None], EndReason.RECLAIMED)
+    agent = replace(
+        wanted,
+        stream="",
+        incarnation=known.incarnation + 1 if known else 1,
+        worktree=wanted.worktree or (known.worktree if known else ""),
+        branch=wanted.branch or (known.branch if known else ""),
+        heartbeat_s=now.boot_s,
+        boot_id=now.boot_id,
+        registered_at=now.wall(),
+    )
+    opened.tx.agents.put(agent)
+    opened.log("registered", agent=agent.id, stream=wanted.stream, incarnation=agent.incarnation, program=agent.program)
+    return claim_in(opened, agent, wanted.stream) if wanted.stream else agent
+
+
+def stream_named(tx: Transaction, session: str, name: str) -> StreamRow:
+    """Return a stream of a session by name, whatever its case.
+
+    Raises:
+        NotFound: there is none; the message lists those there are.
+    """
+    rows = tx.sessions.streams(session)
+    for row in rows:
+        if row.stream.name.casefold() == name.casefold():
+            return row
+    names = ", ".join(row.stream.name for row in rows) or "none is configured"
+    raise NotFound(f"There is no stream {name!r}.", remedy=f"Streams: {names}.")
+
+
+def claim_stream(context: Context, *, agent: str, stream: str) -> Agent:
+    """Claim a stream for an agent; one transaction.
+
+    Raises:
+        Refused: unknown stream, or as many active agents as its ``max_agents`` have claimed it.
+    """
+    with unit(context) as opened:
+        return claim_in(opened, acting(opened, agent), stream)
+
+
+def claim_in(opened: Unit, agent: Agent, stream: str) -> Agent:
+    """Claim a stream inside an open unit."""
+    row = stream_named(opened.tx, agent.session, stream)
+    name = row.stream.name
+    others = [
+        other.id
+        for other in opened.tx.agents.all(agent.session)
+        if other.active and other.stream == name and other.id != agent.id
+    ]
+    if len(others) >= row.stream.max_agents:
+        raise Refused(
+            f"Stream {name} has its {row.stream.max_agents} agents already: {', '.join(others)}.",
+            remedy="Wait until one retires, or raise max_agents in the configuration.",
+        )
+    return step(opened, replace(agent, stream=name), Phase.CLAIM_STREAM)
+
+
+def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
+    """Return the agent that acts, registering one that nobody has registered yet.
+
+    Raises:
+        Refused: it retired or failed in this session.
+    """
+    known = opened.tx.agents.get(agent)
+    if known is not None and known.session == opened.active().id:
+        if not known.active:
+            raise Refused(f"Agent {agent} has ended ({known.phase}).", remedy="Register it again to go on under this id.")
+        if stream and stream.casefold() != known.stream.casefold():
+            return claim_in(opened, known, stream)
+        return known
+    fresh = Agent(
+        id=checked_name(agent),
+        session=opened.active().id,
+        incarnation=known.incarnation + 1 if known else 1,
+        program="person" if opened.door == "cli" else "client",
+        heartbeat_s=opened.now.boot_s,
+        boot_id=opened.now.boot_id,
+        registered_at=opened.now.wall(),
+    )
+    opened.tx.agents.put(fresh)
+    opened.log("registered", agent=agent, stream=stream, incarnation=fresh.incarnation, program=fresh.program)
+    return claim_in(opened, fresh, stream) if stream else fresh
+
+
+def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> Agent:
+    """Move an agent along its lifecycle; a step out of order is allowed and logged as a warning."""
+    phase, warning = advance(agent.phase, to)
+    moved = replace(agent, phase=phase, task=agent.task if task is None else task)
+    if moved != agent:
+        opened.tx.agents.put(moved)
+    if phase is Phase.CLAIM_STREAM and moved != agent:
+        opened.log("stream claimed", agent=agent.id, stream=moved.stream)
+    if warning:
+        opened.log("lifecycle warning", agent=agent.id, stream=agent.stream, level=Level.DEBUG, warning=warning)
+    return moved
+
+
+def heartbeat(context: Context, *, agent: str) -> Sequence[str]:
+    """Record that an agent lives and renew its leases; returns the resources it still holds. One transaction."""
+    with unit(context) as opened:
+        who = acting(opened, agent)
+        opened.tx.agents.put(replace(who, heartbeat_s=opened.now.boot_s, boot_id=opened.now.boot_id))
+        return [lease.resource for lease in renew_in(opened, agent)]
+
+
+def place(context: Context, *, agent: str, worktree: str, branch: str) -> Agent:
+    """Record where an agent works; one transaction."""
+    with unit(context) as opened:
+        placed = replace(acting(opened, agent), worktree=worktree, branch=branch)
+        opened.tx.agents.put(placed)
+        opened.log("worktree ready", agent=agent, stream=placed.stream, worktree=worktree, branch=branch)
+        return placed
+
+
+def retire(context: Context, *, agent: str, failed: bool = False, reason: str = "") -> Agent:
+    """End an agent: its leases are released, its stream has a free place; its work stays where it is. One transaction."""
+    with unit(context) as opened:
+        known = opened.tx.agents.get(agent)
+        if known is None:
+            raise NotFound(f"There is no agent {agent!r}.", remedy="See: pucs agents")
+        if not known.active:
+            return known
+        held = [lease for lease in opened.tx.leases.of_agent(agent) if lease.landing is None]
+        end_and_serve(opened, held, EndReason.RELEASED)
+        ended = replace(known, phase=Phase.FAILED if failed else Phase.RETIRED, task="")
+        opened.tx.agents.put(ended)
+        opened.log(
+            "failed" if failed else "retired",
+            agent=agent,
+            stream=known.stream,
+            level=Level.ERROR if failed else Level.INFO,
+            reason=reason,
+        )
+        return ended
+
+
+def agents(context: Context) -> list[Agent]:
+    """Return the agents of the session by id."""
+    with context.store.read() as tx:
+        session = tx.sessions.get(context.session) if context.session else tx.sessions.latest()
+        return tx.agents.all(session.id) if session else []

@@ -1,0 +1,75 @@
+"""Agents in and out of their table."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pucs.agents.records import Agent, Enforcement, Phase
+from pucs.core.processes import Process
+
+if TYPE_CHECKING:
+    from pucs.store.rows.database import Database
+
+_COLUMNS = (
+    "id, session, incarnation, stream, phase, program, worktree, branch, owner, enforcement, heartbeat_s, boot_id, "
+    "registered_at, task"
+)
+_SELECT = f"SELECT {_COLUMNS} FROM agents "  # noqa: S608 - constant text
+
+
+class AgentRows:
+    """See ``coordinator.ports.AgentRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def get(self, agent: str) -> Agent | None:
+        """Return one agent."""
+        row = self._database.one(_SELECT + "WHERE id = ?", (agent,))
+        return _agent(row) if row else None
+
+    def put(self, agent: Agent) -> None:
+        """Insert or overwrite one agent."""
+        self._database.run(
+            f"INSERT OR REPLACE INTO agents ({_COLUMNS}) VALUES ({', '.join('?' * 14)})",  # noqa: S608 - constant text
+            (
+                agent.id,
+                agent.session,
+                agent.incarnation,
+                agent.stream,
+                agent.phase.value,
+                agent.program,
+                agent.worktree,
+                agent.branch,
+                agent.owner.encode() if agent.owner else None,
+                agent.enforcement.value,
+                agent.heartbeat_s,
+                agent.boot_id,
+                agent.registered_at,
+                agent.task,
+            ),
+        )
+
+    def all(self, session: str) -> list[Agent]:
+        """Return the agents of a session by id."""
+        return [_agent(row) for row in self._database.all(_SELECT + "WHERE session = ? ORDER BY id", (session,))]
+
+
+def _agent(row: tuple[Any, ...]) -> Agent:
+    return Agent(
+        id=row[0],
+        session=row[1],
+        incarnation=row[2],
+        stream=row[3],
+        phase=Phase(row[4]),
+        program=row[5],
+        worktree=row[6],
+        branch=row[7],
+        owner=Process.decode(row[8]) if row[8] else None,
+        enforcement=Enforcement(row[9]),
+        heartbeat_s=row[10],
+        boot_id=row[11],
+        registered_at=row[12],
+        task=row[13],
+    )

@@ -1,0 +1,87 @@
+"""The queue in and out of its tables; a request that was served or withdrawn leaves no row."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from pucs.core.modes import Mode
+from pucs.core.processes import Process
+from pucs.locks.records import Request
+from pucs.store.rows.database import Database, overlapping_rows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+_COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell"
+_SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
+
+
+class RequestRows:
+    """See ``coordinator.ports.RequestRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def add(self, request: Request) -> None:
+        """Put a request into the queue; its id is the id of its conflict record, which grows."""
+        self._database.run(
+            "INSERT INTO requests (id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, "
+            "waiter, bell) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                request.id,
+                request.agent,
+                request.stream,
+                request.task,
+                request.session,
+                json.dumps(request.resources),
+                request.duration_s,
+                request.boot_id,
+                request.asked_s,
+                request.deadline_s,
+                request.waiter.encode() if request.waiter else None,
+                request.bell,
+            ),
+        )
+        for resource, _ in request.resources:
+            self._database.run("INSERT INTO request_resources VALUES (?, ?)", (resource, request.id))
+
+    def get(self, request: int) -> Request | None:
+        """Return a request that still waits."""
+        row = self._database.one(_SELECT + "WHERE id = ?", (request,))
+        return _request(row) if row else None
+
+    def overlapping(self, resources: Iterable[str]) -> list[Request]:
+        """Return the waiting requests that overlap any of the resources, in order."""
+        if self._database.one("SELECT 1 FROM requests LIMIT 1") is None:
+            return []  # the common case, spared one search per resource
+        rows = overlapping_rows(self._database, "SELECT request FROM request_resources WHERE ", resources)
+        found = (self.get(row[0]) for row in rows)
+        return [request for request in found if request is not None]
+
+    def waiting(self) -> list[Request]:
+        """Return the whole queue in order."""
+        return [_request(row) for row in self._database.all(_SELECT + "ORDER BY id")]
+
+    def remove(self, request: int) -> None:
+        """Take a request out of the queue."""
+        self._database.run("DELETE FROM request_resources WHERE request = ?", (request,))
+        self._database.run("DELETE FROM requests WHERE id = ?", (request,))
+
+
+def _request(row: tuple[Any, ...]) -> Request:
+    return Request(
+        id=row[0],
+        agent=row[1],
+        stream=row[2],
+        task=row[3],
+        session=row[4],
+        resources=tuple((resource, Mode(mode)) for resource, mode in json.loads(row[5])),
+        duration_s=row[6],
+        boot_id=row[7],
+        asked_s=row[8],
+        deadline_s=row[9],
+        waiter=Process.decode(row[10]) if row[10] else None,
+        bell=row[11],
+    )
