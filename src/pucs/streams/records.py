@@ -30,6 +30,8 @@ class Stream:
     """Files of the stream with the limits of critical files (002 §2.2)."""
     agent_templates: tuple[str, ...] = ()
     """Kinds of agents meant for it (002 §2.2)."""
+    pattern_lines: tuple[int, ...] = field(default=(), compare=False)
+    """Line of each pattern of ``files_pattern`` in the configuration; empty if it was not read from one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -127,6 +129,8 @@ class Configuration:
     critical_files: tuple[CriticalFile, ...] = ()
     generated: tuple[str, ...] = ()
     """Patterns of files that need no lease; an ``{path, command}`` entry contributes its path."""
+    generated_commands: tuple[tuple[str, str], ...] = ()
+    """Patterns of generated files with the shell command that makes them anew."""
     limits: Limits = field(default_factory=Limits)
     logging_level: str = "INFO"
     logging_max_entries: int = 0
