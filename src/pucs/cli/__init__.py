@@ -1,0 +1,102 @@
+"""The command line: one module per noun, loaded only when its command is called.
+
+Every command takes ``--repo``, ``--store``, ``--session`` and ``--json``, before or after its name, and reads ``PUCS_REPO``,
+``PUCS_STORE``, ``PUCS_SESSION`` and ``PUCS_AGENT``. Exit status: 0 done, 1 refused or conflict found, 2 usage or
+configuration, 3 a bug, 4 environment, 130 interrupted (DESIGN §7).
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+import click
+
+from pucs.cli.door import Door, common_options, fail
+
+COMMANDS = {
+    "agents": ("status", "Show the agents of the session."),
+    "check": ("check", "Check boundaries and commit messages, without a session."),
+    "cleanup": ("locks", "End leases that are over and serve who waits."),
+    "config": ("config", "Check, show and apply the configuration."),
+    "conflicts": ("log", "Show conflicts."),
+    "demo": ("demo", "Run a real session with scripted agents on a sample repository."),
+    "doctor": ("doctor", "Check that everything PUCS needs is in order."),
+    "finalize": ("finalize", "Merge the streams into one tested result."),
+    "init": ("init", "Propose streams, create the store and start a session."),
+    "land": ("work", "Bring an agent's work onto its stream's branch."),
+    "launch-stream": ("run", "Start agents for one stream."),
+    "lock": ("locks", "Lease files or directories."),
+    "locks": ("locks", "Show the live leases."),
+    "log": ("log", "Show the cross-log."),
+    "queue": ("locks", "Show who waits for what."),
+    "report": ("report", "Write the session's report."),
+    "run": ("run", "Run tasks with many agents to one merged, tested result."),
+    "salvage": ("salvage", "List, show and restore work that was kept aside."),
+    "state": ("status", "Print the whole state as one JSON document."),
+    "status": ("status", "Show the session at a glance."),
+    "sync": ("work", "Bring others' landed work into an agent's worktree."),
+    "task": ("task", "Add, list and show tasks."),
+    "unlock": ("locks", "Give up leases."),
+    "verify": ("finalize", "Check that every change is accounted for."),
+    "why": ("locks", "Explain who holds a file, who waits and who changed it last."),
+}
+"""Command name → (module in this room, one line of help)."""
+
+
+class LazyGroup(click.Group):
+    """A group that imports a command's module only when that command runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return every command name, sorted."""
+        del ctx
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Import a command's module and return the command."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"pucs.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any of them."""
+        del ctx
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        """Resolve a command name, with a suggestion when it is unknown."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415 - only when a name is mistyped
+
+            close = get_close_matches(args[0], list(COMMANDS), n=1)
+            if close:
+                error.message += f" Did you mean {close[0]!r}?"
+            raise
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(package_name="pucs", prog_name="pucs")
+@common_options
+def cli(door: Door) -> None:
+    """Let many coding agents change one git repository at once, and still end with one tested, merged result.
+
+    \b
+    Try it:           pucs demo
+    In your project:  pucs init && pucs run --tasks tasks.yaml
+    """
+    del door
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit; the one edge that turns errors into exit statuses."""
+    try:
+        status = cli.main(args=arguments, prog_name="pucs", standalone_mode=False)
+    except BaseException as error:  # noqa: BLE001 - the outermost edge of the program
+        fail(error)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,219 @@
+"""``lock``, ``unlock``, ``locks``, ``queue``, ``cleanup`` and ``why``."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pucs.cli.door import Door, common_options, table
+from pucs.core.modes import Mode
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.coordinator.context import Context
+    from pucs.locks.records import Lease
+
+_MODES = {"exclusive": Mode.EXCLUSIVE, "shared": Mode.SHARED_READ}
+AGENT_OPTION = click.option("--agent", metavar="A", envvar="PUCS_AGENT", required=True, help="Agent that acts [PUCS_AGENT].")
+
+
+def _canonical(context: Context, door: Door, names: Sequence[str]) -> tuple[str, ...]:
+    return context.worktrees.canonical(door.repo, names)
+
+
+@click.command()
+@click.argument("resources", nargs=-1, required=True, metavar="RESOURCE...")
+@AGENT_OPTION
+@click.option("--stream", metavar="S", default="", envvar="PUCS_STREAM", help="Stream it works for [PUCS_STREAM].")
+@click.option("--task", metavar="T", default="", envvar="PUCS_TASK", help="What for, shown to others.")
+@click.option("--mode", type=click.Choice(sorted(_MODES)), default="exclusive", show_default=True)
+@click.option("--duration", metavar="MIN", type=click.FloatRange(min=0, min_open=True), help="Minutes [locks.default_duration_min].")
+@click.option("--wait", metavar="S", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait in the queue.")
+@common_options
+def lock(
+    door: Door, resources: tuple[str, ...], agent: str, stream: str, task: str, mode: str, duration: float | None, wait: float
+) -> None:
+    """Lease files or directories, all of them or none.
+
+    Exit status 1 if they cannot be had; the reason names who holds what, and until when.
+
+    \b
+    Example: pucs lock shop/cart.py shop/tax/ --agent shop-agent-1 --stream shop --task "VAT" --wait 60
+    """
+    from pucs.coordinator.leases import acquire  # noqa: PLC0415 - after the options are checked
+
+    context = door.context()
+    names = _canonical(context, door, resources)
+    answer = acquire(
+        context,
+        agent=agent,
+        resources=names,
+        mode=_MODES[mode],
+        duration_s=None if duration is None else duration * 60,
+        wait_s=wait,
+        task=task,
+        stream=stream,
+    )
+    document = {
+        "granted": answer.granted,
+        "tokens": answer.tokens,
+        "expires_at": answer.expires_at,
+        "queue_position": answer.queue_position,
+        "wait_time": answer.wait_time,
+        "reason": answer.reason,
+        "base": answer.base,
+    }
+    held = ", ".join(answer.tokens)
+    door.say(document, f"{agent} holds {held} until {answer.expires_at}." if answer.granted else f"Not granted: {answer.reason}")
+    if not answer.granted:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.argument("resources", nargs=-1, metavar="[RESOURCE...]")
+@AGENT_OPTION
+@click.option("--token", metavar="N", type=int, help="Only the lease with this token.")
+@common_options
+def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None) -> None:
+    """Give up leases: the named ones, or all of the agent's. Unlanded work is landed or kept aside first.
+
+    \b
+    Example: pucs unlock shop/cart.py --agent shop-agent-1
+    """
+    from pucs.coordinator.landing import release_safely  # noqa: PLC0415 - after the options are checked
+
+    context = door.context()
+    names = _canonical(context, door, resources) if resources else None
+    done = release_safely(context, agent=agent, resources=names, token=token)
+    given = ", ".join(done.resources) or "nothing"
+    text = f"{agent} gave up {given}."
+    if done.landed:
+        text += f" Landed first: {', '.join(done.landed)}."
+    if done.parked:
+        text += f" Kept aside: {', '.join(done.parked)}."
+    door.say(done, text)
+    if not done.resources:
+        raise SystemExit(1)
+
+
+@click.command()
+@click.option("--stream", metavar="S", default="", help="Only this stream.")
+@common_options
+def locks(door: Door, stream: str) -> None:
+    """Show the live leases.
+
+    \b
+    Example: pucs locks --stream shop
+    """
+    from pucs.coordinator.leases import locks as live_locks  # noqa: PLC0415
+
+    context = door.context()
+    leases = live_locks(context, stream=stream)
+    now_s = context.clock.now().boot_s
+    rows = [(lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, left(lease, now_s)) for lease in leases]
+    text = table(rows, ("RESOURCE", "MODE", "AGENT", "STREAM", "TASK", "LEFT")) if rows else "No leases."
+    door.say([lease_document(lease) for lease in leases], text)
+
+
+def left(lease: Lease, now_s: float) -> str:
+    """Return the time left on a lease, for people."""
+    seconds = lease.left_s(now_s)
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - minutes read badly below
+
+
+def lease_document(lease: Lease) -> dict[str, Any]:
+    """Return a lease as its JSON document."""
+    return {
+        "resource": lease.resource,
+        "mode": lease.mode.value,
+        "agent": lease.agent,
+        "stream": lease.stream,
+        "task": lease.task,
+        "token": lease.token,
+        "state": lease.state.value,
+        "granted_at": lease.granted_at,
+        "expires_at": lease.expires_at,
+    }
+
+
+@click.command()
+@click.argument("resources", nargs=-1, metavar="[RESOURCE...]")
+@common_options
+def queue(door: Door, resources: tuple[str, ...]) -> None:
+    """Show who waits, in order, for these resources or for any.
+
+    \b
+    Example: pucs queue shop/cart.py
+    """
+    from pucs.coordinator.leases import queue as waiting_for  # noqa: PLC0415
+
+    context = door.context()
+    requests = waiting_for(context, resources=_canonical(context, door, resources) if resources else ())
+    documents = [
+        {
+            "position": position,
+            "agent": request.agent,
+            "stream": request.stream,
+            "task": request.task,
+            "resources": [resource for resource, _ in request.resources],
+            "waited_s": round(context.clock.now().boot_s - request.asked_s, 1),
+        }
+        for position, request in enumerate(requests, 1)
+    ]
+    rows = [(d["position"], d["agent"], d["stream"], ", ".join(d["resources"]), f"{d['waited_s']} s") for d in documents]
+    door.say(documents, table(rows, ("#", "AGENT", "STREAM", "WAITS FOR", "SINCE")) if rows else "Nobody waits.")
+
+
+@click.command()
+@common_options
+def cleanup(door: Door) -> None:
+    """End leases whose time is over or whose owner is dead, and serve who waits. Work in worktrees stays.
+
+    \b
+    Example: pucs cleanup
+    """
+    from pucs.coordinator.leases import cleanup as end_what_is_over  # noqa: PLC0415
+
+    ended = end_what_is_over(door.context())
+    names = ", ".join(f"{lease.resource} ({lease.agent})" for lease in ended)
+    door.say([lease_document(lease) for lease in ended], f"Ended {len(ended)}: {names}" if ended else "Nothing was over.")
+
+
+@click.command()
+@click.argument("resource", metavar="FILE")
+@common_options
+def why(door: Door, resource: str) -> None:
+    """Explain a file: its stream, who holds it, who waits and who changed it last.
+
+    \b
+    Example: pucs why shop/cart.py
+    """
+    from pucs.coordinator.leases import why as explain  # noqa: PLC0415
+
+    context = door.context()
+    found = explain(context, resource=_canonical(context, door, (resource,))[0])
+    document = {
+        "resource": found.resource,
+        "stream": found.stream,
+        "holders": [lease_document(lease) for lease in found.holders],
+        "waiting": [request.agent for request in found.waiting],
+        "base": found.base,
+        "changed_by": found.changed_by,
+    }
+    door.say(document, lambda: _explained(document))
+
+
+def _explained(document: dict[str, Any]) -> str:
+    lines = [f"{document['resource']}", f"  stream   {document['stream'] or 'none: shared by all'}"]
+    for lease in document["holders"]:
+        task = f", for {lease['task']!r}" if lease["task"] else ""
+        lines.append(f"  held by  {lease['agent']} ({lease['mode']}{task}) until {lease['expires_at']}")
+    if not document["holders"]:
+        lines.append("  held by  nobody")
+    lines.append(f"  waiting  {', '.join(document['waiting']) or 'nobody'}")
+    changed = f"{document['changed_by']} in {document['base'][:12]}" if document["changed_by"] else f"nobody since {document['base'][:12]}"
+    lines.append(f"  changed  by {changed}")
+    return os.linesep.join(lines)
