@@ -1,0 +1,259 @@
+"""The object store and the refs, without a checkout (``coordinator.ports.Repository``)."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import time
+from contextlib import suppress
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pucs.coordinator.ports import CommitFacts, Merged
+from pucs.core.errors import GitError, Usage
+from pucs.core.resources import ROOT, Resource, file_path, path_resource
+from pucs.git.identity import identity
+from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, require_git
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+STALE_LOCK_S = 10.0
+"""Age from which a ref's lock file counts as left behind by a killed git: a ref update holds it for milliseconds."""
+_LOCK_TAKEN = re.compile(r"Unable to create '(?P<lock>.+?\.lock)': File exists", re.DOTALL)
+_LOG_FORMAT = "%x00%H%x00%P%x00%s%x00%(trailers:only,unfold,separator=%x1e,key_value_separator=%x1f)"
+_LOG_FIELDS = 4
+_REMERGED_PARENTS = 2
+
+
+class GitRepository:
+    """One repository, addressed by its common directory; commands never search for another one."""
+
+    def __init__(self, root: str, common_dir: str) -> None:
+        self.root = root
+        self.common_dir = common_dir
+        self._git = Git(directory=root, environment={"GIT_DIR": common_dir, "GIT_WORK_TREE": root})
+
+    @staticmethod
+    def open(path: str) -> GitRepository:
+        """Return the repository that a directory belongs to, from any of its worktrees or subdirectories.
+
+        Raises:
+            GitError: it is no git repository, a bare one, or has no commit yet; the remedy says what to do.
+            EnvironmentFailure: git is missing or too old.
+        """
+        require_git()
+        git = Git(directory=path)
+        try:
+            common_dir = git("rev-parse", "--path-format=absolute", "--git-common-dir").line
+        except GitError as error:
+            if "not a git repository" in error.fields.get("stderr", ""):
+                raise GitError(
+                    f"{path} is not in a git repository.",
+                    remedy="Go to one, or make one: git init && git add -A && git commit -m first",
+                    path=path,
+                ) from error
+            raise
+        root = _main_checkout(git, common_dir)
+        if root is None:
+            raise GitError(
+                f"{common_dir} is a bare repository.",
+                remedy="PUCS needs a main checkout; clone it: git clone PATH DIRECTORY",
+                path=path,
+            )
+        repository = GitRepository(str(Path(root).resolve()), str(Path(common_dir).resolve()))
+        if repository.resolve("HEAD") is None:
+            raise GitError(
+                f"The repository {repository.root} has no commit yet.",
+                remedy="Make a first one: git commit --allow-empty -m first",
+                path=path,
+            )
+        return repository
+
+    def head(self) -> tuple[str, str]:
+        """Return commit and branch name (empty if detached) of the main checkout."""
+        commit, name = self._git("rev-parse", "HEAD", "--symbolic-full-name", "HEAD").line.split("\n")
+        return commit, name.removeprefix("refs/heads/") if name.startswith("refs/heads/") else ""
+
+    def resolve(self, revision: str) -> str | None:
+        """Return the commit a revision names, None if there is none."""
+        name = f"{checked_revision(revision)}^{{commit}}"
+        output = self._git("rev-parse", "--verify", "--quiet", "--end-of-options", name, ok=(0, 1, 128))
+        return output.line if output.status == 0 else None
+
+    def move_ref(self, ref: str, new: str, old: str | None) -> bool:
+        """Compare-and-swap a full ref name; ``old`` None: it must not exist. False if it was not as expected.
+
+        A lock file that a killed git left beside the ref is removed once it is ``STALE_LOCK_S`` old.
+        """
+        if not ref.startswith("refs/"):
+            raise Usage(f"{ref!r} is not a full ref name.", remedy="It starts with refs/.")
+        checked_branch(ref)
+        zero = "0" * len(new)
+        expected = None if old in {None, zero} else old
+        order = f"update {ref}\0{new}\0{expected or zero}\0"
+        arguments = ("update-ref", "-m", "pucs", "--stdin", "-z")
+        for attempt in (1, 2):
+            output = self._git(*arguments, stdin=order, ok=(0, 1, 128))
+            if output.status == 0:
+                return True
+            found = self._git("rev-parse", "--verify", "--quiet", ref, ok=(0, 1, 128)).line or None
+            if found != expected:
+                return False
+            if attempt == 1 and _removed_stale_lock(output.error):
+                continue
+            raise GitError(f"git cannot move {ref}: {output.error}", ref=ref, stderr=output.error)
+        raise AssertionError("both attempts end in the loop")
+
+    def delete_ref(self, ref: str, old: str) -> bool:
+        """Delete a full ref name if it still has the value ``old``; False if it does not."""
+        output = self._git(
+            "update-ref", "--stdin", "-z", stdin=f"delete {checked_branch(ref)}\0{old}\0", ok=(0, 1, 128)
+        )
+        return output.status == 0
+
+    def refs(self, prefix: str) -> dict[str, str]:
+        """Return refs below a prefix with the commits they point at."""
+        pattern = checked_revision(prefix).removesuffix("/")
+        output = self._git("for-each-ref", "--format=%(refname) %(objectname) %(*objectname)", "--", pattern)
+        found: dict[str, str] = {}
+        for line in output.text.splitlines():
+            name, direct, peeled = line.split(" ")
+            found[name] = peeled or direct
+        return found
+
+    def contains(self, descendant: str, ancestor: str) -> bool:
+        """Tell whether ``ancestor`` is reachable from ``descendant``."""
+        if descendant == ancestor:
+            return True
+        names = (checked_revision(ancestor), checked_revision(descendant))
+        return self._git("merge-base", "--is-ancestor", *names, ok=(0, 1)).status == 0
+
+    def changed(self, base: str, tip: str) -> list[Resource]:
+        """Return the path resources that differ between two commits' trees."""
+        names = (checked_revision(base), checked_revision(tip))
+        output = self._git("diff-tree", "-r", "-z", "--name-only", "--no-renames", *names, "--")
+        return [path_resource(name) for name in output.items]
+
+    def merge(self, ours: str, theirs: str) -> Merged:
+        """Merge two commits three-way without any worktree.
+
+        ``git merge-tree --write-tree`` (git-merge-tree(1)): merge drivers of ``info/attributes`` and of the main
+        checkout's ``.gitattributes`` take part.
+        """
+        names = (checked_revision(ours), checked_revision(theirs))
+        arguments = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", *names)
+        output = self._git(*arguments, ok=(0, 1))
+        tree, *paths = output.items
+        if output.status == 0:
+            return Merged(tree, ())
+        # A conflict without a file of its own, such as two renames of one directory, concerns everything.
+        return Merged("", tuple(sorted({path_resource(name) for name in paths})) or (ROOT,))
+
+    def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
+        """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
+        arguments = [part for parent in parents for part in ("-p", checked_revision(parent))]
+        who = identity(self.root, author)
+        return self._git("commit-tree", *arguments, "-F", "-", tree, stdin=message, environment=who).line
+
+    def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
+        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first."""
+        names = [checked_revision(tip), *(f"^{checked_revision(name)}" for name in (base, *also_not))]
+        arguments = (
+            "log",
+            "-z",
+            "--reverse",
+            "--topo-order",
+            "--remerge-diff",
+            "--name-only",
+            "--no-renames",
+        )
+        output = self._git(*arguments, f"--format={_LOG_FORMAT}", *names, "--")
+        # git remerges two parents only; what an octopus did is told from its first parent, which is never too little.
+        return [
+            replace(facts, paths=tuple(self.changed(facts.parents[0], facts.id)))
+            if len(facts.parents) > _REMERGED_PARENTS
+            else facts
+            for facts in _facts(output.text)
+        ]
+
+    def message(self, commit: str) -> str:
+        """Return the whole message of a commit."""
+        return self._git("log", "-1", "--format=%B", checked_revision(commit), "--").text.strip("\n")
+
+    def files(self, commit: str) -> list[str]:
+        """Return the real paths of all files of a commit."""
+        return self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", checked_revision(commit)).items
+
+    def tree_with(self, commit: str, resources: Sequence[Resource], base: str) -> str:
+        """Return the tree of ``commit`` in which these paths are as they are in ``base``, absent ones included."""
+        paths = [file_path(resource) for resource in resources]
+        entries = [f"0 {'0' * len(commit)}\t{path}\0" for path in paths]
+        for start in range(0, len(paths), ARGUMENTS_MAX):
+            chunk = paths[start : start + ARGUMENTS_MAX]
+            found = self._git("--literal-pathspecs", "ls-tree", "-r", "-z", "--full-tree", base, "--", *chunk)
+            entries += [f"{entry}\0" for entry in found.items]
+        with tempfile.TemporaryDirectory(prefix="pucs-index-") as place:
+            index = {"GIT_INDEX_FILE": str(Path(place, "index"))}
+            self._git("read-tree", checked_revision(commit), environment=index)
+            self._git("update-index", "-z", "--index-info", stdin="".join(entries), environment=index)
+            return self._git("write-tree", environment=index).line
+
+    def checkout_of(self, branch: str) -> str | None:
+        """Return the worktree that has a branch checked out, None if nobody has."""
+        ref = f"refs/heads/{branch}"
+        return next((path for path, at in worktree_list(self._git) if at.get("branch") == ref), None)
+
+
+def worktree_list(git: Git) -> list[tuple[str, dict[str, str]]]:
+    """Return every registered worktree, the main one first, with its attributes (git-worktree(1), porcelain)."""
+    found: list[tuple[str, dict[str, str]]] = []
+    for record in git("worktree", "list", "--porcelain", "-z").text.split("\0\0"):
+        fields = dict(line.partition(" ")[::2] for line in record.strip("\0").split("\0") if line)
+        if "worktree" in fields:
+            found.append((fields.pop("worktree"), fields))
+    return found
+
+
+def _main_checkout(git: Git, common_dir: str) -> str | None:
+    if git("rev-parse", "--path-format=absolute", "--absolute-git-dir").line == common_dir:
+        # Asked this way because a submodule's list of worktrees names its git directory as the main one.
+        output = git("rev-parse", "--path-format=absolute", "--show-toplevel", ok=(0, 128))
+        if output.status == 0:
+            return output.line
+    path, attributes = worktree_list(git)[0]
+    return None if "bare" in attributes else path
+
+
+def _facts(text: str) -> Iterator[CommitFacts]:
+    """Read ``git log -z --name-only``: an empty field opens each commit, names follow behind one newline."""
+    fields = text.split("\0")
+    at = 0
+    while at + _LOG_FIELDS < len(fields):
+        commit, parents, subject, trailers = fields[at + 1 : at + 1 + _LOG_FIELDS]
+        at += 1 + _LOG_FIELDS
+        names: list[str] = []
+        while at < len(fields) and fields[at]:
+            names.append(fields[at] if names else fields[at].removeprefix("\n"))
+            at += 1
+        pairs = [pair.partition("\x1f")[::2] for pair in trailers.split("\x1e") if pair]
+        yield CommitFacts(
+            id=commit,
+            parents=tuple(parents.split()),
+            subject=subject,
+            trailers=tuple((key, value) for key, value in pairs if key.startswith("PUCS-")),
+            paths=tuple(path_resource(name) for name in names),
+        )
+
+
+def _removed_stale_lock(error: str) -> bool:
+    found = _LOCK_TAKEN.search(error)
+    if found is None:
+        return False
+    with suppress(FileNotFoundError):
+        if time.time() - os.lstat(found["lock"]).st_mtime < STALE_LOCK_S:
+            return False
+        Path(found["lock"]).unlink()
+    return True
