@@ -331,3 +331,19 @@ def test_note_tells_changes(tmp_path: Path) -> None:
     (tmp_path / "dangling").symlink_to("nowhere")
     assert hand.note(str(tmp_path), "dangling").startswith("12")
     assert [hand.note(str(tmp_path), name) for name in ("d/", "/", "res:x")] == ["", "", ""]
+
+
+def test_copy_untracked_files(tmp_path: Path) -> None:
+    """Named files come along unless they are there; paths outside are refused, missing ones passed over."""
+    root, top = tmp_path / "root", tmp_path / "top"
+    (root / "conf").mkdir(parents=True)
+    top.mkdir()
+    (root / ".env").write_text("secret")
+    (root / "conf" / "x.local").write_text("x")
+    (top / ".env").write_text("kept")
+    hand = GitWorktrees(GitRepository(str(root), str(root / ".git")))
+    hand.copy(str(top), [".env", "conf/*.local", "missing"])
+    assert (top / ".env").read_text() == "kept"
+    assert (top / "conf" / "x.local").read_text() == "x"
+    with pytest.raises(Usage):
+        hand.copy(str(top), ["../x"])

@@ -318,6 +318,14 @@ class Store(Protocol):
         """Open a read transaction; it takes no gate and waits for nobody."""
         ...
 
+    def version(self) -> int:
+        """Return a number that changes whenever anybody commits; cheap enough to poll for display."""
+        ...
+
+    def close(self) -> None:
+        """Close this thread's connection; the next use opens another."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Merged:
@@ -463,6 +471,10 @@ class Worktrees(Protocol):
 
     def advance(self, path: str, commit: str) -> None:
         """Fast-forward a clean worktree and its branch to a commit that contains its HEAD."""
+        ...
+
+    def copy(self, path: str, patterns: Sequence[str]) -> None:
+        """Copy files that git does not track from the main checkout, where the worktree lacks them."""
         ...
 
     def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:

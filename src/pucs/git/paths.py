@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -56,6 +57,38 @@ def note(top: str, resource: str) -> str:
     except OSError as error:
         raise EnvironmentFailure(f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
     return f"{status.st_mode:o} {status.st_size} {status.st_mtime_ns} {digest}"
+
+
+def copy(root: str, top: str, patterns: Sequence[str]) -> None:
+    """Copy what the patterns name from one checkout to another, never over something (see ``GitWorktrees.copy``).
+
+    Raises:
+        Usage: a pattern leaves the repository.
+        EnvironmentFailure: something cannot be copied.
+    """
+    for pattern in patterns:
+        if pattern.startswith("/") or ".." in pattern.split("/") or not pattern.strip("/"):
+            raise Usage(
+                f"worktrees.copy: {pattern!r} is outside the repository.", remedy="Name a path inside it."
+            )
+        for source in Path(root).glob(pattern.rstrip("/")):
+            relative = source.relative_to(root)
+            if relative.parts[:1] == (".git",) or os.path.lexists(Path(top, relative)):
+                continue
+            try:
+                _copy_one(source, Path(top, relative))
+            except (OSError, shutil.Error) as error:
+                raise EnvironmentFailure(
+                    f"{relative} cannot be copied to {top}: {error}.", path=top
+                ) from error
+
+
+def _copy_one(source: Path, target: Path) -> None:
+    target.parent.mkdir(parents=True, exist_ok=True)
+    if source.is_dir() and not source.is_symlink():
+        shutil.copytree(source, target, symlinks=True)
+    else:
+        shutil.copy2(source, target, follow_symlinks=False)
 
 
 def _digest(path: Path, status: os.stat_result) -> str:

@@ -40,6 +40,17 @@ class GitWorktrees:
         self._git = Git(directory=repository.common_dir, environment={"GIT_DIR": repository.common_dir})
         self._sign = sign
 
+    @staticmethod
+    def open(path: str, *, sign: bool = False) -> GitWorktrees:
+        """Return the worktrees of the repository that a directory belongs to.
+
+        ``sign`` lets commits be signed as the user's git is configured; off, so that none waits for a passphrase.
+
+        Raises:
+            GitError: see ``GitRepository.open``.
+        """
+        return GitWorktrees(GitRepository.open(path), sign=sign)
+
     def create(self, path: str, branch: str, start: str) -> None:
         """Add a worktree with a new branch (or the existing one) from ``start``; creation is serialised.
 
@@ -124,8 +135,11 @@ class GitWorktrees:
             self._git("worktree", "remove", "--", path, timeout_s=CHECKOUT_TIMEOUT_S)
 
     def paths(self) -> dict[str, str]:
-        """Return every worktree path of the repository with its branch (empty if detached)."""
-        listed = worktree_list(self._git)
+        """Return every worktree path of the repository with its branch (empty if detached).
+
+        One whose directory was deleted by hand is left out; ``create`` makes it again.
+        """
+        listed = [(path, fields) for path, fields in worktree_list(self._git) if os.path.lexists(path)]
         return {path: fields.get("branch", "").removeprefix("refs/heads/") for path, fields in listed}
 
     def head(self, path: str) -> str:
@@ -171,6 +185,17 @@ class GitWorktrees:
         """
         arguments = ("--ff-only", "--quiet", "--no-edit", checked_revision(commit))
         changes.at(path)("merge", *arguments, timeout_s=CHECKOUT_TIMEOUT_S)
+
+    def copy(self, path: str, patterns: Sequence[str]) -> None:
+        """Copy files that git does not track from the main checkout, where the worktree lacks them.
+
+        Patterns are paths or globs relative to the repository, ``**`` included; what is missing is passed over.
+
+        Raises:
+            Usage: a pattern leaves the repository.
+            EnvironmentFailure: something cannot be copied.
+        """
+        paths.copy(self._repository.root, path, patterns)
 
     def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:
         """Return the canonical resources of names as a caller in that worktree writes them.
