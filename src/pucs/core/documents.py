@@ -83,12 +83,12 @@ class Problems:
             ConfigurationError: there is at least one problem; ``fields["problems"]`` lists them.
         """
         if self.found:
-            self.found.sort(key=lambda problem: (problem.line, problem.column))
             raise failure(self.found)
 
 
 def failure(problems: list[Problem]) -> ConfigurationError:
-    """Return the one error that carries these problems."""
+    """Return the one error that carries these problems, in the order of the file."""
+    problems = sorted(problems, key=lambda problem: (problem.line, problem.column))
     lines = [str(problem) for problem in problems[:PROBLEMS_MAX]]
     if len(problems) > PROBLEMS_MAX:
         lines.append(f"… and {len(problems) - PROBLEMS_MAX} more")
@@ -192,6 +192,8 @@ def resolved(text: str, node: Scalar) -> str | int | float | bool | None:
 
 
 def _value(tag: str, text: str) -> str | int | float | bool | None:
+    if tag == _TAG + "str":
+        return text
     scalar = ScalarNode(tag, text)
     made: Any = SafeConstructor()
     try:
@@ -201,7 +203,7 @@ def _value(tag: str, text: str) -> str | int | float | bool | None:
             return float(made.construct_yaml_float(scalar))
         if tag == _TAG + "bool":
             return bool(made.construct_yaml_bool(scalar))
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, IndexError):  # an explicit tag on something else
         return text
     return None if tag == _TAG + "null" else text
 
@@ -305,12 +307,14 @@ class _Composer:
 
     def _scalar(self, event: Any) -> Scalar:
         tag = event.tag
-        if tag in (None, "!"):
+        plain = not event.style  # None, or empty from libyaml
+        if tag == "!":
+            tag = _TAG + "str"
+        elif tag is None:
             tag = _RESOLVER.resolve(ScalarNode, event.value, event.implicit)
         else:
             self._check_tag(event)
         mark = event.start_mark
-        plain = event.style is None
         return Scalar(mark.line + 1, mark.column + 1, event.value, plain, _value(tag, event.value))
 
     def _check_tag(self, event: Any) -> None:

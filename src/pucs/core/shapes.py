@@ -41,11 +41,17 @@ class Reading:
     environment: collections.abc.Mapping[str, str] = field(default_factory=dict)
     """Variables for ``${NAME}``."""
 
-    def expanded(self, node: Scalar) -> str | int | float | bool | None:
-        """Return the value of a scalar with ``${NAME}`` and ``${NAME:-default}`` replaced; ``$$`` is a dollar."""
-        if "$" not in node.text or not isinstance(node.value, str):
-            return node.value
-        return resolved(_VARIABLE.sub(lambda match: self._replacement(match, node), node.text), node)
+    def text(self, node: Scalar) -> str:
+        """Return a text with ``${NAME}`` and ``${NAME:-default}`` replaced; ``$$`` is a dollar."""
+        if "$" not in node.text:
+            return node.text
+        return _VARIABLE.sub(lambda match: self._replacement(match, node), node.text)
+
+    def value(self, node: Node) -> str | int | float | bool | None:
+        """Return the value of a scalar, variables replaced; an unquoted ``${N}`` may turn out a number."""
+        if not isinstance(node, Scalar):
+            return None
+        return resolved(self.text(node), node) if isinstance(node.value, str) else node.value
 
     def _replacement(self, match: re.Match[str], node: Scalar) -> str:
         if match[0] == "$$":
@@ -91,13 +97,10 @@ class Text:
         """Return the text with its place."""
         if not isinstance(node, Scalar):
             return _wrong(node, "a text", reading)
-        value = reading.expanded(node) if self.expand else node.value
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and self.numbers:
-            value = node.text if value == node.value else str(value)
-        if not isinstance(value, str):
-            if value == node.value:
-                return _wrong(node, "a text; put it in quotes", reading)
-            value = str(value)  # a variable that happened to hold a number
+        number = isinstance(node.value, (int, float)) and not isinstance(node.value, bool)
+        if not isinstance(node.value, str) and not (number and self.numbers):
+            return _wrong(node, "a text; put it in quotes", reading)
+        value = reading.text(node) if self.expand else node.text
         if not value and not self.empty:
             return _wrong(node, "a text that is not empty", reading)
         if self.choices:
@@ -134,7 +137,7 @@ class Number:
     def read(self, node: Node, reading: Reading) -> Any:
         """Return the number in the unit that records use."""
         wanted = "a whole number" if self.whole else "a number"
-        value = reading.expanded(node) if isinstance(node, Scalar) else None
+        value = reading.value(node)
         if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
             return _wrong(node, wanted, reading)
         if self.whole and value != int(value):
@@ -160,7 +163,7 @@ class Flag:
 
     def read(self, node: Node, reading: Reading) -> Any:
         """Return the truth."""
-        value = reading.expanded(node) if isinstance(node, Scalar) else None
+        value = reading.value(node)
         return value if isinstance(value, bool) else _wrong(node, "true or false", reading)
 
     def schema(self) -> dict[str, Any]:
@@ -328,8 +331,9 @@ def _absent(node: Mapping, key: str) -> bool:
 
 
 def _hint(word: str, known: collections.abc.Iterable[str]) -> str:
-    close = difflib.get_close_matches(word.lower(), list(known), 1, 0.6)
-    return f"; did you mean {close[0]!r}?" if close else ""
+    spelled = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), list(spelled), 1, 0.6)
+    return f"; did you mean {spelled[close[0]]!r}?" if close else ""
 
 
 def _choice(known: collections.abc.Iterable[str]) -> str:
