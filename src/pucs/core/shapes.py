@@ -179,16 +179,17 @@ class Texts:
         part for part in (piece.strip() for piece in text.split(",")) if part
     )
     numbers: bool = False
+    expand: bool = True
 
     def read(self, node: Node, reading: Reading) -> Any:
         """Return the texts in order, each with its place."""
-        one = Text(empty=False, numbers=self.numbers)
+        one = Text(empty=False, numbers=self.numbers, expand=self.expand)
         if isinstance(node, Listing):
             values = [one.read(item, reading) for item in node.items]
             return tuple(value for value in values if value is not INVALID)
         if isinstance(node, Mapping):
             return _wrong(node, "a text or a list of texts", reading)
-        value = Text(numbers=self.numbers).read(node, reading)
+        value = Text(numbers=self.numbers, expand=self.expand).read(node, reading)
         if value is INVALID:
             return INVALID
         return tuple(Placed(part, value.line, value.column) for part in self.split(value))
