@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.context import Context
 from pucs.launch.bells import FifoBells
 from pucs.launch.processes import SystemClock, SystemProcesses
-from pucs.store.sqlite import SQLiteStore
+from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from pucs.launch.events import Event
+    from pucs.launch.settings import RunResult
     from pucs.coordinator.ports import Repository, Worktrees
 
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
 STORE_FILE = "state.db"
+BACKUPS_KEPT = 24
+"""Backups of one store: a day of hourly ones."""
 
 
 def open_context(
@@ -47,6 +54,68 @@ def open_context(
         door=door,
         session=session,
     )
+
+
+def open_repository(repo: str | Path = ".") -> tuple[Repository, Worktrees]:
+    """Return git's hands alone, for what needs no store."""
+    hands = _Git(str(repo))
+    return hands.repository, hands.worktrees
+
+
+def backup(context: Context) -> Path | None:
+    """Write a backup of the store outside the repository and return its place; None for a store in memory.
+
+    The newest ``BACKUPS_KEPT`` are kept, in ``$XDG_STATE_HOME/pucs/<repository>/`` (DESIGN §3.7).
+    """
+    store = context.store
+    if not isinstance(store, SQLiteStore) or store.path == IN_MEMORY:
+        return None
+    folder = backup_directory(context)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    stamp = context.clock.now().wall().replace(":", "").replace("-", "")
+    target = folder / f"state-{stamp}.db"
+    store.backup(target)
+    for old in sorted(folder.glob("state-*.db"))[:-BACKUPS_KEPT]:
+        old.unlink(missing_ok=True)
+    return target
+
+
+def backup_directory(context: Context) -> Path:
+    """Return where the backups of this repository's store are kept."""
+    state_home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
+    common = Path(context.git.common_dir)
+    name = common.parent.name if common.name == ".git" else common.name
+    return state_home / "pucs" / f"{name}-{zlib.crc32(os.fsencode(common)):08x}"
+
+
+def run_tasks(
+    context: Context,
+    *,
+    streams: Sequence[str] = (),
+    agents: int = 0,
+    program: str = "",
+    keep_worktrees: bool = False,
+    on_event: Callable[[Event], None] | None = None,
+) -> RunResult:
+    """Run the session's tasks with launched agents until nothing is left to do or a signal stops it.
+
+    See ``launch.supervisor.Supervisor.run`` for what can go wrong.
+    """
+    from pucs.launch.settings import RunSettings  # noqa: PLC0415 - only to run
+    from pucs.launch.supervisor import Supervisor  # noqa: PLC0415 - only to run
+
+    with context.store.read() as tx:
+        session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
+    settings = RunSettings(
+        output=str(Path(context.git.common_dir) / STORE_DIRECTORY / "output" / (session.id if session else "none")),
+        streams=tuple(streams),
+        agents=agents,
+        program=program,
+        store=context.store.path,
+        environment=dict(os.environ),
+        keep_worktrees=keep_worktrees,
+    )
+    return Supervisor(context, settings, on_event).run()
 
 
 class _Git:

@@ -23,8 +23,8 @@ HEAVY_STANDARD = {
 }  # fmt: skip
 # Rooms that none of these commands needs.
 HEAVY_ROOMS = {
-    f"pucs.{room}" for room in ("code", "dashboard", "launch", "merge", "server", "syntax", "testing")
-}
+    f"pucs.{room}" for room in ("code", "dashboard", "merge", "server", "syntax", "testing")
+} | {f"pucs.launch.{module}" for module in ("agents", "keeper", "leftovers", "supervisor")}
 
 REPORTER = """
 import json, os, sys

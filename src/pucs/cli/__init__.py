@@ -93,10 +93,10 @@ def cli(door: Door) -> None:
     del door
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main(args: list[str] | None = None, prog_name: str = "pucs") -> None:
     """Run the command line and exit; the one edge that turns errors into exit statuses."""
     try:
-        status = cli.main(args=arguments, prog_name="pucs", standalone_mode=False)
+        status = cli.main(args=args, prog_name=prog_name, standalone_mode=False)
     except BaseException as error:  # noqa: BLE001 - the outermost edge of the program
         fail(error)
     sys.exit(status if isinstance(status, int) else 0)

@@ -305,6 +305,9 @@ class Transaction(Protocol):
 class Store(Protocol):
     """Where the truth is kept."""
 
+    path: str
+    """Where it is, as ``--store`` names it."""
+
     def transaction(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
         """Open the one write transaction, behind the gate; ``durable`` syncs it to disk before returning.
 
@@ -382,6 +385,10 @@ class Repository(Protocol):
         """Tell whether ``ancestor`` is reachable from ``descendant``."""
         ...
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor of two commits, None if their histories have nothing in common."""
+        ...
+
     def changed(self, base: str, tip: str) -> list[Resource]:
         """Return the path resources that differ between two commits' trees."""
         ...
@@ -404,6 +411,10 @@ class Repository(Protocol):
 
     def tree_with(self, commit: str, resources: Sequence[Resource], base: str) -> str:
         """Return the tree of ``commit`` in which these paths are as they are in ``base``, absent ones included."""
+        ...
+
+    def patch(self, base: str, tip: str, resources: Sequence[Resource]) -> str:
+        """Return the changes between two commits (of these paths, if any are named) as a patch, cut if it is huge."""
         ...
 
     def files(self, commit: str) -> list[str]:

@@ -1,0 +1,139 @@
+"""``init``: propose streams, create the store, start a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pucs.cli.door import Door, common_options, table
+
+if TYPE_CHECKING:
+    from pucs.coordinator.context import Context
+    from pucs.streams.records import Configuration
+
+UNCOVERED_SHOWN = 8
+"""Uncovered files named in the summary; the count says the rest."""
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be written and started; change nothing.")
+@common_options
+def init(door: Door, *, dry_run: bool) -> None:
+    """Propose streams from the directories if there is no configuration, create the store and start a session.
+
+    Running it again continues the session and applies the configuration as it is now. The checkout is left alone but
+    for pucs.yaml, which is written only if no configuration exists.
+
+    \b
+    Example: pucs init --session PUCS-20251206-001
+    """
+    document = initialise(door, dry_run=dry_run)
+    door.say(document, lambda: _summary(document))
+
+
+def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
+    """Do what ``pucs init`` does and return its document."""
+    from pucs.cli.settings import configuration_file, read_configuration  # noqa: PLC0415
+    from pucs.coordinator.sessions import start  # noqa: PLC0415
+    from pucs.wiring import open_repository  # noqa: PLC0415
+
+    repository, worktrees = open_repository(door.repo)
+    root = Path(repository.root)
+    commit, branch = repository.head()
+    files = repository.files(commit)
+    found = configuration_file(root)
+    written = ""
+    if found is None:
+        written = _proposal(files)
+        found = root / "pucs.yaml"
+    configuration = _parsed(written, found) if written else read_configuration(found, files)
+    coverage = _coverage(configuration, files)
+    document: dict[str, Any] = {
+        "session": "",
+        "created": False,
+        "configuration": str(found),
+        "proposed": bool(written),
+        "base": commit,
+        "target": branch,
+        "streams": [
+            {"name": stream.name, "files": coverage["counts"].get(stream.name, 0), "max_agents": stream.max_agents}
+            for stream in configuration.streams
+        ],
+        "uncovered": coverage["uncovered"],
+        "warnings": [*configuration.warnings, *_warnings(branch, worktrees.dirty(repository.root))],
+        "dry_run": dry_run,
+        "text": written,
+    }
+    if dry_run:
+        return document
+    if written:
+        found.write_text(written, encoding="utf-8")
+    context = door.context(create=True)
+    started = start(context, configuration=configuration, session=door.session)
+    keep_backup(context)
+    document["session"] = started.session.id
+    document["created"] = started.created
+    return document
+
+
+def keep_backup(context: Context) -> None:
+    """Write a backup of the store outside the repository (DESIGN §3.7)."""
+    from pucs.wiring import backup  # noqa: PLC0415
+
+    backup(context)
+
+
+def _proposal(files: list[str]) -> str:
+    from pucs.streams.proposal import propose, render  # noqa: PLC0415 - only without a configuration
+
+    return render(propose(files))
+
+
+def _parsed(text: str, place: Path) -> Configuration:
+    import os  # noqa: PLC0415
+
+    from pucs.streams.configuration import parse  # noqa: PLC0415
+
+    return parse(text, str(place), os.environ)
+
+
+def _coverage(configuration: Configuration, files: list[str]) -> dict[str, Any]:
+    from pucs.streams.boundaries import Boundaries  # noqa: PLC0415
+
+    found = Boundaries(configuration.streams, configuration.generated).coverage(files)
+    return {
+        "counts": {name: len(covered) for name, covered in found.by_stream.items()},
+        "uncovered": list(found.uncovered),
+    }
+
+
+def _warnings(branch: str, dirty: list[Any]) -> list[str]:
+    said = []
+    if not branch:
+        said.append("HEAD is detached: finalize will need --target.")
+    if dirty:
+        count = f"{len(dirty)} uncommitted change{'s' if len(dirty) > 1 else ''}"
+        said.append(f"Your checkout has {count}; agents start from the last commit and will not see them.")
+    return said
+
+
+def _summary(document: dict[str, Any]) -> str:
+    lines = []
+    if document["proposed"]:
+        did = "Would write" if document["dry_run"] else "Wrote"
+        lines += [f"{did} {document['configuration']}, proposed from your directories; read it and adjust:", ""]
+        lines += [f"    {line}" for line in document["text"].rstrip().split("\n")] + [""]
+    rows = [(stream["name"], stream["files"], stream["max_agents"]) for stream in document["streams"]]
+    lines.append(table(rows, ("STREAM", "FILES", "AGENTS")) if rows else "No streams: every file is shared.")
+    uncovered = document["uncovered"]
+    if uncovered:
+        more = f" and {len(uncovered) - UNCOVERED_SHOWN} more" if len(uncovered) > UNCOVERED_SHOWN else ""
+        lines += ["", f"Shared by all streams: {', '.join(uncovered[:UNCOVERED_SHOWN])}{more}"]
+    lines += [f"Note: {warning}" for warning in document["warnings"]]
+    if document["session"]:
+        verb = "Started" if document["created"] else "Continuing"
+        lines += ["", f"{verb} session {document['session']} at {document['base'][:12]}."]
+        lines.append("Next: write tasks.yaml and call  pucs run --tasks tasks.yaml")
+    return "\n".join(lines)

@@ -1,0 +1,147 @@
+"""``log`` and ``conflicts``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pucs.cli.door import Door, common_options, table, to_json
+from pucs.core.errors import Usage
+from pucs.core.instants import iso, parse_iso
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pucs.coordinator.context import Context
+    from pucs.crosslog.records import Entry, Query
+
+FOLLOW_S = 0.2
+"""How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
+_SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+_SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+
+
+@click.command()
+@click.option("--stream", metavar="S", default="all", show_default=True, help="Only this stream.")
+@click.option("--since", metavar="WHEN", default="", help="A span such as 30m, 1h or 2d, or an ISO 8601 time.")
+@click.option("--file", "file", metavar="F", default="", help="Only entries on this file, or below this directory.")
+@click.option("--agent", metavar="A", default="", help="Only this agent.")
+@click.option("--level", metavar="L", default="", help="Only this level: DEBUG, INFO, CHANGE, CONFLICT or ERROR.")
+@click.option("--limit", metavar="N", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="Newest N.")
+@click.option("--follow", is_flag=True, help="Go on printing what happens until interrupted.")
+@common_options
+def log(
+    door: Door, stream: str, since: str, file: str, agent: str, level: str, limit: int, *, follow: bool
+) -> None:
+    """Show the cross-log: everything that happened, oldest first. With --json one entry per line.
+
+    \b
+    Example: pucs log --stream shop --since 1h --follow
+    """
+    from pucs.crosslog.records import Level, Query  # noqa: PLC0415
+
+    context = door.context()
+    if level and level.upper() not in Level.__members__:
+        raise Usage(f"There is no level {level!r}.", remedy=f"Levels: {', '.join(Level)}.")
+    query = Query(
+        stream="" if stream.casefold() == "all" else stream,
+        since=_since(since, context.clock.now().wall_s),
+        file=context.worktrees.canonical(door.repo, (file,))[0] if file else "",
+        agent=agent,
+        level=Level(level.upper()) if level else None,
+        limit=limit,
+    )
+    for entry in _entries(context, query, follow=follow):
+        click.echo(to_json(document(entry)) if door.json else line(entry))
+
+
+def _entries(context: Context, query: Query, *, follow: bool) -> Iterator[Entry]:
+    import time  # noqa: PLC0415 - only to follow
+
+    from pucs.coordinator.log import entries  # noqa: PLC0415
+
+    seen = None
+    while True:
+        version = context.store.version()
+        if version != seen:
+            seen = version
+            for entry in entries(context, query):
+                yield entry
+                query = replace(query, after_seq=entry.seq)
+        if not follow:
+            return
+        time.sleep(FOLLOW_S)
+
+
+def _since(text: str, now_s: float) -> str:
+    if not text:
+        return ""
+    span = _SPAN.fullmatch(text)
+    if span:
+        return iso(now_s - float(span[1]) * _SPAN_S[span[2]])
+    try:
+        return iso(parse_iso(text))
+    except (ValueError, OverflowError) as error:
+        raise Usage(f"{text!r} is no time.", remedy="Write 30m, 1h, 2d or 2025-12-06T10:00:00Z.") from error
+
+
+def document(entry: Entry) -> dict[str, Any]:
+    """Return an entry as its JSON document (DESIGN §7)."""
+    return {
+        "seq": entry.seq,
+        "timestamp": entry.timestamp,
+        "agent": entry.agent,
+        "stream": entry.stream,
+        "level": entry.level.value,
+        "action": entry.action,
+        "files": list(entry.files),
+        "details": entry.details,
+    }
+
+
+def line(entry: Entry) -> str:
+    """Return an entry as one line for people."""
+    files = f"  {', '.join(entry.files[:4])}{' …' if len(entry.files) > 4 else ''}" if entry.files else ""  # noqa: PLR2004 - fits a line
+    shown = {key: value for key, value in entry.details.items() if key in {"reason", "other", "behind", "waited_s", "warning"} and value}
+    said = "".join(f"  {key}={value}" for key, value in shown.items())
+    return f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
+
+
+@click.command()
+@click.option("--unresolved", is_flag=True, help="Only those that somebody still has to act on.")
+@common_options
+def conflicts(door: Door, *, unresolved: bool) -> None:
+    """Show conflicts: waits, refusals at boundaries, changes that did not fit together. Status 1 if one is open.
+
+    \b
+    Example: pucs conflicts --unresolved
+    """
+    from pucs.coordinator.conflicts import conflicts as recorded  # noqa: PLC0415
+
+    found = recorded(door.context(), unresolved=unresolved)
+    documents = [
+        {
+            "id": conflict.id,
+            "kind": conflict.kind.value,
+            "severity": conflict.severity.value,
+            "status": conflict.status.value,
+            "parties": list(conflict.parties),
+            "resources": list(conflict.resources),
+            "strategy": conflict.strategy.value if conflict.strategy else None,
+            "decision": conflict.decision,
+            "evidence": conflict.evidence,
+            "opened_at": conflict.opened_at,
+        }
+        for conflict in found
+    ]
+    rows = [
+        (d["id"], d["kind"], d["status"], ", ".join(d["parties"]), ", ".join(d["resources"][:3]), d["decision"] or "open")
+        for d in documents
+    ]
+    none = "No unresolved conflicts." if unresolved else "No conflicts."
+    door.say(documents, table(rows, ("ID", "KIND", "STATUS", "PARTIES", "RESOURCES", "DECISION")) if rows else none)
+    if any(d["status"] == "open" for d in documents):
+        raise SystemExit(1)

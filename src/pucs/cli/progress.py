@@ -1,0 +1,133 @@
+"""Live progress of a run: the cross-log, told line by line as it is written."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+import click
+
+from pucs.crosslog.records import Entry, Level, Query
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from pucs.coordinator.context import Context
+
+LOOK_S = 0.1
+"""How often the display looks whether anybody committed; it asks SQLite for a number, nothing more."""
+ENTRIES_MAX = 10_000
+"""Entries shown at one look: more than a tenth of a second can bring."""
+
+_SAID = {
+    "registered": ("·", "blue", "starts"),
+    "task started": ("▶", "cyan", "takes"),
+    "lock queued": ("⏳", "yellow", "waits for"),
+    "lock claimed": ("🔔", "yellow", "is woken and gets"),
+    "boundary refused": ("⛔", "red", "is refused"),
+    "synced": ("⇣", "blue", "takes in others' work on"),
+    "landed": ("✔", "green", "lands"),
+    "parked": ("⚑", "magenta", "has work kept aside:"),
+    "attempt failed": ("✘", "red", "fails at"),
+    "task failed": ("✘", "red", "gives up"),
+    "task given back": ("↩", "yellow", "gives back"),
+    "task done": ("■", "green", "finishes"),
+    "lease reclaimed": ("♻", "magenta", "is gone; free again:"),
+    "lease expired": ("♻", "magenta", "ran out of time on"),
+    "stream merged": ("⛙", "green", "merged"),
+    "merged": ("⛙", "green", "merged"),
+}
+
+
+class Progress:
+    """Prints what the session does while the block runs; silent with ``quiet``."""
+
+    def __init__(self, context: Context, *, quiet: bool = False) -> None:
+        """Show what happens from now on in the context's store."""
+        self._context = context
+        self._quiet = quiet
+        self._done = threading.Event()
+        self._thread = threading.Thread(target=self._follow, name="progress", daemon=True)
+        with context.store.read() as tx:
+            newest = tx.entries.select(Query(limit=1))
+            self._seen = newest[0].seq if newest else 0
+            session = tx.sessions.active()
+        self._began_s = context.clock.now().wall_s
+        self._session = session.id if session else ""
+        self._plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
+
+    def __enter__(self) -> Self:
+        """Begin to print."""
+        if not self._quiet:
+            self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Print what is left and stop."""
+        self._done.set()
+        if not self._quiet:
+            self._thread.join()
+
+    def _follow(self) -> None:
+        version = -1
+        while True:
+            last = self._done.wait(LOOK_S)
+            now = self._context.store.version()
+            if now != version or last:
+                version = now
+                self._print()
+            if last:
+                self._context.store.close()
+                return
+
+    def _print(self) -> None:
+        with self._context.store.read() as tx:
+            entries = tx.entries.select(Query(session=self._session, after_seq=self._seen, limit=ENTRIES_MAX))
+        for entry in entries:
+            self._seen = entry.seq
+            line = told(entry)
+            if line:
+                mark, colour, text = line
+                click.echo(f"{self._stamp(entry)}  {click.style(mark, fg=colour)} {text}", color=not self._plain)
+
+    def _stamp(self, entry: Entry) -> str:
+        from pucs.core.instants import parse_iso  # noqa: PLC0415
+
+        return f"{max(0.0, parse_iso(entry.timestamp) - self._began_s):6.1f}s"
+
+
+def told(entry: Entry) -> tuple[str, str, str] | None:
+    """Return mark, colour and sentence of an entry worth showing, None for the others."""
+    if entry.action not in _SAID:
+        if entry.level in {Level.DEBUG, Level.INFO}:
+            return None
+        return "•", "white", f"{entry.agent or 'pucs'}  {entry.action} {', '.join(entry.files)}".rstrip()
+    mark, colour, verb = _SAID[entry.action]
+    return mark, colour, f"{(entry.agent or entry.stream or 'pucs'):<18} {verb} {_object(entry)}".rstrip()
+
+
+def _object(entry: Entry) -> str:
+    details = entry.details
+    files = ", ".join(entry.files[:3]) + (f" and {len(entry.files) - 3} more" if len(entry.files) > 3 else "")  # noqa: PLR2004 - fits a line
+    match entry.action:
+        case "registered":
+            return f"for stream {entry.stream}" if entry.stream else ""
+        case "lock queued":
+            return f"{files}, behind {', '.join(details.get('behind', []))}"
+        case "lock claimed":
+            return f"{files} after {details.get('waited_s', 0):.2f} s"
+        case "boundary refused":
+            return f"{files}: it belongs to stream {details.get('other')}"
+        case "task started" | "task done" | "task given back":
+            again = f" (attempt {details['attempt']})" if details.get("attempt", 1) > 1 else ""
+            return f"{details.get('task')}: {details.get('title', '')}{again}" if entry.action == "task started" else f"{details.get('task')}"
+        case "attempt failed" | "task failed":
+            return f"{details.get('task')}: {details.get('reason')}"
+        case "parked":
+            return f"{files} on {details.get('ref', 'a salvage ref')}"
+    return files

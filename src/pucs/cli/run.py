@@ -1,0 +1,198 @@
+"""``run`` and ``launch-stream``: tasks, agents, one merged and tested result."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pucs.cli.door import Door, common_options, table
+from pucs.core.errors import Refused, Usage
+
+if TYPE_CHECKING:
+    from pucs.coordinator.context import Context
+
+EXIT_INTERRUPTED = 130
+
+
+@click.command()
+@click.option("--tasks", "tasks_file", metavar="FILE", type=click.Path(path_type=Path), help="Tasks file; see docs/reference/tasks-file.md.")
+@click.option("--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt; it finds the text in PUCS_PROMPT.")
+@click.option("--agents", metavar="N", type=click.IntRange(1, 256), help="Most agents at once.")
+@click.option("--plan", is_flag=True, help="Show what would run together; start nothing.")
+@click.option("--no-merge", is_flag=True, help="Leave the streams unmerged.")
+@click.option("--keep-worktrees", is_flag=True, help="Keep worktrees of agents that ended in order.")
+@common_options
+def run(
+    door: Door, tasks_file: Path | None, program: str, agents: int | None, *, plan: bool, no_merge: bool, keep_worktrees: bool
+) -> None:
+    """Run tasks with many agents at once, merge their streams in dependency order, and test the result.
+
+    Starts a session if there is none. Ctrl-C stops every agent in order and keeps its work; calling it again goes on
+    where it was. Exit status 1 if a task failed or a stream could not be merged.
+
+    \b
+    Example: pucs run --tasks tasks.yaml --agents 6
+    """
+    document = run_session(
+        door, tasks_file, program=program, agents=agents or 0, plan=plan, merge=not no_merge, keep_worktrees=keep_worktrees
+    )
+    door.say(document, lambda: _planned(document) if plan else outcome(document))
+    if document.get("interrupted"):
+        raise SystemExit(EXIT_INTERRUPTED)
+    if not plan and not document["ok"]:
+        raise SystemExit(1)
+
+
+def run_session(
+    door: Door,
+    tasks_file: Path | None,
+    *,
+    program: str = "",
+    agents: int = 0,
+    plan: bool = False,
+    merge: bool = True,
+    keep_worktrees: bool = False,
+    streams: tuple[str, ...] = (),
+) -> dict[str, Any]:
+    """Do what ``pucs run`` does and return its document."""
+    from pucs.cli.init import initialise, keep_backup  # noqa: PLC0415
+    from pucs.cli.progress import Progress  # noqa: PLC0415
+    from pucs.coordinator import tasks as todo  # noqa: PLC0415
+    from pucs.wiring import run_tasks  # noqa: PLC0415
+
+    parsed = _parsed(tasks_file)
+    if not _has_session(door):
+        started = initialise(door)
+        if not door.json:
+            click.echo(f"Started session {started['session']} ({len(started['streams'])} streams).")
+    context = door.context(door="run")
+    _check_programs(parsed, program)
+    if plan:
+        return _plan(context, parsed)
+    if parsed:
+        todo.import_tasks(context, tasks=parsed)
+    if not todo.tasks(context):
+        raise Usage("There is nothing to do.", remedy="Write a tasks file and name it with --tasks, or add tasks: pucs task add")
+    with Progress(context, quiet=door.json):
+        result = run_tasks(context, streams=streams, agents=agents, program=program, keep_worktrees=keep_worktrees)
+        merged = _merged(context) if merge and not result.interrupted else None
+    keep_backup(context)
+    return _document(context, result, merged)
+
+
+def _parsed(tasks_file: Path | None) -> tuple[Any, ...]:
+    from pucs.cli.settings import read_text  # noqa: PLC0415
+    from pucs.tasks.file import parse_tasks  # noqa: PLC0415
+
+    return parse_tasks(read_text(tasks_file), str(tasks_file)) if tasks_file is not None else ()
+
+
+def _has_session(door: Door) -> bool:
+    from pucs.core.errors import StoreError  # noqa: PLC0415
+
+    try:
+        context = door.context()
+    except StoreError as error:
+        if "There is no store" in error.message:
+            return False
+        raise
+    with context.store.read() as tx:
+        return tx.sessions.active() is not None
+
+
+def _check_programs(tasks: tuple[Any, ...], program: str) -> None:
+    asked = [task.id for task in tasks if task.prompt]
+    if asked and not program:
+        raise Usage(
+            f"Task {asked[0]} has a prompt, and no agent program is named.",
+            remedy="Name one, for example: --agent 'claude -p \"$PUCS_PROMPT\"'",
+        )
+
+
+def _plan(context: Context, tasks: tuple[Any, ...]) -> dict[str, Any]:
+    from pucs.tasks.schedule import waves  # noqa: PLC0415
+
+    found = waves(tasks)
+    return {"waves": [[{"id": t.id, "stream": t.stream, "title": t.title, "files": list(t.files)} for t in wave] for wave in found]}
+
+
+def _planned(document: dict[str, Any]) -> str:
+    rows = [
+        (number, task["id"], task["stream"], ", ".join(task["files"]), task["title"])
+        for number, wave in enumerate(document["waves"], 1)
+        for task in wave
+    ]
+    return table(rows, ("WAVE", "TASK", "STREAM", "FILES", "TITLE")) if rows else "No tasks."
+
+
+def _merged(context: Context) -> Any:
+    from pucs.coordinator.finalizing import finalize  # noqa: PLC0415
+
+    return finalize(context)
+
+
+def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
+    from pucs.coordinator.status import status  # noqa: PLC0415
+
+    found = status(context)
+    unmerged = list(merged.unmerged) if merged is not None else []
+    return {
+        "session": found["session"],
+        "branch": found["branch"],
+        "target": found["target"],
+        "agents": list(result.agents),
+        "tasks": found["tasks"],
+        "failed": [{"id": task.id, "reason": task.result, "salvage": task.salvage} for task in result.failed],
+        "conflicts": found["conflicts"],
+        "merged_streams": list(merged.merged) if merged is not None else [],
+        "unmerged_streams": unmerged,
+        "tests_passed": merged.tests_passed if merged is not None else None,
+        "problems": list(result.problems),
+        "interrupted": result.interrupted,
+        "duration_s": round(result.duration_s, 3),
+        "ok": result.exit_status == 0 and not unmerged,
+    }
+
+
+def outcome(document: dict[str, Any]) -> str:
+    """Return the end of a run in words."""
+    tasks = document["tasks"]
+    lines = ["", f"{tasks['done']} tasks done, {tasks['failed']} failed, {tasks['pending']} left, by {len(document['agents'])} agents in {document['duration_s']:.1f} s."]
+    for failed in document["failed"]:
+        kept = f" Its work is on {failed['salvage']}." if failed["salvage"] else ""
+        lines.append(f"  {failed['id']} failed: {failed['reason']}.{kept}")
+    lines += [f"  Problem: {problem}" for problem in document["problems"]]
+    if document["interrupted"]:
+        return "\n".join([*lines, "Stopped. Nothing is lost; go on with: pucs run"])
+    if document["merged_streams"]:
+        tested = {True: ", tests passed", False: ", TESTS FAILED", None: ""}[document["tests_passed"]]
+        lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
+    if document["unmerged_streams"]:
+        lines.append(f"Not merged, and intact: {', '.join(document['unmerged_streams'])}. See: pucs conflicts --unresolved")
+    if document["ok"]:
+        lines.append(f"Take the result with: git merge {document['branch']}    (or: pucs finalize --target BRANCH)")
+    return "\n".join(lines)
+
+
+@click.command("launch-stream")
+@click.argument("stream", metavar="STREAM")
+@click.option("--agents", metavar="N", type=click.IntRange(1, 256), default=1, show_default=True, help="Agents to start.")
+@click.option("--tasks", "tasks_file", metavar="FILE", type=click.Path(path_type=Path), help="Tasks file to bring in first.")
+@click.option("--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt.")
+@common_options
+def launch_stream(door: Door, stream: str, agents: int, tasks_file: Path | None, program: str) -> None:
+    """Start agents for one stream; they work until none of its tasks is left. The stream is not merged.
+
+    \b
+    Example: pucs launch-stream shop --agents 3
+    """
+    if tasks_file is None and not _has_session(door):
+        raise Refused("There is no active session.", remedy="Start one with: pucs init")
+    document = run_session(door, tasks_file, program=program, agents=agents, merge=False, streams=(stream,))
+    door.say(document, lambda: outcome(document))
+    if document["interrupted"]:
+        raise SystemExit(EXIT_INTERRUPTED)
+    if not document["ok"]:
+        raise SystemExit(1)

@@ -1,0 +1,93 @@
+"""``status``, ``state`` and ``agents``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from pucs.cli.door import Door, common_options, table, to_json
+
+BAR_WIDTH = 20
+"""Cells of a progress bar (000 §7.1)."""
+
+
+@click.command()
+@common_options
+def status(door: Door) -> None:
+    """Show the session at a glance: streams, agents, leases, conflicts, what happened last.
+
+    \b
+    Example: pucs status
+    """
+    from pucs.coordinator.status import status as glance  # noqa: PLC0415
+
+    document = glance(door.context())
+    door.say(document, lambda: _glance(document))
+
+
+def _glance(found: dict[str, Any]) -> str:
+    tasks = found["tasks"]
+    lines = [
+        f"Session {found['session']} ({found['state']}), started {found['started_at'][:16].replace('T', ' ')} UTC, "
+        f"on {found['target'] or 'a detached commit'} at {found['base'][:12]}",
+        "",
+    ]
+    rows = [
+        (s["name"], f"{bar(s['percent'])} {s['percent']:3d}%", f"{s['completed_tasks']}/{s['tasks']}", len(s["agents"]), s["locks"], s["state"])
+        for s in found["streams"]
+    ]
+    lines.append(table(rows, ("STREAM", "PROGRESS", "TASKS", "AGENTS", "LEASES", "STATE")) if rows else "No streams.")
+    working = [agent for agent in found["agents"] if agent["life"] != "ended"]
+    if working:
+        rows = [(a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["task"]) for a in working]
+        lines += ["", table(rows, ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "TASK"))]
+    if found["locks"]:
+        rows = [(k["resource"], k["agent"], k["mode"], f"{k['left_s'] // 60} min", k["task"]) for k in found["locks"]]
+        lines += ["", table(rows, ("LEASED", "BY", "MODE", "LEFT", "FOR"))]
+    if found["recent"]:
+        rows = [(e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"]) for e in found["recent"]]
+        lines += ["", table(rows, ("TIME", "AGENT", "LEVEL", "ACTION"))]
+    conflicts = found["conflicts"]
+    lines += [
+        "",
+        f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']} · landings: "
+        f"{found['landings']} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
+        f"{tasks['failed']} failed",
+    ]
+    return "\n".join(lines)
+
+
+def bar(percent: int) -> str:
+    """Return a progress bar."""
+    full = round(BAR_WIDTH * percent / 100)
+    return "█" * full + "░" * (BAR_WIDTH - full)
+
+
+@click.command()
+@common_options
+def state(door: Door) -> None:
+    """Print the whole state as one JSON document, in the schema of the seeds (000 §3.2).
+
+    \b
+    Example: pucs state --json | jq .streams
+    """
+    from pucs.coordinator.status import state as whole  # noqa: PLC0415
+
+    click.echo(to_json(whole(door.context())))
+
+
+@click.command()
+@common_options
+def agents(door: Door) -> None:
+    """Show the agents of the session, with what is known of their life and how strictly leases bind them.
+
+    \b
+    Example: pucs agents --json
+    """
+    from pucs.coordinator.status import agents_document  # noqa: PLC0415
+
+    found = agents_document(door.context())
+    rows = [(a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["program"], a["task"]) for a in found]
+    header = ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "TASK")
+    door.say(found, table(rows, header) if rows else "No agents yet.")

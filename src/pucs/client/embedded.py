@@ -1,0 +1,159 @@
+"""The in-process client (000 §9, 001 §9)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from pucs.coordinator import agents, landing, leases, log, syncing, tasks
+from pucs.core.errors import Usage
+from pucs.core.modes import Mode
+from pucs.wiring import open_context
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+    from types import TracebackType
+
+    from pucs.agents.records import Agent
+    from pucs.coordinator.leases import Acquired, Explanation
+    from pucs.locks.records import Lease
+
+
+class PUCSClient:
+    """One agent's way to the coordinator; registers by itself, and a context manager that releases at the end.
+
+    The process that makes it owns the agent: when it dies, the agent's leases are free at once. A process that a
+    supervisor launched (``PUCS_AGENT`` names the agent already) acts for that agent instead of owning it.
+    """
+
+    def __init__(
+        self, agent_id: str, stream: str = "", repo: str | Path = ".", store: str | None = None, session: str = ""
+    ) -> None:
+        """Open the repository's store and name the agent that acts.
+
+        Raises:
+            EnvironmentFailure: not a git repository, or no store; the message says what to do.
+        """
+        self.agent_id = agents.checked_name(agent_id)
+        self.stream = stream
+        self._repo = str(repo)
+        self._context = open_context(repo, store=store or "", session=session, door="client")
+        self._registered = False
+
+    def register(self) -> Agent:
+        """Register the agent and claim its stream; done by itself at the first verb.
+
+        Raises:
+            Refused: the id lives in another process, or the stream is unknown or full.
+        """
+        with self._context.store.read() as tx:
+            known = tx.agents.get(self.agent_id)
+        owner = self._context.processes.current()
+        launched = known is not None and known.active and known.owner not in (None, owner)
+        if launched and known is not None and self._context.processes.alive(known.owner) is not False:  # type: ignore[arg-type]
+            agent = known
+            if self.stream and self.stream.casefold() != known.stream.casefold():
+                agent = agents.claim_stream(self._context, agent=self.agent_id, stream=self.stream)
+        else:
+            agent = agents.register(
+                self._context,
+                agent=self.agent_id,
+                stream=self.stream,
+                program="client",
+                owner=owner,
+                worktree=known.worktree if known else "",
+                branch=known.branch if known else "",
+            )
+        self._registered = True
+        return agent
+
+    def _ensure(self) -> None:
+        if not self._registered:
+            self.register()
+
+    def _canonical(self, files: Iterable[str]) -> tuple[str, ...]:
+        if isinstance(files, str):
+            raise Usage("files is one string.", remedy=f"Pass a list: [{files!r}].")
+        return self._context.worktrees.canonical(self._repo, files)
+
+    def acquire_locks(
+        self,
+        files: Sequence[str],
+        mode: str = "EXCLUSIVE",
+        duration_min: float | None = None,
+        wait_s: float = 0.0,
+        task: str = "",
+    ) -> Acquired:
+        """Lease files or directories, all or none; see ``.granted .tokens .expires_at .queue_position .reason .base``.
+
+        Raises:
+            Usage: unknown mode, empty set, a path outside the repository.
+        """
+        self._ensure()
+        if mode not in Mode.__members__:
+            raise Usage(f"There is no mode {mode!r}.", remedy=f"Modes: {', '.join(Mode)}.")
+        return leases.acquire(
+            self._context,
+            agent=self.agent_id,
+            resources=self._canonical(files),
+            mode=Mode(mode),
+            duration_s=None if duration_min is None else duration_min * 60,
+            wait_s=wait_s,
+            task=task,
+        )
+
+    def renew_locks(self, duration_min: float | None = None) -> list[Lease]:
+        """Renew every lease held, up to its longest life, and return them."""
+        self._ensure()
+        duration_s = None if duration_min is None else duration_min * 60
+        return leases.renew(self._context, agent=self.agent_id, duration_s=duration_s)
+
+    def release_locks(self, files: Sequence[str] | None = None) -> landing.GivenUp:
+        """Give up leases; unlanded edits under them are landed if they can be, else kept on a salvage ref."""
+        self._ensure()
+        names = None if files is None else self._canonical(files)
+        return landing.release_safely(self._context, agent=self.agent_id, resources=names)
+
+    def check_lock(self, file: str) -> Explanation:
+        """Return who covers, holds and waits for a file."""
+        return leases.why(self._context, resource=self._canonical([file])[0])
+
+    def land(self, message: str = "") -> landing.Landed | landing.NotLanded:
+        """Bring the work of the agent's worktree onto its stream's branch and give up the leases on it."""
+        self._ensure()
+        return landing.land(self._context, agent=self.agent_id, message=message or None)
+
+    def sync(self) -> syncing.Synced | syncing.NotSynced:
+        """Bring others' landed work into the agent's worktree."""
+        self._ensure()
+        return syncing.sync(self._context, agent=self.agent_id)
+
+    def log_change(self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None) -> None:
+        """Record a change in the cross-log."""
+        self._ensure()
+        log.log(self._context, agent=self.agent_id, action=action, files=self._canonical(files), details=details)
+
+    def complete_task(self, task: str, result: str = "") -> None:
+        """Mark a task of the session as done."""
+        self._ensure()
+        tasks.finish(self._context, agent=self.agent_id, task=task, result=result)
+
+    def close(self) -> None:
+        """Give up leases without losing work, and the connection; the client can be used again."""
+        if self._registered:
+            with self._context.store.read() as tx:
+                held = tx.leases.of_agent(self.agent_id)
+            if held:
+                self.release_locks()
+        self._context.store.close()
+
+    def __enter__(self) -> Self:
+        """Register and return the client."""
+        self._ensure()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close the client, whatever happened."""
+        self.close()

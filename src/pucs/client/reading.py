@@ -1,0 +1,33 @@
+"""Everything a report or a dashboard needs of a session, as one document."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pucs.coordinator.conflicts import conflicts
+from pucs.coordinator.log import entries
+from pucs.coordinator.salvaging import salvages
+from pucs.coordinator.status import status
+from pucs.coordinator.tasks import tasks
+from pucs.crosslog.records import Query
+
+if TYPE_CHECKING:
+    from pucs.coordinator.context import Context
+
+ENTRIES_MAX = 100_000
+"""Entries read for a report: more than any session has had."""
+
+
+def session_document(context: Context) -> dict[str, Any]:
+    """Return status, tasks, conflicts, landings, salvage refs and the whole log of the session."""
+    found = status(context)
+    with context.store.read() as tx:
+        landings = tx.landings.all(found["session"])
+    return {
+        **found,
+        "task_list": tasks(context),
+        "conflict_list": conflicts(context),
+        "landing_list": landings,
+        "salvage_list": salvages(context),
+        "log": entries(context, Query(session=found["session"], limit=ENTRIES_MAX)),
+    }

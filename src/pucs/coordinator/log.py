@@ -1,0 +1,44 @@
+"""The cross-log: what an agent did in its own words, and reading what everybody did (000 §3.5)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pucs.coordinator.agents import acting
+from pucs.coordinator.context import Context, unit
+from pucs.core.errors import Usage
+from pucs.crosslog.records import Entry, Level, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ACTION_LENGTH_MAX = 500
+"""Longest action text; what is longer belongs into the details."""
+
+
+def log(
+    context: Context,
+    *,
+    agent: str,
+    action: str,
+    files: Sequence[str] = (),
+    level: Level = Level.CHANGE,
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    """Record what an agent says it did; one transaction.
+
+    Raises:
+        Usage: the action is empty or too long.
+    """
+    if not action.strip() or len(action) > ACTION_LENGTH_MAX:
+        raise Usage("An action needs a text.", remedy=f"At most {ACTION_LENGTH_MAX} characters.")
+    with unit(context) as opened:
+        who = acting(opened, agent)
+        said = {key: value for key, value in (details or {}).items() if key != "door"}
+        opened.log(action, agent=who.id, stream=who.stream, level=level, files=files, **said)
+
+
+def entries(context: Context, query: Query) -> list[Entry]:
+    """Return the entries that match, oldest first."""
+    with context.store.read() as tx:
+        return tx.entries.select(query)

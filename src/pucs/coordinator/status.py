@@ -1,0 +1,205 @@
+"""The session as documents: one for people at a glance, one exactly as seed 000 §3.2 draws it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pucs.coordinator.partition import critical_files
+from pucs.conflicts.records import Status
+from pucs.core.errors import Refused
+from pucs.crosslog.records import Query
+from pucs.tasks.records import TaskState
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pucs.agents.records import Agent
+    from pucs.coordinator.context import Context
+    from pucs.coordinator.ports import Transaction
+    from pucs.locks.records import Lease
+    from pucs.streams.records import Session, StreamRow
+    from pucs.tasks.records import Task
+
+RECENT_ENTRIES = 10
+"""Entries shown at a glance (000 §7.1)."""
+STATE_ENTRIES = 100
+"""Entries in the state document: enough to see what happened last, small enough to read whole."""
+
+
+def _session(context: Context, tx: Transaction) -> Session:
+    session = tx.sessions.get(context.session) if context.session else tx.sessions.active() or tx.sessions.latest()
+    if session is None:
+        raise Refused("There is no session yet.", remedy="Start one with: pucs init")
+    return session
+
+
+def status(context: Context) -> dict[str, Any]:
+    """Return the session at a glance; one read transaction."""
+    now = context.clock.now()
+    with context.store.read() as tx:
+        session = _session(context, tx)
+        leases = tx.leases.live()
+        agents = tx.agents.all(session.id)
+        tasks = tx.tasks.all(session.id)
+        conflicts = tx.conflicts.all(session.id)
+        recent = tx.entries.select(Query(session=session.id, limit=RECENT_ENTRIES))
+        return {
+            "session": session.id,
+            "state": session.state.value,
+            "started_at": session.started_at,
+            "branch": session.branch,
+            "base": session.base,
+            "target": session.target,
+            "streams": [_stream(row, agents, tasks, leases) for row in tx.sessions.streams(session.id)],
+            "agents": [_agent(context, agent) for agent in agents],
+            "locks": [
+                {
+                    "resource": lease.resource,
+                    "mode": lease.mode.value,
+                    "agent": lease.agent,
+                    "task": lease.task,
+                    "token": lease.token,
+                    "left_s": round(lease.left_s(now.boot_s)),
+                    "expires_at": lease.expires_at,
+                }
+                for lease in leases
+            ],
+            "queued": len(tx.requests.waiting()),
+            "conflicts": {
+                "open": sum(conflict.status is Status.OPEN for conflict in conflicts),
+                "total": len(conflicts),
+            },
+            "tasks": _task_counts(tasks),
+            "landings": len(tx.landings.all(session.id)),
+            "recent": [
+                {"seq": e.seq, "timestamp": e.timestamp, "agent": e.agent, "level": e.level.value, "action": e.action}
+                for e in recent
+            ],
+        }
+
+
+def _stream(row: StreamRow, agents: Iterable[Agent], tasks: Iterable[Task], leases: Iterable[Lease]) -> dict[str, Any]:
+    name = row.stream.name
+    own = [task for task in tasks if task.stream.casefold() == name.casefold()]
+    done = sum(task.state is TaskState.DONE for task in own)
+    return {
+        "name": name,
+        "state": row.state.value,
+        "branch": row.branch,
+        "agents": [agent.id for agent in agents if agent.active and agent.stream == name],
+        "completed_tasks": done,
+        "tasks": len(own),
+        "percent": round(100 * done / len(own)) if own else 0,
+        "locks": sum(lease.stream == name for lease in leases),
+    }
+
+
+def _agent(context: Context, agent: Agent) -> dict[str, Any]:
+    alive = context.processes.alive(agent.owner) if agent.owner is not None and agent.active else None
+    life = "ended" if not agent.active else {True: "alive", False: "dead", None: "unknown"}[alive]
+    return {
+        "id": agent.id,
+        "stream": agent.stream,
+        "phase": agent.phase.value,
+        "life": life,
+        "program": agent.program,
+        "enforcement": agent.enforcement.value,
+        "incarnation": agent.incarnation,
+        "task": agent.task,
+        "worktree": agent.worktree,
+    }
+
+
+def _task_counts(tasks: Iterable[Task]) -> dict[str, int]:
+    counts = dict.fromkeys((state.value for state in TaskState), 0)
+    for task in tasks:
+        counts[task.state.value] += 1
+    return counts
+
+
+def agents_document(context: Context) -> list[dict[str, Any]]:
+    """Return every agent of the session with what is known of its life; unknown is said to be unknown (DESIGN §3.8)."""
+    with context.store.read() as tx:
+        session = _session(context, tx)
+        return [_agent(context, agent) for agent in tx.agents.all(session.id)]
+
+
+def state(context: Context) -> dict[str, Any]:
+    """Return the document of seed 000 §3.2; one read transaction."""
+    with context.store.read() as tx:
+        session = _session(context, tx)
+        leases = tx.leases.live()
+        agents = tx.agents.all(session.id)
+        tasks = tx.tasks.all(session.id)
+        entries = tx.entries.select(Query(session=session.id, limit=STATE_ENTRIES))
+        configuration = tx.sessions.configuration()
+        return {
+            "session_id": session.id,
+            "started_at": session.started_at,
+            "streams": {
+                row.stream.name: _stream_state(row, agents, tasks, leases)
+                for row in tx.sessions.streams(session.id)
+            },
+            "critical_files": {
+                file.path: _critical_state(tx, file.path, [lease for lease in leases if critical_files(lease.resource, [file])])
+                for file in configuration.critical_files
+            },
+            "conflicts": [
+                {
+                    "id": conflict.id,
+                    "kind": conflict.kind.value,
+                    "severity": conflict.severity.value,
+                    "status": conflict.status.value,
+                    "parties": list(conflict.parties),
+                    "resources": list(conflict.resources),
+                    "strategy": conflict.strategy.value if conflict.strategy else None,
+                    "decision": conflict.decision,
+                }
+                for conflict in tx.conflicts.all(session.id)
+            ],
+            "cross_log": [
+                {
+                    "seq": entry.seq,
+                    "timestamp": entry.timestamp,
+                    "agent": entry.agent,
+                    "stream": entry.stream,
+                    "level": entry.level.value,
+                    "action": entry.action,
+                    "files": list(entry.files),
+                    "details": entry.details,
+                }
+                for entry in entries
+            ],
+        }
+
+
+def _stream_state(
+    row: StreamRow, agents: Iterable[Agent], tasks: Iterable[Task], leases: Iterable[Lease]
+) -> dict[str, Any]:
+    short = _stream(row, agents, tasks, leases)
+    return {
+        "status": short["state"],
+        "agents": short["agents"],
+        "locked_files": [
+            {
+                "path": lease.resource,
+                "agent": lease.agent,
+                "intent": lease.task,
+                "locked_at": lease.granted_at,
+                "expires_at": lease.expires_at,
+            }
+            for lease in leases
+            if lease.stream == row.stream.name
+        ],
+        "completed_tasks": short["completed_tasks"],
+        "pending_tasks": short["tasks"] - short["completed_tasks"],
+    }
+
+
+def _critical_state(tx: Transaction, path: str, leases: list[Lease]) -> dict[str, Any]:
+    queued = [request.agent for lease in leases for request in tx.requests.overlapping((lease.resource,))]
+    return {
+        "status": "locked" if leases else "free",
+        "owner": leases[0].agent if leases else None,
+        "queue": list(dict.fromkeys(queued)),
+    }

@@ -1,0 +1,1 @@
+"""What people look at; it reads documents of the client and knows nothing of store, git or verbs."""

@@ -1,0 +1,3 @@
+"""Value added tax."""
+
+RATE_PERCENT = 7

@@ -1,0 +1,8 @@
+"""The receipt a customer takes home."""
+
+from cart.basket import total
+
+
+def lines(items):
+    """Return the lines of the receipt."""
+    return [f"{count} x {product}" for product, count in sorted(items.items())] + [f"total {total(items)}"]
