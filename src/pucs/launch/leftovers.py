@@ -12,6 +12,7 @@ import os
 import select
 import signal
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,21 +26,36 @@ ROUND_S = 0.5
 """Longest wait for the killed of one round to be gone."""
 
 
-def kill(environment: Mapping[str, str], *, session: int = 0) -> list[int]:
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What tells the processes that are meant."""
+
+    entries: frozenset[bytes]
+    """Whole entries of the environment; without any, only the session counts."""
+    having: bytes
+    """Name of a variable that must be there too; empty: none."""
+    session: int
+    """Session id; 0: none."""
+
+
+def kill(environment: Mapping[str, str], *, having: str = "", session: int = 0) -> list[int]:
     """Kill every process whose environment has all these entries, or that belongs to the session; verify it.
 
     Args:
         environment: entries as they were given at the start of the tree; empty matches nobody.
+        having: name of a variable that must be there as well, whatever its value.
         session: id of a session whose leader this process has not reaped, 0 for none.
 
     Returns:
         Pids that are still there after ``ROUNDS_MAX`` rounds; normally none.
     """
-    marks = frozenset(os.fsencode(f"{name}={value}") for name, value in environment.items())
+    marks = Marks(
+        frozenset(os.fsencode(f"{name}={value}") for name, value in environment.items()),
+        os.fsencode(having),
+        session,
+    )
     for _ in range(ROUNDS_MAX):
-        dying = {
-            pid: exact for pid in _found(marks, session) if (exact := _kill(pid, marks, session)) is not None
-        }
+        dying = {pid: exact for pid in _found(marks) if (exact := _kill(pid, marks)) is not None}
         if not dying:
             break
         try:
@@ -47,40 +63,40 @@ def kill(environment: Mapping[str, str], *, session: int = 0) -> list[int]:
         finally:
             for exact in dying.values():
                 os.close(exact)
-    return list(_found(marks, session))
+    return list(_found(marks))
 
 
-def _found(marks: frozenset[bytes], session: int) -> Iterator[int]:
+def _found(marks: Marks) -> Iterator[int]:
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
-            if (
-                entry.name.isdigit()
-                and int(entry.name) != os.getpid()
-                and _matches(int(entry.name), marks, session)
-            ):
+            if entry.name.isdigit() and int(entry.name) != os.getpid() and _matches(int(entry.name), marks):
                 yield int(entry.name)
 
 
-def _matches(pid: int, marks: frozenset[bytes], session: int) -> bool:
+def _matches(pid: int, marks: Marks) -> bool:
     """Tell whether a live process is meant; one we may not look at is somebody else's."""
     try:
         fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
         if fields[0] in {b"Z", b"X"}:
             return False
-        if session and int(fields[3]) == session:
+        if marks.session and int(fields[3]) == marks.session:
             return True
-        return bool(marks) and marks.issubset(Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"))
+        if not marks.entries:
+            return False
+        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        named = not marks.having or any(entry.startswith(marks.having + b"=") for entry in entries)
+        return named and marks.entries.issubset(entries)
     except OSError:
         return False
 
 
-def _kill(pid: int, marks: frozenset[bytes], session: int) -> int | None:
+def _kill(pid: int, marks: Marks) -> int | None:
     """Kill a process if it still matches once it cannot be mistaken any more; return what to wait for."""
     try:
         exact = os.pidfd_open(pid)
     except OSError:
         return None
-    if _matches(pid, marks, session):
+    if _matches(pid, marks):
         with contextlib.suppress(OSError):
             signal.pidfd_send_signal(exact, signal.SIGKILL)
     return exact
