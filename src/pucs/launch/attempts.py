@@ -1,0 +1,193 @@
+"""One attempt at one task: leases, a current base, the command, the landing.
+
+Nothing here decides about the task's record or about what is parked; the worker does, from the verdict.
+"""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pucs.coordinator import landing, leases, syncing
+from pucs.launch import environment, events
+from pucs.launch.agents import Command, Ending
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pucs.agents.records import Agent
+    from pucs.coordinator.context import Context
+    from pucs.launch.agents import Keeper, Outcome
+    from pucs.launch.pulse import Pulse
+    from pucs.launch.settings import RunSettings
+    from pucs.streams.records import Configuration
+    from pucs.tasks.records import Task
+
+REASON_LENGTH_MAX = 500
+"""Longest part of a reason that was taken from a command's output: it goes into the task's record."""
+LANDINGS_MAX = 5
+"""Tries to land against others who land on the same files: each needs another sync, and a lease should prevent it."""
+_COMMAND_NOT_FOUND = 127
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The work of the task is on its stream's branch."""
+
+    result: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """The attempt came to nothing."""
+
+    reason: str
+    salvage: str = ""
+    """Ref that keeps what landing parked already."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interrupted:
+    """The run was stopped during the attempt."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abandoned:
+    """Something of the attempt does not die, so nothing may be parked or released; its keeper waits for it."""
+
+    reason: str
+
+
+Verdict = Done | Failure | Interrupted | Abandoned
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What every attempt of one agent works with."""
+
+    context: Context
+    configuration: Configuration
+    settings: RunSettings
+    keeper: Keeper
+    pulse: Pulse
+    agent: Agent
+    env: Mapping[str, str]
+    output: Callable[[Task], str]
+    """File for the output of an attempt."""
+    stopping: Callable[[], bool]
+    emit: Callable[[events.Event], None]
+
+    def work(self, task: Task) -> Verdict:
+        """Do a task: lease its files, sync, run its command, land."""
+        command = task.command or task.agent or self.settings.program
+        if not command:
+            return Failure("the task has a prompt, and no program to give it to (--agent PROGRAM)")
+        answer = self._leased(task) if task.files else None
+        if answer is not None and not answer.granted:
+            return Interrupted() if self.stopping() else Failure(answer.reason)
+        stale = self._up_to_date(task)
+        if stale:
+            return Failure(stale)
+        if self.stopping():
+            return Interrupted()
+        return self._ran(task, command, answer.waited_s if answer else 0.0)
+
+    def _ran(self, task: Task, command: str, waited_s: float) -> Verdict:
+        output = self.output(task)
+        self.emit(events.CommandStarted(task=task.id, agent=self.agent.id, output=output, waited_s=waited_s))
+        timeout_s = task.timeout_s or self.configuration.agents.timeout_s
+        outcome = self.keeper.run(
+            Command(
+                shell=command,
+                cwd=self.agent.worktree,
+                env=environment.of_task(self.env, task),
+                output=output,
+                output_bytes_max=self.configuration.agents.output_bytes_max,
+                timeout_s=timeout_s,
+                stop_grace_s=self.settings.stop_grace_s,
+            ),
+            on_wait=lambda: self.pulse.beat(task.files),
+            wait_s=self.pulse.pause_s,
+        )
+        if outcome.succeeded:
+            return self._landed()
+        if outcome.ending is Ending.STUCK:
+            return Abandoned(outcome.error)
+        return Interrupted() if outcome.ending is Ending.STOPPED else Failure(explained(outcome, timeout_s))
+
+    def _leased(self, task: Task) -> leases.Acquired:
+        """Lease the declared files, in the queue if need be; whoever waits is seen to wait."""
+        answer = leases.acquire(self.context, agent=self.agent.id, resources=task.files, task=task.id)
+        if answer.granted or not answer.queue_position:
+            return answer
+        self.emit(
+            events.TaskWaiting(
+                task=task.id, agent=self.agent.id, position=answer.queue_position, reason=answer.reason
+            )
+        )
+        return leases.acquire(
+            self.context,
+            agent=self.agent.id,
+            resources=task.files,
+            task=task.id,
+            wait_s=self.configuration.limits.queue_timeout_s,
+            cancelled=self.stopping,
+        )
+
+    def _up_to_date(self, task: Task) -> str:
+        """Sync, and return why the work may still not begin; empty if it may (DESIGN §3.5)."""
+        synced = syncing.sync(self.context, agent=self.agent.id)
+        if isinstance(synced, syncing.NotSynced):
+            return synced.message
+        missing = syncing.required(self.context, agent=self.agent.id, resources=task.files)
+        return f"its worktree lacks landed work on its files: {', '.join(missing)}" if missing else ""
+
+    def _landed(self) -> Verdict:
+        """Land, after another sync if others landed meanwhile what this work touches."""
+        told = ""
+        for _ in range(LANDINGS_MAX):
+            answer = landing.land(self.context, agent=self.agent.id)
+            if isinstance(answer, landing.Landed):
+                return Done(_result(answer))
+            told = answer.message
+            if answer.reason not in {"stale", "busy"}:
+                return Failure(told, salvage=answer.parked[-1].ref if answer.parked else "")
+            synced = syncing.sync(self.context, agent=self.agent.id)
+            if isinstance(synced, syncing.NotSynced):
+                return Failure(synced.message)
+        return Failure(told)
+
+
+def _result(landed: landing.Landed) -> str:
+    if not landed.landing and not landed.parked:
+        return "nothing had changed"
+    files = "1 file" if len(landed.paths) == 1 else f"{len(landed.paths)} files"
+    kept = "".join(
+        f"; {', '.join(parked.paths)} parked on {parked.ref}: {parked.reason}" for parked in landed.parked
+    )
+    return f"landed {files} as {landed.stream_commit[:12]}{kept}"
+
+
+def explained(outcome: Outcome, timeout_s: float) -> str:
+    """Return how a command failed, in one line, with the last line it printed."""
+    if outcome.ending is Ending.TIMED_OUT:
+        said = f"timed out after {timeout_s:g} s"
+    elif outcome.ending in {Ending.LOST, Ending.UNSTARTED, Ending.STUCK}:
+        said = outcome.error
+    elif outcome.signal is not None:
+        said = f"killed by {_signal_name(outcome.signal)}"
+    elif outcome.code == _COMMAND_NOT_FOUND:
+        said = "command not found (exit 127)"
+    else:
+        said = f"exit {outcome.code}"
+    lines = [line.strip() for line in outcome.tail.splitlines() if line.strip()]
+    last = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in lines[-1]) if lines else ""
+    return f"{said}: {last[:REASON_LENGTH_MAX]}" if last else said
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:  # a real-time signal
+        return f"signal {number}"

@@ -1,0 +1,215 @@
+"""The loop behind ``pucs run`` and ``pucs launch-stream``: as many agents as allowed until nothing is left to do.
+
+One thread per agent slot; the calling thread waits for them and answers signals. The first SIGINT, SIGTERM or SIGHUP
+stops every agent in order, the second kills. Whatever happens to this process, keepers end the agents, and the next
+run recovers what they left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import threading
+import traceback
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pucs.coordinator import agents as registry
+from pucs.coordinator import sessions
+from pucs.coordinator import tasks as todo
+from pucs.core.errors import NotFound, PucsError
+from pucs.launch import events, recovery
+from pucs.launch.dispatching import Dispatcher, Outlook
+from pucs.launch.settings import RunResult, RunSettings
+from pucs.launch.worker import AgentFailed, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pucs.coordinator.context import Context
+    from pucs.streams.records import Configuration, StreamRow
+
+SLOTS_MAX = 256
+"""Most agents of one run: each costs a thread, a keeper of twelve megabytes and a worktree."""
+START_FAILURES_MAX = 3
+"""Agents of one stream that may fail to begin before nothing more is begun for it: the cause is not chance."""
+RECOVER_S = 5.0
+"""Pause between looks for agents of other runs that died meanwhile."""
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Supervisor:
+    """One run over the tasks of a session."""
+
+    def __init__(
+        self, context: Context, settings: RunSettings, on_event: Callable[[events.Event], None] | None = None
+    ) -> None:
+        """Prepare a run; ``on_event`` is called from several threads, one call at a time."""
+        self._context = context
+        self._settings = settings
+        self._on_event = on_event
+        self._speaking = threading.Lock()
+        self._guard = threading.Lock()
+        self._workers: set[Worker] = set()
+        self._agents: list[str] = []
+        self._problems: list[str] = []
+        self._start_failures: Counter[str] = Counter()
+        self._stops = 0
+        self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def stop(self) -> None:
+        """Ask the run to stop, a second time to hurry; safe in a signal handler and from any thread."""
+        self._stops += 1
+        with contextlib.suppress(OSError):
+            os.write(self._wake, b"s")
+
+    def run(self) -> RunResult:
+        """Recover what an earlier run left, work until nothing is left to do or stopped, and tell what came of it.
+
+        Raises:
+            NotFound: a stream in the settings does not exist.
+            Refused: there is no active session.
+            PucsError: the store or the repository cannot be used at all.
+        """
+        began_s = self._context.clock.now().boot_s
+        session = sessions.current(self._context)
+        with self._context.store.read() as tx:
+            configuration = tx.sessions.configuration()
+            streams = _chosen(tx.sessions.streams(session.id), self._settings.streams)
+        Path(self._settings.output).mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._recover()
+        dispatcher = Dispatcher({row.stream.name: row.stream.max_agents for row in streams}, self._look)
+        slots = self._slots(configuration, streams)
+        with self._signals():
+            self._serve(configuration, dispatcher, slots)
+        chosen = {row.stream.name for row in streams}
+        with self._context.store.read() as tx:
+            tasks = tuple(task for task in tx.tasks.all(session.id) if task.stream in chosen)
+        return RunResult(
+            tasks=tasks,
+            agents=tuple(self._agents),
+            interrupted=self._stops > 0,
+            problems=tuple(self._problems),
+            duration_s=self._context.clock.now().boot_s - began_s,
+        )
+
+    def _serve(self, configuration: Configuration, dispatcher: Dispatcher, slots: int) -> None:
+        threads = [
+            threading.Thread(target=self._slot, args=(configuration, dispatcher), name=f"slot-{number}")
+            for number in range(1, slots + 1)
+        ]
+        for thread in threads:
+            thread.start()
+        answered = 0
+        poll = select.poll()
+        poll.register(self._waking, select.POLLIN)
+        while any(thread.is_alive() for thread in threads):
+            if poll.poll(RECOVER_S * 1000):
+                os.read(self._waking, 4096)
+            elif not self._stops:
+                self._recover()
+            if self._stops > answered:
+                answered = self._stops
+                self._say(events.Stopping(fast=answered > 1))
+                dispatcher.stop()
+                with self._guard:
+                    working = list(self._workers)
+                for worker in working:
+                    worker.stop(fast=answered > 1)
+        for thread in threads:
+            thread.join()
+
+    def _slot(self, configuration: Configuration, dispatcher: Dispatcher) -> None:
+        """Be one agent after the other; the last edge before a thread's end, so nothing is let through."""
+        try:
+            while (stream := dispatcher.stream()) is not None:
+                self._agent(configuration, dispatcher, stream)
+        except Exception as error:  # noqa: BLE001 - the launch supervisor's edge: other agents go on
+            self._say(events.Problem(message=_described(error)))
+        finally:
+            with contextlib.suppress(OSError):
+                os.write(self._wake, b"e")
+
+    def _agent(self, configuration: Configuration, dispatcher: Dispatcher, stream: str) -> None:
+        began = False
+        try:
+            worker = Worker(self._context, configuration, self._settings, dispatcher, self._say)
+            with self._guard:
+                self._workers.add(worker)
+            if self._stops:
+                worker.stop(fast=self._stops > 1)
+            began = True
+            try:
+                worker.work(stream)
+            finally:
+                with self._guard:
+                    self._workers.discard(worker)
+        except (AgentFailed, PucsError) as error:
+            self._say(events.Problem(message=str(error)))
+            self._start_failures[stream] += 1
+            if self._start_failures[stream] >= START_FAILURES_MAX:
+                dispatcher.drop(stream)
+                self._say(events.Problem(message=f"No more agents are started for {stream}."))
+        finally:
+            if not began:
+                dispatcher.taken(stream)
+            dispatcher.leave(stream)
+
+    def _recover(self) -> None:
+        for found in recovery.recover(self._context, store=self._settings.store):
+            self._say(found)
+
+    def _look(self) -> Outlook:
+        with self._speaking:
+            mine = set(self._agents)
+        agents = registry.agents(self._context)
+        others = Counter(agent.stream for agent in agents if agent.active and agent.id not in mine)
+        return Outlook(todo.tasks(self._context), others)
+
+    def _slots(self, configuration: Configuration, streams: list[StreamRow]) -> int:
+        places = sum(row.stream.max_agents for row in streams)
+        wanted = self._settings.agents or configuration.agents.count or places
+        names = {row.stream.name for row in streams}
+        left = sum(1 for task in todo.unfinished(self._context) if task.stream in names)
+        return min(wanted, places, left, SLOTS_MAX)
+
+    def _say(self, event: events.Event) -> None:
+        with self._speaking:
+            if isinstance(event, events.AgentStarted):
+                self._agents.append(event.agent)
+            elif isinstance(event, events.Problem):
+                self._problems.append(event.message)
+            if self._on_event:
+                self._on_event(event)
+
+    @contextlib.contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Answer signals while a run is on, if this is the thread that gets them."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        before = {number: signal.signal(number, lambda *_: self.stop()) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _chosen(rows: list[StreamRow], names: tuple[str, ...]) -> list[StreamRow]:
+    known = {row.stream.name.casefold(): row for row in rows}
+    missing = [name for name in names if name.casefold() not in known]
+    if missing:
+        streams = ", ".join(row.stream.name for row in rows) or "none is configured"
+        raise NotFound(f"There is no stream {missing[0]!r}.", remedy=f"Streams: {streams}.")
+    return [known[name.casefold()] for name in names] if names else rows
+
+
+def _described(error: Exception) -> str:
+    if isinstance(error, PucsError):
+        return str(error)
+    where = traceback.extract_tb(error.__traceback__)[-1]
+    return f"A defect of PUCS: {type(error).__name__}: {error} ({Path(where.filename).name}:{where.lineno})"
