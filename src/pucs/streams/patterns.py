@@ -66,6 +66,12 @@ def split(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in parts if part.strip())
 
 
+def escape(path: str) -> str:
+    """Return a pattern that means exactly this path, and everything below it if it ends in a slash."""
+    quoted = "".join("\\" + character if character in _SPECIAL else character for character in path)
+    return "\\" + quoted if quoted.startswith("!") else quoted
+
+
 @lru_cache(maxsize=4096)
 def compile_pattern(text: str) -> Pattern:
     """Return a pattern ready to match.

@@ -190,6 +190,14 @@ def test_match_is_below_its_directories(pattern: str, path: str) -> None:
         assert all(patterns.may_match_below(pattern, "/".join(parts[:at]) + "/") for at in range(len(parts)))
 
 
+@given(st.text(alphabet="ab!*?[]{}\\,$ ", min_size=1, max_size=8).filter(lambda name: name.strip()))
+def test_escaped_path_means_itself(name: str) -> None:
+    """Whatever characters a directory has, its escaped name covers what is below it and nothing else."""
+    pattern = patterns.escape(f"{name}/")
+    assert patterns.matches(pattern, f"{name}/x")
+    assert not patterns.matches(pattern, f"{name}x/x")
+
+
 def test_hostile_pattern_stays_quick() -> None:
     """Many wildcards against a long path that almost matches take no exponential time."""
     pattern = "**/" + "a/**/" * 12 + "b"
