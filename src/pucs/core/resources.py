@@ -1,11 +1,13 @@
-"""Resource names and the one overlap predicate that leases, queue, boundaries and tasks share (DESIGN §2).
+r"""Resource names and the one overlap predicate that leases, queue, boundaries and tasks share (DESIGN §2).
 
 A resource is a string in canonical form: ``path/to/file.py``, ``path/to/dir/``, ``path/to/file.py::Class.method``,
 ``/`` for every path, ``res:NAME`` for a named resource. Paths are relative to the root of the caller's worktree,
 ``/``-separated, without ``.`` or ``..``. In a real path ``::`` is escaped, so that a symbol can always be told from a
-file name: ``a::b`` is written ``a:\\:b`` and a backslash is doubled. Control characters and bytes outside UTF-8 are
-written as git quotes them, ``\\377``; so every resource is plain text that can be stored, printed and sent, and
-``file_path`` gives back the real name, with surrogate escapes.
+file name: ``a::b`` is written ``a:\:b``, a backslash is doubled, and a colon that ends a file name is written ``\072``,
+so that a symbol after it cannot be misread. Control characters and bytes outside UTF-8 are written as git quotes them,
+``\377``; so every resource is plain text that can be stored, printed and sent, and ``file_path`` gives back the real
+name, with surrogate escapes. A file and a directory of one name are two resources that do not overlap: which of the two
+a name is, is told at the door.
 
 This module never looks at a disk: symlinks and the question whether a name is a directory are answered at the door.
 """
@@ -30,9 +32,10 @@ NAMED_PREFIX = "res:"
 RESOURCE_BYTES_MAX = 4096
 """Longest accepted name: Linux PATH_MAX; a longer one cannot be a path."""
 _SYMBOL = "::"
-_ADJACENT_COLONS = re.compile(":(?=:)")
+_SECOND_COLON = re.compile("(?<=:):")
+_LAST_COLON = "\\072"
 _UNPRINTABLE = re.compile("[\\x00-\\x1f\\x7f\\udc80-\\udcff]")
-_ESCAPED = re.compile(r"\\([0-3][0-7]{2}|.)", re.DOTALL)
+_ESCAPED = re.compile(r"((?:\\[0-3][0-7]{2})+)|\\(.)", re.DOTALL)
 
 
 def path_resource(path: str, *, directory: bool = False) -> Resource:
@@ -45,7 +48,9 @@ def path_resource(path: str, *, directory: bool = False) -> Resource:
         raise Usage(f"{path!r} is not a path.", remedy="Name a file or directory inside the repository.")
     if path.startswith("/"):
         raise Usage(f"{path!r} is not relative to the repository.", remedy="Leave out the leading slash.")
+    path, size_bytes = _one_spelling(path)
     parts: list[str] = []
+    part = ""
     for part in path.split("/"):
         if part in ("", "."):
             continue
@@ -55,12 +60,16 @@ def path_resource(path: str, *, directory: bool = False) -> Resource:
             parts.pop()
             continue
         parts.append(part)
-    if len(path.encode("utf-8", "surrogateescape")) > RESOURCE_BYTES_MAX:
-        raise Usage(f"A path of {len(path)} characters is too long.", remedy=f"At most {RESOURCE_BYTES_MAX} bytes.")
+    if size_bytes > RESOURCE_BYTES_MAX:
+        raise Usage(
+            f"A path of {len(path)} characters is too long.", remedy=f"At most {RESOURCE_BYTES_MAX} bytes."
+        )
     if not parts:
         return ROOT
-    text = _escape("/".join(parts))
-    return Resource(text + "/" if directory or path.endswith("/") else text)
+    name = "/".join(parts)
+    if directory or part in {"", ".", ".."}:
+        return Resource(_escape(name) + "/")
+    return Resource(_escape(name[:-1]) + _LAST_COLON if name.endswith(":") else _escape(name))
 
 
 def parse(text: str) -> Resource:
@@ -73,15 +82,18 @@ def parse(text: str) -> Resource:
         return ROOT
     if text.startswith(NAMED_PREFIX):
         name = text[len(NAMED_PREFIX) :]
-        if not name or any(c.isspace() or c == "\0" for c in name):
-            raise Usage(f"{text!r} is not a named resource.", remedy="Write res:NAME, for example res:port/8080.")
+        if not name or " " in name or not name.isprintable() or len(name.encode()) > RESOURCE_BYTES_MAX:
+            raise Usage(
+                f"{text!r} is not a named resource.", remedy="Write res:NAME, for example res:port/8080."
+            )
         return Resource(text)
-    path, separator, symbol = _unescaped_partition(text)
+    path, separator, symbol = text.partition(_SYMBOL)
     if not separator:
         return path_resource(_unescape(path))
-    if not symbol or not all(part.isidentifier() for part in symbol.split(".")):
+    file = path_resource(_unescape(path))
+    if is_directory(file) or not all(part.isidentifier() for part in symbol.split(".")):
         raise Usage(f"{text!r} names no symbol.", remedy="Write path/to/file.py::Class.method.")
-    return Resource(f"{path_resource(_unescape(path))}{_SYMBOL}{symbol}")
+    return Resource(f"{file}{_SYMBOL}{symbol}")
 
 
 def is_directory(resource: str) -> bool:
@@ -101,8 +113,7 @@ def is_symbol(resource: str) -> bool:
 
 def file_path(resource: str) -> str:
     """Return the real path a path resource stands for, without symbol, escapes or trailing slash."""
-    path, _, _ = _unescaped_partition(resource)
-    return _unescape(path).rstrip("/")
+    return _unescape(resource.partition(_SYMBOL)[0]).rstrip("/")
 
 
 def ancestors(resource: str) -> Iterator[Resource]:
@@ -127,8 +138,10 @@ def contains(outer: str, inner: str) -> bool:
     """Tell whether ``outer`` is ``inner`` or an ancestor of it."""
     if outer == inner:
         return True
+    if is_named(outer) or is_named(inner):
+        return False
     if outer == ROOT:
-        return not is_named(inner)
+        return True
     if outer.endswith("/"):
         return inner.startswith(outer)
     return inner.startswith(outer + ("." if is_symbol(outer) else _SYMBOL))
@@ -140,7 +153,7 @@ def overlaps(a: str, b: str) -> bool:
 
 
 def descendants_range(resource: str) -> tuple[str, str] | None:
-    """Return the half-open string range that holds exactly the descendants, or None if there are none.
+    """Return the half-open string range that holds the descendants and at most the resource itself; None: it has none.
 
     For the root the range is everything; named resources inside it must be left out by the caller.
     """
@@ -155,8 +168,21 @@ def descendants_range(resource: str) -> tuple[str, str] | None:
     return resource + _SYMBOL, resource + ":;"  # ";" follows ":"
 
 
+def _one_spelling(path: str) -> tuple[str, int]:
+    """Return a path as Python decodes its bytes, whatever escapes it was typed with, and how many bytes it has."""
+    if path.isascii():
+        return path, len(path)
+    try:
+        raw = path.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError as error:
+        raise Usage(
+            f"{path!r} is not a path.", remedy="It holds a character that no file name can."
+        ) from error
+    return raw.decode("utf-8", "surrogateescape"), len(raw)
+
+
 def _escape(path: str) -> str:
-    escaped = _ADJACENT_COLONS.sub(r":\\", path.replace("\\", "\\\\"))
+    escaped = _SECOND_COLON.sub(r"\\:", path.replace("\\", "\\\\"))
     escaped = _UNPRINTABLE.sub(lambda match: f"\\{ord(match[0]) & 0xFF:03o}", escaped)
     return "res\\:" + escaped[len(NAMED_PREFIX) :] if escaped.startswith(NAMED_PREFIX) else escaped
 
@@ -166,11 +192,7 @@ def _unescape(text: str) -> str:
 
 
 def _original(match: re.Match[str]) -> str:
-    body = match[1]
-    if len(body) == 1:
-        return body
-    return bytes([int(body, 8)]).decode("utf-8", "surrogateescape")
-
-
-def _unescaped_partition(text: str) -> tuple[str, str, str]:
-    return text.partition(_SYMBOL)
+    octal, character = match.groups()
+    if octal is None:
+        return str(character)
+    return bytes(int(code, 8) for code in octal[1:].split("\\")).decode("utf-8", "surrogateescape")

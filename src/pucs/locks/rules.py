@@ -9,11 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pucs.core.modes import Mode, compatible, covers
-from pucs.core.resources import contains, overlaps
+from pucs.core.resources import ancestors, contains, overlaps
 from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
+
+_SEVERAL = ""
+"""Stands for more than one agent; no agent has this id."""
 
 
 def normalised(resources: Iterable[tuple[str, Mode]]) -> tuple[tuple[str, Mode], ...]:
@@ -22,21 +25,16 @@ def normalised(resources: Iterable[tuple[str, Mode]]) -> tuple[tuple[str, Mode],
     for resource, mode in resources:
         if strongest.get(resource) is not Mode.EXCLUSIVE:
             strongest[resource] = mode
-    kept: list[tuple[str, Mode]] = []
-    for resource, mode in sorted(strongest.items()):
-        if not any(contains(outer, resource) and covers(held, mode) for outer, held in kept):
-            kept.append((resource, mode))
-    return tuple(kept)
+    return tuple(
+        (resource, mode)
+        for resource, mode in sorted(strongest.items())
+        if not any(outer in strongest and covers(strongest[outer], mode) for outer in ancestors(resource))
+    )
 
 
 def conflicting(resource: str, mode: Mode, other: str, other_mode: Mode) -> bool:
     """Tell whether two agents may not hold these two resources together: overlap and incompatible modes."""
     return overlaps(resource, other) and not compatible(other_mode, mode)
-
-
-def requests_conflict(a: Request, b: Request) -> bool:
-    """Tell whether the two sets cannot be held together by different agents."""
-    return a.agent != b.agent and any(conflicting(r, m, s, n) for r, m in a.resources for s, n in b.resources)
 
 
 def decide(request: Request, live: Sequence[Lease], waiting: Sequence[Request]) -> Granted | Blocked:
@@ -46,31 +44,44 @@ def decide(request: Request, live: Sequence[Lease], waiting: Sequence[Request]) 
     requests that came before, in order. Both may hold more than matters. An agent never blocks itself: what its own
     leases cover is kept under the old token, so that asking twice changes nothing.
     """
-    own = [lease for lease in live if lease.agent == request.agent and lease.state is LeaseState.HELD]
-    kept: dict[int, Lease] = {}
-    needed: list[tuple[str, Mode]] = []
-    for resource, mode in request.resources:
-        covering = [lease for lease in own if contains(lease.resource, resource) and covers(lease.mode, mode)]
-        if covering:
-            narrowest = max(covering, key=lambda lease: len(lease.resource))
-            kept[narrowest.token] = narrowest
-        else:
-            needed.append((resource, mode))
-    holders = tuple(
-        lease
-        for lease in live
-        if lease.agent != request.agent
-        and any(conflicting(resource, mode, lease.resource, lease.mode) for resource, mode in needed)
-    )
+    if not live and not waiting:
+        return Granted(request.resources, ())
+    needed, kept = _uncovered(request, live)
+    asked = _Table()
+    for resource, mode in needed:
+        asked.add(request.agent, resource, mode)
+    holders = tuple(lease for lease in live if asked.meets(lease.agent, lease.resource, lease.mode))
     ahead = tuple(
         other
         for other in waiting
-        if other.agent != request.agent
-        and any(conflicting(r, m, s, n) for r, m in needed for s, n in other.resources)
+        if any(asked.meets(other.agent, resource, mode) for resource, mode in other.resources)
     )
     if holders or ahead:
         return Blocked(holders, ahead)
-    return Granted(tuple(needed), tuple(kept.values()))
+    return Granted(needed, kept)
+
+
+def _uncovered(
+    request: Request, live: Sequence[Lease]
+) -> tuple[tuple[tuple[str, Mode], ...], tuple[Lease, ...]]:
+    """Return what the agent's own leases do not cover yet, and those leases that cover the rest, the narrowest ones."""
+    own: dict[str, list[Lease]] = {}
+    for lease in live:
+        if lease.agent == request.agent and lease.state is LeaseState.HELD:
+            own.setdefault(lease.resource, []).append(lease)
+    if not own:
+        return request.resources, ()
+    kept: dict[int, Lease] = {}
+    needed: list[tuple[str, Mode]] = []
+    for resource, mode in request.resources:
+        upwards = [resource, *reversed(list(ancestors(resource)))]
+        covering = (lease for at in upwards for lease in own.get(at, ()) if covers(lease.mode, mode))
+        narrowest = next(covering, None)
+        if narrowest is None:
+            needed.append((resource, mode))
+        else:
+            kept[narrowest.token] = narrowest
+    return tuple(needed), tuple(kept.values())
 
 
 def served(waiting: Sequence[Request], live: Sequence[Lease]) -> list[Request]:
@@ -80,16 +91,61 @@ def served(waiting: Sequence[Request], live: Sequence[Lease]) -> list[Request]:
     leases that overlap any of them. Each request granted counts as held for those behind it, and each one that
     must go on waiting keeps its place in front of those that conflict with it (rule 3).
     """
+    before = _Table()
+    for lease in live:
+        before.add(lease.agent, lease.resource, lease.mode)
     grants: list[Request] = []
-    staying: list[Request] = []
     for request in waiting:
-        blocked = any(
-            lease.agent != request.agent and conflicting(resource, mode, lease.resource, lease.mode)
-            for lease in live
-            for resource, mode in request.resources
-        ) or any(requests_conflict(request, other) for other in (*grants, *staying))
-        (staying if blocked else grants).append(request)
+        if not any(before.blocks(request.agent, resource, mode) for resource, mode in request.resources):
+            grants.append(request)
+        for resource, mode in request.resources:
+            before.add(request.agent, resource, mode)
     return grants
+
+
+class _Table:
+    """Who has, or wants, what: answers whether anything overlaps and clashes without comparing every pair."""
+
+    def __init__(self) -> None:
+        self._at: dict[str, dict[Mode, str]] = {}
+        self._below: dict[str, dict[Mode, str]] = {}
+
+    def add(self, agent: str, resource: str, mode: Mode) -> None:
+        """Enter a resource for an agent."""
+        _enter(self._at, resource, mode, agent)
+        for outer in ancestors(resource):
+            _enter(self._below, outer, mode, agent)
+
+    def blocks(self, agent: str, resource: str, mode: Mode) -> bool:
+        """Tell whether what other agents have here keeps ``agent`` from being given ``resource``."""
+        return any(
+            other != agent and not compatible(held, mode)
+            for entries in self._around(resource)
+            for held, other in entries.items()
+        )
+
+    def meets(self, agent: str, resource: str, mode: Mode) -> bool:
+        """Tell whether ``agent``, who has ``resource``, keeps others from being given what they want here."""
+        return any(
+            other != agent and not compatible(mode, wanted)
+            for entries in self._around(resource)
+            for wanted, other in entries.items()
+        )
+
+    def _around(self, resource: str) -> Iterator[dict[Mode, str]]:
+        for table, place in (
+            (self._at, resource),
+            (self._below, resource),
+            *((self._at, outer) for outer in ancestors(resource)),
+        ):
+            if place in table:
+                yield table[place]
+
+
+def _enter(table: dict[str, dict[Mode, str]], place: str, mode: Mode, agent: str) -> None:
+    entries = table.setdefault(place, {})
+    # Whoever asks needs to know only whether somebody else is there: two agents are as many as a thousand.
+    entries[mode] = agent if entries.get(mode, agent) == agent else _SEVERAL
 
 
 def expired(lease: Lease, boot_id: str, now_s: float) -> bool:
