@@ -15,9 +15,9 @@ from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from pucs.coordinator.ports import Repository, Worktrees
     from pucs.launch.events import Event
     from pucs.launch.settings import RunResult
-    from pucs.coordinator.ports import Repository, Worktrees
 
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
@@ -107,7 +107,9 @@ def run_tasks(
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
     settings = RunSettings(
-        output=str(Path(context.git.common_dir) / STORE_DIRECTORY / "output" / (session.id if session else "none")),
+        output=str(
+            Path(context.git.common_dir) / STORE_DIRECTORY / "output" / (session.id if session else "none")
+        ),
         streams=tuple(streams),
         agents=agents,
         program=program,
@@ -159,7 +161,9 @@ def _common_dir(start: str) -> str | None:
         if dot_git.is_dir() and (dot_git / "HEAD").exists():
             return str(dot_git)
         if dot_git.is_file():
-            linked = dot_git.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("gitdir:").strip()
+            linked = (
+                dot_git.read_text(encoding="utf-8", errors="surrogateescape").removeprefix("gitdir:").strip()
+            )
             git_dir = (place / linked).resolve()
             common = git_dir / "commondir"
             if common.exists():

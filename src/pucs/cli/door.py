@@ -16,7 +16,7 @@ import click
 from pucs.core.errors import PucsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from pucs.coordinator.context import Context
 
@@ -53,15 +53,27 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     The same options work before the command name; the later one wins.
     """
 
-    @click.option("--repo", metavar="DIR", default=None, help="Repository to work in [PUCS_REPO; default: here].")
-    @click.option("--store", metavar="PATH", default=None, help="Store file [PUCS_STORE; default: in the git directory].")
-    @click.option("--session", metavar="ID", default=None, help="Session to act in [PUCS_SESSION; default: the active one].")
+    @click.option(
+        "--repo", metavar="DIR", default=None, help="Repository to work in [PUCS_REPO; default: here]."
+    )
+    @click.option(
+        "--store",
+        metavar="PATH",
+        default=None,
+        help="Store file [PUCS_STORE; default: in the git directory].",
+    )
+    @click.option(
+        "--session",
+        metavar="ID",
+        default=None,
+        help="Session to act in [PUCS_SESSION; default: the active one].",
+    )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-    @click.pass_context
     @wraps(function)
     def wrapped(
-        ctx: click.Context, *args: Any, repo: str | None, store: str | None, session: str | None, as_json: bool, **rest: Any
+        *args: Any, repo: str | None, store: str | None, session: str | None, as_json: bool, **rest: Any
     ) -> Any:
+        ctx = click.get_current_context()
         outer = ctx.obj if isinstance(ctx.obj, Door) else _from_environment()
         door = Door(
             repo=outer.repo if repo is None else repo,
@@ -99,11 +111,14 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def table(rows: Sequence[Sequence[Any]], header: Sequence[str]) -> str:
+def table(rows: Iterable[Sequence[Any]], header: Sequence[str]) -> str:
     """Return rows as aligned columns under a header, plain enough for pipes; made without any table library."""
     cells = [[str(cell) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells]
+    lines = [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in cells
+    ]
     return "\n".join(lines)
 
 
@@ -124,7 +139,9 @@ def fail(error: BaseException) -> NoReturn:
         sys.exit(0)
     if isinstance(error, PucsError):
         if "--json" in sys.argv:
-            click.echo(to_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}}))
+            click.echo(
+                to_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
+            )
         click.echo(f"pucs: {error.message}", err=True)
         if error.remedy:
             click.echo(f"      {error.remedy}", err=True)

@@ -58,7 +58,11 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
         "base": commit,
         "target": branch,
         "streams": [
-            {"name": stream.name, "files": coverage["counts"].get(stream.name, 0), "max_agents": stream.max_agents}
+            {
+                "name": stream.name,
+                "files": coverage["counts"].get(stream.name, 0),
+                "max_agents": stream.max_agents,
+            }
             for stream in configuration.streams
         ],
         "uncovered": coverage["uncovered"],
@@ -123,7 +127,10 @@ def _summary(document: dict[str, Any]) -> str:
     lines = []
     if document["proposed"]:
         did = "Would write" if document["dry_run"] else "Wrote"
-        lines += [f"{did} {document['configuration']}, proposed from your directories; read it and adjust:", ""]
+        lines += [
+            f"{did} {document['configuration']}, proposed from your directories; read it and adjust:",
+            "",
+        ]
         lines += [f"    {line}" for line in document["text"].rstrip().split("\n")] + [""]
     rows = [(stream["name"], stream["files"], stream["max_agents"]) for stream in document["streams"]]
     lines.append(table(rows, ("STREAM", "FILES", "AGENTS")) if rows else "No streams: every file is shared.")

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from pucs.locks.records import Lease
 
 _MODES = {"exclusive": Mode.EXCLUSIVE, "shared": Mode.SHARED_READ}
-AGENT_OPTION = click.option("--agent", metavar="A", envvar="PUCS_AGENT", required=True, help="Agent that acts [PUCS_AGENT].")
+AGENT_OPTION = click.option(
+    "--agent", metavar="A", envvar="PUCS_AGENT", required=True, help="Agent that acts [PUCS_AGENT]."
+)
 
 
 def _canonical(context: Context, door: Door, names: Sequence[str]) -> tuple[str, ...]:
@@ -27,14 +29,30 @@ def _canonical(context: Context, door: Door, names: Sequence[str]) -> tuple[str,
 @click.command()
 @click.argument("resources", nargs=-1, required=True, metavar="RESOURCE...")
 @AGENT_OPTION
-@click.option("--stream", metavar="S", default="", envvar="PUCS_STREAM", help="Stream it works for [PUCS_STREAM].")
+@click.option(
+    "--stream", metavar="S", default="", envvar="PUCS_STREAM", help="Stream it works for [PUCS_STREAM]."
+)
 @click.option("--task", metavar="T", default="", envvar="PUCS_TASK", help="What for, shown to others.")
 @click.option("--mode", type=click.Choice(sorted(_MODES)), default="exclusive", show_default=True)
-@click.option("--duration", metavar="MIN", type=click.FloatRange(min=0, min_open=True), help="Minutes [locks.default_duration_min].")
-@click.option("--wait", metavar="S", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait in the queue.")
+@click.option(
+    "--duration",
+    metavar="MIN",
+    type=click.FloatRange(min=0, min_open=True),
+    help="Minutes [locks.default_duration_min].",
+)
+@click.option(
+    "--wait", metavar="S", type=click.FloatRange(min=0), default=0.0, help="Seconds to wait in the queue."
+)
 @common_options
 def lock(
-    door: Door, resources: tuple[str, ...], agent: str, stream: str, task: str, mode: str, duration: float | None, wait: float
+    door: Door,
+    resources: tuple[str, ...],
+    agent: str,
+    stream: str,
+    task: str,
+    mode: str,
+    duration: float | None,
+    wait: float,
 ) -> None:
     """Lease files or directories, all of them or none.
 
@@ -67,7 +85,12 @@ def lock(
         "base": answer.base,
     }
     held = ", ".join(answer.tokens)
-    door.say(document, f"{agent} holds {held} until {answer.expires_at}." if answer.granted else f"Not granted: {answer.reason}")
+    door.say(
+        document,
+        f"{agent} holds {held} until {answer.expires_at}."
+        if answer.granted
+        else f"Not granted: {answer.reason}",
+    )
     if not answer.granted:
         raise SystemExit(1)
 
@@ -83,17 +106,17 @@ def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None
     \b
     Example: pucs unlock shop/cart.py --agent shop-agent-1
     """
-    from pucs.coordinator.landing import release_safely  # noqa: PLC0415 - after the options are checked
+    from pucs.coordinator.releasing import give_up  # noqa: PLC0415 - after the options are checked
 
     context = door.context()
     names = _canonical(context, door, resources) if resources else None
-    done = release_safely(context, agent=agent, resources=names, token=token)
+    done = give_up(context, agent=agent, resources=names, token=token)
     given = ", ".join(done.resources) or "nothing"
     text = f"{agent} gave up {given}."
     if done.landed:
         text += f" Landed first: {', '.join(done.landed)}."
     if done.parked:
-        text += f" Kept aside: {', '.join(done.parked)}."
+        text += "".join(f" Kept aside on {parked.ref}: {parked.reason}" for parked in done.parked)
     door.say(done, text)
     if not done.resources:
         raise SystemExit(1)
@@ -113,7 +136,10 @@ def locks(door: Door, stream: str) -> None:
     context = door.context()
     leases = live_locks(context, stream=stream)
     now_s = context.clock.now().boot_s
-    rows = [(lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, left(lease, now_s)) for lease in leases]
+    rows = [
+        (lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, left(lease, now_s))
+        for lease in leases
+    ]
     text = table(rows, ("RESOURCE", "MODE", "AGENT", "STREAM", "TASK", "LEFT")) if rows else "No leases."
     door.say([lease_document(lease) for lease in leases], text)
 
@@ -152,7 +178,7 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
 
     context = door.context()
     requests = waiting_for(context, resources=_canonical(context, door, resources) if resources else ())
-    documents = [
+    documents: list[dict[str, Any]] = [
         {
             "position": position,
             "agent": request.agent,
@@ -163,8 +189,13 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
         }
         for position, request in enumerate(requests, 1)
     ]
-    rows = [(d["position"], d["agent"], d["stream"], ", ".join(d["resources"]), f"{d['waited_s']} s") for d in documents]
-    door.say(documents, table(rows, ("#", "AGENT", "STREAM", "WAITS FOR", "SINCE")) if rows else "Nobody waits.")
+    rows = [
+        (d["position"], d["agent"], d["stream"], ", ".join(d["resources"]), f"{d['waited_s']} s")
+        for d in documents
+    ]
+    door.say(
+        documents, table(rows, ("#", "AGENT", "STREAM", "WAITS FOR", "SINCE")) if rows else "Nobody waits."
+    )
 
 
 @click.command()
@@ -179,7 +210,10 @@ def cleanup(door: Door) -> None:
 
     ended = end_what_is_over(door.context())
     names = ", ".join(f"{lease.resource} ({lease.agent})" for lease in ended)
-    door.say([lease_document(lease) for lease in ended], f"Ended {len(ended)}: {names}" if ended else "Nothing was over.")
+    door.say(
+        [lease_document(lease) for lease in ended],
+        f"Ended {len(ended)}: {names}" if ended else "Nothing was over.",
+    )
 
 
 @click.command()
@@ -214,6 +248,10 @@ def _explained(document: dict[str, Any]) -> str:
     if not document["holders"]:
         lines.append("  held by  nobody")
     lines.append(f"  waiting  {', '.join(document['waiting']) or 'nobody'}")
-    changed = f"{document['changed_by']} in {document['base'][:12]}" if document["changed_by"] else f"nobody since {document['base'][:12]}"
+    changed = (
+        f"{document['changed_by']} in {document['base'][:12]}"
+        if document["changed_by"]
+        else f"nobody since {document['base'][:12]}"
+    )
     lines.append(f"  changed  by {changed}")
     return os.linesep.join(lines)

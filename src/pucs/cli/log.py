@@ -26,11 +26,24 @@ _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 @click.command()
 @click.option("--stream", metavar="S", default="all", show_default=True, help="Only this stream.")
-@click.option("--since", metavar="WHEN", default="", help="A span such as 30m, 1h or 2d, or an ISO 8601 time.")
-@click.option("--file", "file", metavar="F", default="", help="Only entries on this file, or below this directory.")
+@click.option(
+    "--since", metavar="WHEN", default="", help="A span such as 30m, 1h or 2d, or an ISO 8601 time."
+)
+@click.option(
+    "--file", "file", metavar="F", default="", help="Only entries on this file, or below this directory."
+)
 @click.option("--agent", metavar="A", default="", help="Only this agent.")
-@click.option("--level", metavar="L", default="", help="Only this level: DEBUG, INFO, CHANGE, CONFLICT or ERROR.")
-@click.option("--limit", metavar="N", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="Newest N.")
+@click.option(
+    "--level", metavar="L", default="", help="Only this level: DEBUG, INFO, CHANGE, CONFLICT or ERROR."
+)
+@click.option(
+    "--limit",
+    metavar="N",
+    default=100,
+    show_default=True,
+    type=click.IntRange(1, 1_000_000),
+    help="Newest N.",
+)
 @click.option("--follow", is_flag=True, help="Go on printing what happens until interrupted.")
 @common_options
 def log(
@@ -105,7 +118,11 @@ def document(entry: Entry) -> dict[str, Any]:
 def line(entry: Entry) -> str:
     """Return an entry as one line for people."""
     files = f"  {', '.join(entry.files[:4])}{' …' if len(entry.files) > 4 else ''}" if entry.files else ""  # noqa: PLR2004 - fits a line
-    shown = {key: value for key, value in entry.details.items() if key in {"reason", "other", "behind", "waited_s", "warning"} and value}
+    shown = {
+        key: value
+        for key, value in entry.details.items()
+        if key in {"reason", "other", "behind", "waited_s", "warning"} and value
+    }
     said = "".join(f"  {key}={value}" for key, value in shown.items())
     return f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
 
@@ -122,7 +139,7 @@ def conflicts(door: Door, *, unresolved: bool) -> None:
     from pucs.coordinator.conflicts import conflicts as recorded  # noqa: PLC0415
 
     found = recorded(door.context(), unresolved=unresolved)
-    documents = [
+    documents: list[dict[str, Any]] = [
         {
             "id": conflict.id,
             "kind": conflict.kind.value,
@@ -138,10 +155,19 @@ def conflicts(door: Door, *, unresolved: bool) -> None:
         for conflict in found
     ]
     rows = [
-        (d["id"], d["kind"], d["status"], ", ".join(d["parties"]), ", ".join(d["resources"][:3]), d["decision"] or "open")
+        (
+            d["id"],
+            d["kind"],
+            d["status"],
+            ", ".join(d["parties"]),
+            ", ".join(d["resources"][:3]),
+            d["decision"] or "open",
+        )
         for d in documents
     ]
     none = "No unresolved conflicts." if unresolved else "No conflicts."
-    door.say(documents, table(rows, ("ID", "KIND", "STATUS", "PARTIES", "RESOURCES", "DECISION")) if rows else none)
+    door.say(
+        documents, table(rows, ("ID", "KIND", "STATUS", "PARTIES", "RESOURCES", "DECISION")) if rows else none
+    )
     if any(d["status"] == "open" for d in documents):
         raise SystemExit(1)

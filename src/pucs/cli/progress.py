@@ -30,6 +30,7 @@ _SAID = {
     "boundary refused": ("⛔", "red", "is refused"),
     "synced": ("⇣", "blue", "takes in others' work on"),
     "landed": ("✔", "green", "lands"),
+    "kept": ("⚑", "magenta", "has work kept aside:"),
     "parked": ("⚑", "magenta", "has work kept aside:"),
     "attempt failed": ("✘", "red", "fails at"),
     "task failed": ("✘", "red", "gives up"),
@@ -93,7 +94,9 @@ class Progress:
             line = told(entry)
             if line:
                 mark, colour, text = line
-                click.echo(f"{self._stamp(entry)}  {click.style(mark, fg=colour)} {text}", color=not self._plain)
+                click.echo(
+                    f"{self._stamp(entry)}  {click.style(mark, fg=colour)} {text}", color=not self._plain
+                )
 
     def _stamp(self, entry: Entry) -> str:
         from pucs.core.instants import parse_iso  # noqa: PLC0415
@@ -112,22 +115,23 @@ def told(entry: Entry) -> tuple[str, str, str] | None:
 
 
 def _object(entry: Entry) -> str:
+    """Return what the sentence is about; for most actions the files."""
     details = entry.details
-    files = ", ".join(entry.files[:3]) + (f" and {len(entry.files) - 3} more" if len(entry.files) > 3 else "")  # noqa: PLR2004 - fits a line
-    match entry.action:
-        case "registered":
-            return f"for stream {entry.stream}" if entry.stream else ""
-        case "lock queued":
-            return f"{files}, behind {', '.join(details.get('behind', []))}"
-        case "lock claimed":
-            return f"{files} after {details.get('waited_s', 0):.2f} s"
-        case "boundary refused":
-            return f"{files}: it belongs to stream {details.get('other')}"
-        case "task started" | "task done" | "task given back":
-            again = f" (attempt {details['attempt']})" if details.get("attempt", 1) > 1 else ""
-            return f"{details.get('task')}: {details.get('title', '')}{again}" if entry.action == "task started" else f"{details.get('task')}"
-        case "attempt failed" | "task failed":
-            return f"{details.get('task')}: {details.get('reason')}"
-        case "parked":
-            return f"{files} on {details.get('ref', 'a salvage ref')}"
-    return files
+    more = f" and {len(entry.files) - 3} more" if len(entry.files) > 3 else ""  # noqa: PLR2004 - fits a line
+    files = ", ".join(entry.files[:3]) + more
+    again = f" (attempt {details['attempt']})" if details.get("attempt", 1) > 1 else ""
+    task = details.get("task")
+    said = {
+        "registered": f"for stream {entry.stream}" if entry.stream else "",
+        "lock queued": f"{files}, behind {', '.join(details.get('behind', []))}",
+        "lock claimed": f"{files} after {details.get('waited_s', 0):.2f} s",
+        "boundary refused": f"{files}: it belongs to stream {details.get('other')}",
+        "task started": f"{task}: {details.get('title', '')}{again}",
+        "task done": str(task),
+        "task given back": str(task),
+        "attempt failed": f"{task}: {details.get('reason')}",
+        "task failed": f"{task}: {details.get('reason')}",
+        "parked": f"{files} on {details.get('salvage')}",
+        "kept": f"{files} on {details.get('salvage')}",
+    }
+    return said.get(entry.action, files)

@@ -17,15 +17,34 @@ EXIT_INTERRUPTED = 130
 
 
 @click.command()
-@click.option("--tasks", "tasks_file", metavar="FILE", type=click.Path(path_type=Path), help="Tasks file; see docs/reference/tasks-file.md.")
-@click.option("--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt; it finds the text in PUCS_PROMPT.")
+@click.option(
+    "--tasks",
+    "tasks_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Tasks file; see docs/reference/tasks-file.md.",
+)
+@click.option(
+    "--agent",
+    "program",
+    metavar="PROGRAM",
+    default="",
+    help="Shell command for tasks with a prompt; it finds the text in PUCS_PROMPT.",
+)
 @click.option("--agents", metavar="N", type=click.IntRange(1, 256), help="Most agents at once.")
 @click.option("--plan", is_flag=True, help="Show what would run together; start nothing.")
 @click.option("--no-merge", is_flag=True, help="Leave the streams unmerged.")
 @click.option("--keep-worktrees", is_flag=True, help="Keep worktrees of agents that ended in order.")
 @common_options
 def run(
-    door: Door, tasks_file: Path | None, program: str, agents: int | None, *, plan: bool, no_merge: bool, keep_worktrees: bool
+    door: Door,
+    tasks_file: Path | None,
+    program: str,
+    agents: int | None,
+    *,
+    plan: bool,
+    no_merge: bool,
+    keep_worktrees: bool,
 ) -> None:
     """Run tasks with many agents at once, merge their streams in dependency order, and test the result.
 
@@ -36,7 +55,13 @@ def run(
     Example: pucs run --tasks tasks.yaml --agents 6
     """
     document = run_session(
-        door, tasks_file, program=program, agents=agents or 0, plan=plan, merge=not no_merge, keep_worktrees=keep_worktrees
+        door,
+        tasks_file,
+        program=program,
+        agents=agents or 0,
+        plan=plan,
+        merge=not no_merge,
+        keep_worktrees=keep_worktrees,
     )
     door.say(document, lambda: _planned(document) if plan else outcome(document))
     if document.get("interrupted"):
@@ -70,13 +95,18 @@ def run_session(
     context = door.context(door="run")
     _check_programs(parsed, program)
     if plan:
-        return _plan(context, parsed)
+        return _plan(parsed)
     if parsed:
         todo.import_tasks(context, tasks=parsed)
     if not todo.tasks(context):
-        raise Usage("There is nothing to do.", remedy="Write a tasks file and name it with --tasks, or add tasks: pucs task add")
+        raise Usage(
+            "There is nothing to do.",
+            remedy="Write a tasks file and name it with --tasks, or add tasks: pucs task add",
+        )
     with Progress(context, quiet=door.json):
-        result = run_tasks(context, streams=streams, agents=agents, program=program, keep_worktrees=keep_worktrees)
+        result = run_tasks(
+            context, streams=streams, agents=agents, program=program, keep_worktrees=keep_worktrees
+        )
         merged = _merged(context) if merge and not result.interrupted else None
     keep_backup(context)
     return _document(context, result, merged)
@@ -111,11 +141,16 @@ def _check_programs(tasks: tuple[Any, ...], program: str) -> None:
         )
 
 
-def _plan(context: Context, tasks: tuple[Any, ...]) -> dict[str, Any]:
+def _plan(tasks: tuple[Any, ...]) -> dict[str, Any]:
     from pucs.tasks.schedule import waves  # noqa: PLC0415
 
     found = waves(tasks)
-    return {"waves": [[{"id": t.id, "stream": t.stream, "title": t.title, "files": list(t.files)} for t in wave] for wave in found]}
+    return {
+        "waves": [
+            [{"id": t.id, "stream": t.stream, "title": t.title, "files": list(t.files)} for t in wave]
+            for wave in found
+        ]
+    }
 
 
 def _planned(document: dict[str, Any]) -> str:
@@ -159,7 +194,10 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
 def outcome(document: dict[str, Any]) -> str:
     """Return the end of a run in words."""
     tasks = document["tasks"]
-    lines = ["", f"{tasks['done']} tasks done, {tasks['failed']} failed, {tasks['pending']} left, by {len(document['agents'])} agents in {document['duration_s']:.1f} s."]
+    lines = [
+        "",
+        f"{tasks['done']} tasks done, {tasks['failed']} failed, {tasks['pending']} left, by {len(document['agents'])} agents in {document['duration_s']:.1f} s.",
+    ]
     for failed in document["failed"]:
         kept = f" Its work is on {failed['salvage']}." if failed["salvage"] else ""
         lines.append(f"  {failed['id']} failed: {failed['reason']}.{kept}")
@@ -170,17 +208,36 @@ def outcome(document: dict[str, Any]) -> str:
         tested = {True: ", tests passed", False: ", TESTS FAILED", None: ""}[document["tests_passed"]]
         lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
     if document["unmerged_streams"]:
-        lines.append(f"Not merged, and intact: {', '.join(document['unmerged_streams'])}. See: pucs conflicts --unresolved")
+        lines.append(
+            f"Not merged, and intact: {', '.join(document['unmerged_streams'])}. See: pucs conflicts --unresolved"
+        )
     if document["ok"]:
-        lines.append(f"Take the result with: git merge {document['branch']}    (or: pucs finalize --target BRANCH)")
+        lines.append(
+            f"Take the result with: git merge {document['branch']}    (or: pucs finalize --target BRANCH)"
+        )
     return "\n".join(lines)
 
 
 @click.command("launch-stream")
 @click.argument("stream", metavar="STREAM")
-@click.option("--agents", metavar="N", type=click.IntRange(1, 256), default=1, show_default=True, help="Agents to start.")
-@click.option("--tasks", "tasks_file", metavar="FILE", type=click.Path(path_type=Path), help="Tasks file to bring in first.")
-@click.option("--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt.")
+@click.option(
+    "--agents",
+    metavar="N",
+    type=click.IntRange(1, 256),
+    default=1,
+    show_default=True,
+    help="Agents to start.",
+)
+@click.option(
+    "--tasks",
+    "tasks_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Tasks file to bring in first.",
+)
+@click.option(
+    "--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt."
+)
 @common_options
 def launch_stream(door: Door, stream: str, agents: int, tasks_file: Path | None, program: str) -> None:
     """Start agents for one stream; they work until none of its tasks is left. The stream is not merged.

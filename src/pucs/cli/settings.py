@@ -34,14 +34,21 @@ def read_text(path: Path) -> str:
     """
     try:
         if path.stat().st_size > CONFIGURATION_BYTES_MAX:
-            raise ConfigurationError(f"{path} is larger than {CONFIGURATION_BYTES_MAX // 1024} KiB.", remedy="Is it the right file?")
+            raise ConfigurationError(
+                f"{path} is larger than {CONFIGURATION_BYTES_MAX // 1024} KiB.",
+                remedy="Is it the right file?",
+            )
         return path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise ConfigurationError(f"{path} is not UTF-8 text (byte {error.start}).", remedy="Save it as UTF-8.") from error
+        raise ConfigurationError(
+            f"{path} is not UTF-8 text (byte {error.start}).", remedy="Save it as UTF-8."
+        ) from error
     except FileNotFoundError as error:
         raise ConfigurationError(f"There is no file {path}.", remedy="Check the name.") from error
     except OSError as error:
-        raise EnvironmentFailure(f"{path} cannot be read: {error.strerror}.", remedy="Check its permissions.") from error
+        raise EnvironmentFailure(
+            f"{path} cannot be read: {error.strerror}.", remedy="Check its permissions."
+        ) from error
 
 
 def read_configuration(path: Path, files: Sequence[str] = ()) -> Configuration:
@@ -55,5 +62,8 @@ def read_configuration(path: Path, files: Sequence[str] = ()) -> Configuration:
     if overlaps:
         shown = "\n".join(str(overlap) for overlap in overlaps[:10])
         more = f"\n… and {len(overlaps) - 10} more" if len(overlaps) > 10 else ""  # noqa: PLR2004 - a screenful
-        raise ConfigurationError(f"{len(overlaps)} files belong to two streams:\n{shown}{more}", remedy="Narrow one of the patterns.")
+        raise ConfigurationError(
+            f"{len(overlaps)} files belong to two streams:\n{shown}{more}",
+            remedy="Narrow one of the patterns.",
+        )
     return configuration

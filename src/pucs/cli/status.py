@@ -29,31 +29,51 @@ def status(door: Door) -> None:
 def _glance(found: dict[str, Any]) -> str:
     tasks = found["tasks"]
     lines = [
-        f"Session {found['session']} ({found['state']}), started {found['started_at'][:16].replace('T', ' ')} UTC, "
-        f"on {found['target'] or 'a detached commit'} at {found['base'][:12]}",
+        (
+            f"Session {found['session']} ({found['state']}), started {found['started_at'][:16].replace('T', ' ')} UTC, "
+            f"on {found['target'] or 'a detached commit'} at {found['base'][:12]}"
+        ),
         "",
     ]
     rows = [
-        (s["name"], f"{bar(s['percent'])} {s['percent']:3d}%", f"{s['completed_tasks']}/{s['tasks']}", len(s["agents"]), s["locks"], s["state"])
+        (
+            s["name"],
+            f"{bar(s['percent'])} {s['percent']:3d}%",
+            f"{s['completed_tasks']}/{s['tasks']}",
+            len(s["agents"]),
+            s["locks"],
+            s["state"],
+        )
         for s in found["streams"]
     ]
-    lines.append(table(rows, ("STREAM", "PROGRESS", "TASKS", "AGENTS", "LEASES", "STATE")) if rows else "No streams.")
+    lines.append(
+        table(rows, ("STREAM", "PROGRESS", "TASKS", "AGENTS", "LEASES", "STATE")) if rows else "No streams."
+    )
     working = [agent for agent in found["agents"] if agent["life"] != "ended"]
     if working:
-        rows = [(a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["task"]) for a in working]
-        lines += ["", table(rows, ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "TASK"))]
+        at_work = [
+            (a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["task"]) for a in working
+        ]
+        lines += ["", table(at_work, ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "TASK"))]
     if found["locks"]:
-        rows = [(k["resource"], k["agent"], k["mode"], f"{k['left_s'] // 60} min", k["task"]) for k in found["locks"]]
-        lines += ["", table(rows, ("LEASED", "BY", "MODE", "LEFT", "FOR"))]
+        leased = [
+            (k["resource"], k["agent"], k["mode"], f"{k['left_s'] // 60} min", k["task"])
+            for k in found["locks"]
+        ]
+        lines += ["", table(leased, ("LEASED", "BY", "MODE", "LEFT", "FOR"))]
     if found["recent"]:
-        rows = [(e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"]) for e in found["recent"]]
-        lines += ["", table(rows, ("TIME", "AGENT", "LEVEL", "ACTION"))]
+        recent = [
+            (e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"]) for e in found["recent"]
+        ]
+        lines += ["", table(recent, ("TIME", "AGENT", "LEVEL", "ACTION"))]
     conflicts = found["conflicts"]
     lines += [
         "",
-        f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']} · landings: "
-        f"{found['landings']} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
-        f"{tasks['failed']} failed",
+        (
+            f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']} · landings: "
+            f"{found['landings']} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
+            f"{tasks['failed']} failed"
+        ),
     ]
     return "\n".join(lines)
 
@@ -88,6 +108,9 @@ def agents(door: Door) -> None:
     from pucs.coordinator.status import agents_document  # noqa: PLC0415
 
     found = agents_document(door.context())
-    rows = [(a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["program"], a["task"]) for a in found]
+    rows = [
+        (a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["program"], a["task"])
+        for a in found
+    ]
     header = ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "TASK")
     door.say(found, table(rows, header) if rows else "No agents yet.")

@@ -28,7 +28,15 @@ def task() -> None:
 @click.option("--prompt", metavar="TEXT", default="", help="What a model-driven agent is asked.")
 @common_options
 def add(
-    door: Door, name: str, title: str, stream: str, after: tuple[str, ...], files: str, priority: int, command: str, prompt: str
+    door: Door,
+    name: str,
+    title: str,
+    stream: str,
+    after: tuple[str, ...],
+    files: str,
+    priority: int,
+    command: str,
+    prompt: str,
 ) -> None:
     """Add one task to the session.
 
@@ -51,7 +59,9 @@ def add(
         prompt=prompt,
     )
     done = import_tasks(door.context(), tasks=(wanted,))
-    door.say(done, f"Task {name} {'added' if done.added else 'updated' if done.updated else 'was left as it is'}.")
+    door.say(
+        done, f"Task {name} {'added' if done.added else 'updated' if done.updated else 'was left as it is'}."
+    )
 
 
 @task.command("list")
@@ -66,7 +76,9 @@ def list_(door: Door) -> None:
 
     found = all_tasks(door.context())
     rows = [(t.id, t.stream, t.state.value, t.assignee, t.attempts, t.title) for t in found]
-    door.say(found, table(rows, ("ID", "STREAM", "STATE", "AGENT", "ATTEMPTS", "TITLE")) if rows else "No tasks.")
+    door.say(
+        found, table(rows, ("ID", "STREAM", "STATE", "AGENT", "ATTEMPTS", "TITLE")) if rows else "No tasks."
+    )
 
 
 @task.command("show")
@@ -83,5 +95,18 @@ def show(door: Door, name: str) -> None:
     found = next((one for one in all_tasks(door.context()) if one.id == name), None)
     if found is None:
         raise NotFound(f"There is no task {name!r}.", remedy="See: pucs task list")
-    lines = [f"{field:<10} {getattr(found, field)}" for field in ("id", "title", "stream", "state", "assignee", "attempts", "result", "salvage", "command")]
+    lines = [
+        f"{field:<10} {getattr(found, field)}"
+        for field in (
+            "id",
+            "title",
+            "stream",
+            "state",
+            "assignee",
+            "attempts",
+            "result",
+            "salvage",
+            "command",
+        )
+    ]
     door.say(found, "\n".join(lines))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from pucs.coordinator import agents, landing, leases, log, syncing, tasks
+from pucs.coordinator import agents, landing, leases, log, releasing, syncing, tasks
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
 from pucs.wiring import open_context
@@ -27,7 +27,12 @@ class PUCSClient:
     """
 
     def __init__(
-        self, agent_id: str, stream: str = "", repo: str | Path = ".", store: str | None = None, session: str = ""
+        self,
+        agent_id: str,
+        stream: str = "",
+        repo: str | Path = ".",
+        store: str | None = None,
+        session: str = "",
     ) -> None:
         """Open the repository's store and name the agent that acts.
 
@@ -108,11 +113,11 @@ class PUCSClient:
         duration_s = None if duration_min is None else duration_min * 60
         return leases.renew(self._context, agent=self.agent_id, duration_s=duration_s)
 
-    def release_locks(self, files: Sequence[str] | None = None) -> landing.GivenUp:
+    def release_locks(self, files: Sequence[str] | None = None) -> releasing.GivenUp:
         """Give up leases; unlanded edits under them are landed if they can be, else kept on a salvage ref."""
         self._ensure()
         names = None if files is None else self._canonical(files)
-        return landing.release_safely(self._context, agent=self.agent_id, resources=names)
+        return releasing.give_up(self._context, agent=self.agent_id, resources=names)
 
     def check_lock(self, file: str) -> Explanation:
         """Return who covers, holds and waits for a file."""
@@ -128,10 +133,14 @@ class PUCSClient:
         self._ensure()
         return syncing.sync(self._context, agent=self.agent_id)
 
-    def log_change(self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None) -> None:
+    def log_change(
+        self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None
+    ) -> None:
         """Record a change in the cross-log."""
         self._ensure()
-        log.log(self._context, agent=self.agent_id, action=action, files=self._canonical(files), details=details)
+        log.log(
+            self._context, agent=self.agent_id, action=action, files=self._canonical(files), details=details
+        )
 
     def complete_task(self, task: str, result: str = "") -> None:
         """Mark a task of the session as done."""

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.lifecycle import advance
 from pucs.agents.records import Agent, Enforcement, Phase
-from pucs.core.errors import NotFound, Refused, Usage
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import end_and_serve, renew_in
+from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason
 
@@ -109,7 +109,13 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         registered_at=now.wall(),
     )
     opened.tx.agents.put(agent)
-    opened.log("registered", agent=agent.id, stream=wanted.stream, incarnation=agent.incarnation, program=agent.program)
+    opened.log(
+        "registered",
+        agent=agent.id,
+        stream=wanted.stream,
+        incarnation=agent.incarnation,
+        program=agent.program,
+    )
     return claim_in(opened, agent, wanted.stream) if wanted.stream else agent
 
 
@@ -163,7 +169,10 @@ def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
     known = opened.tx.agents.get(agent)
     if known is not None and known.session == opened.active().id:
         if not known.active:
-            raise Refused(f"Agent {agent} has ended ({known.phase}).", remedy="Register it again to go on under this id.")
+            raise Refused(
+                f"Agent {agent} has ended ({known.phase}).",
+                remedy="Register it again to go on under this id.",
+            )
         if stream and stream.casefold() != known.stream.casefold():
             return claim_in(opened, known, stream)
         return known
@@ -190,7 +199,9 @@ def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> A
     if phase is Phase.CLAIM_STREAM and moved != agent:
         opened.log("stream claimed", agent=agent.id, stream=moved.stream)
     if warning:
-        opened.log("lifecycle warning", agent=agent.id, stream=agent.stream, level=Level.DEBUG, warning=warning)
+        opened.log(
+            "lifecycle warning", agent=agent.id, stream=agent.stream, level=Level.DEBUG, warning=warning
+        )
     return moved
 
 

@@ -287,15 +287,50 @@ class IntentionRows(Protocol):
 class Transaction(Protocol):
     """One transaction over all rows; reads see one moment, writes commit together or not at all."""
 
-    leases: LeaseRows
-    requests: RequestRows
-    entries: EntryRows
-    agents: AgentRows
-    sessions: SessionRows
-    conflicts: ConflictRows
-    tasks: TaskRows
-    landings: LandingRows
-    intentions: IntentionRows
+    @property
+    def leases(self) -> LeaseRows:
+        """Leases."""
+        ...
+
+    @property
+    def requests(self) -> RequestRows:
+        """The queue."""
+        ...
+
+    @property
+    def entries(self) -> EntryRows:
+        """The cross-log."""
+        ...
+
+    @property
+    def agents(self) -> AgentRows:
+        """Agents."""
+        ...
+
+    @property
+    def sessions(self) -> SessionRows:
+        """Sessions, streams, configuration."""
+        ...
+
+    @property
+    def conflicts(self) -> ConflictRows:
+        """Conflicts."""
+        ...
+
+    @property
+    def tasks(self) -> TaskRows:
+        """Tasks."""
+        ...
+
+    @property
+    def landings(self) -> LandingRows:
+        """Landings."""
+        ...
+
+    @property
+    def intentions(self) -> IntentionRows:
+        """Refs about to move."""
+        ...
 
     def tokens(self, count: int) -> int:
         """Take ``count`` consecutive fencing tokens and return the first (DESIGN §3.4)."""
@@ -458,18 +493,30 @@ class Worktrees(Protocol):
         """Return the commit a worktree has checked out."""
         ...
 
+    def branch(self, path: str) -> str:
+        """Return the branch a worktree has checked out, empty if detached (also while a rebase goes on).
+
+        Raises:
+            GitError: there is no worktree any more.
+        """
+        ...
+
     def dirty(self, path: str) -> list[Resource]:
         """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
         ...
 
-    def commit(self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None) -> str | None:
+    def commit(
+        self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None
+    ) -> str | None:
         """Commit the uncommitted changes (of ``only`` these paths) and return the commit, None if there were none.
 
         The user's commit hooks run, with a timeout; a hook that refuses raises GitError with what it printed.
         """
         ...
 
-    def snapshot(self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None) -> str | None:
+    def snapshot(
+        self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None
+    ) -> str | None:
         """Write the worktree's current content as a commit on top of its HEAD, through a temporary index.
 
         HEAD, index and files stay as they are; works beside a stale ``index.lock``. None if nothing differs.

@@ -57,7 +57,10 @@ def start(context: Context, *, configuration: Configuration, session: str = "") 
         return Started(active, apply(context, configuration=configuration), created=False)
     base, target = context.repository.head()
     chosen = _checked_id(session) if session else _next_id(context, configuration.branches)
-    if context.repository.resolve(stream_ref(branch_of(configuration.branches.session, session=chosen))) is not None:
+    if (
+        context.repository.resolve(stream_ref(branch_of(configuration.branches.session, session=chosen)))
+        is not None
+    ):
         raise Refused(f"The branch of session {chosen} exists already.", remedy="Choose another --session.")
     branch = branch_of(configuration.branches.session, session=chosen)
     context.repository.move_ref(stream_ref(branch), base, None)
@@ -105,10 +108,10 @@ def _apply_in(opened: Unit, configuration: Configuration) -> tuple[str, ...]:
             )
     opened.tx.sessions.put_configuration(configuration)
     for stream in configuration.streams:
-        row = known.get(stream.name.casefold())
+        old = known.get(stream.name.casefold())
         opened.tx.sessions.put_stream(
-            replace(row, stream=stream)
-            if row
+            replace(old, stream=stream)
+            if old is not None
             else StreamRow(
                 session=session.id,
                 stream=stream,
@@ -147,7 +150,13 @@ def _day(now: Instant) -> str:
 
 def _checked_id(session: str) -> str:
     allowed = session.replace("-", "").replace("_", "").replace(".", "").isalnum() and session.isascii()
-    if not allowed or len(session) > 64 or session[0] in "-." or ".." in session or session.endswith((".lock", ".")):  # noqa: PLR2004 - as agent ids
+    if (
+        not allowed
+        or len(session) > 64
+        or session[0] in "-."
+        or ".." in session
+        or session.endswith((".lock", "."))
+    ):
         raise Usage(f"{session!r} cannot be a session id.", remedy="Write something like PUCS-20251206-001.")
     return session
 

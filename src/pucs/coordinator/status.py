@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pucs.coordinator.partition import critical_files
 from pucs.conflicts.records import Status
+from pucs.coordinator.partition import critical_files
 from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
@@ -27,7 +27,9 @@ STATE_ENTRIES = 100
 
 
 def _session(context: Context, tx: Transaction) -> Session:
-    session = tx.sessions.get(context.session) if context.session else tx.sessions.active() or tx.sessions.latest()
+    session = (
+        tx.sessions.get(context.session) if context.session else tx.sessions.active() or tx.sessions.latest()
+    )
     if session is None:
         raise Refused("There is no session yet.", remedy="Start one with: pucs init")
     return session
@@ -72,13 +74,21 @@ def status(context: Context) -> dict[str, Any]:
             "tasks": _task_counts(tasks),
             "landings": len(tx.landings.all(session.id)),
             "recent": [
-                {"seq": e.seq, "timestamp": e.timestamp, "agent": e.agent, "level": e.level.value, "action": e.action}
+                {
+                    "seq": e.seq,
+                    "timestamp": e.timestamp,
+                    "agent": e.agent,
+                    "level": e.level.value,
+                    "action": e.action,
+                }
                 for e in recent
             ],
         }
 
 
-def _stream(row: StreamRow, agents: Iterable[Agent], tasks: Iterable[Task], leases: Iterable[Lease]) -> dict[str, Any]:
+def _stream(
+    row: StreamRow, agents: Iterable[Agent], tasks: Iterable[Task], leases: Iterable[Lease]
+) -> dict[str, Any]:
     name = row.stream.name
     own = [task for task in tasks if task.stream.casefold() == name.casefold()]
     done = sum(task.state is TaskState.DONE for task in own)
@@ -141,7 +151,9 @@ def state(context: Context) -> dict[str, Any]:
                 for row in tx.sessions.streams(session.id)
             },
             "critical_files": {
-                file.path: _critical_state(tx, file.path, [lease for lease in leases if critical_files(lease.resource, [file])])
+                file.path: _critical_state(
+                    tx, [lease for lease in leases if critical_files(lease.resource, [file])]
+                )
                 for file in configuration.critical_files
             },
             "conflicts": [
@@ -196,7 +208,7 @@ def _stream_state(
     }
 
 
-def _critical_state(tx: Transaction, path: str, leases: list[Lease]) -> dict[str, Any]:
+def _critical_state(tx: Transaction, leases: list[Lease]) -> dict[str, Any]:
     queued = [request.agent for lease in leases for request in tx.requests.overlapping((lease.resource,))]
     return {
         "status": "locked" if leases else "free",

@@ -45,9 +45,12 @@ def import_tasks(context: Context, *, tasks: Sequence[Task]) -> Imported:
         Usage: too many tasks, an unknown stream, or files of several streams and no stream named.
     """
     declared = {
-        task.id: context.worktrees.canonical(context.repository.root, task.files) if task.files else () for task in tasks
+        task.id: context.worktrees.canonical(context.repository.root, task.files) if task.files else ()
+        for task in tasks
     }
-    added, updated, kept = [], [], []
+    added: list[str] = []
+    updated: list[str] = []
+    kept: list[str] = []
     with unit(context) as opened:
         session = opened.active()
         known = {task.id: task for task in opened.tx.tasks.all(session.id)}
@@ -59,7 +62,9 @@ def import_tasks(context: Context, *, tasks: Sequence[Task]) -> Imported:
                 kept.append(task.id)
                 continue
             stream = _stream_of(opened, task, declared[task.id])
-            fresh = replace(task, session=session.id, stream=stream, files=declared[task.id], position=position)
+            fresh = replace(
+                task, session=session.id, stream=stream, files=declared[task.id], position=position
+            )
             if old is not None and old.state is TaskState.PENDING:
                 fresh = replace(fresh, attempts=old.attempts, tried_by=old.tried_by, salvage=old.salvage)
             elif old is not None:
@@ -77,10 +82,15 @@ def _check_order(tasks: Sequence[Task]) -> None:
     for task in tasks:
         for name in task.after:
             if name not in graph:
-                raise Usage(f"Task {task.id} comes after {name!r}, which does not exist.", remedy="See: pucs task list")
+                raise Usage(
+                    f"Task {task.id} comes after {name!r}, which does not exist.",
+                    remedy="See: pucs task list",
+                )
     round_trip = schedule.cycle(graph)
     if round_trip:
-        raise Usage(f"These tasks wait for each other: {' → '.join(round_trip)}.", remedy="Take one of the steps out.")
+        raise Usage(
+            f"These tasks wait for each other: {' → '.join(round_trip)}.", remedy="Take one of the steps out."
+        )
 
 
 def _stream_of(opened: Unit, task: Task, files: Sequence[str]) -> str:
@@ -90,7 +100,9 @@ def _stream_of(opened: Unit, task: Task, files: Sequence[str]) -> str:
     boundaries = boundaries_of(opened.tx, session.id)
     owners = {owner for owner in (boundaries.owner(file) for file in files) if owner}
     if len(owners) != 1:
-        raise Usage(f"Task {task.id} names no stream.", remedy="Add stream: NAME, or declare files of one stream.")
+        raise Usage(
+            f"Task {task.id} names no stream.", remedy="Add stream: NAME, or declare files of one stream."
+        )
     return owners.pop()
 
 
@@ -101,15 +113,26 @@ def take(context: Context, *, agent: str) -> Task | None:
         tasks = opened.tx.tasks.all(who.session)
         leased = [lease.resource for lease in opened.tx.leases.live() if lease.agent != agent]
         others = {
-            other.id for other in opened.tx.agents.all(who.session) if other.active and other.stream == who.stream
+            other.id
+            for other in opened.tx.agents.all(who.session)
+            if other.active and other.stream == who.stream
         }
-        chosen = schedule.next_task(tasks, agent=agent, stream=who.stream, busy_resources=leased, others=others - {agent})
+        chosen = schedule.next_task(
+            tasks, agent=agent, stream=who.stream, busy_resources=leased, others=others - {agent}
+        )
         if chosen is None:
             return None
         taken = schedule.begin(chosen, agent=agent)
         opened.tx.tasks.put(taken)
         step(opened, who, Phase.ACQUIRE_LOCKS, task=taken.id)
-        opened.log("task started", agent=agent, stream=who.stream, task=taken.id, title=taken.title, attempt=taken.attempts)
+        opened.log(
+            "task started",
+            agent=agent,
+            stream=who.stream,
+            task=taken.id,
+            title=taken.title,
+            attempt=taken.attempts,
+        )
         return taken
 
 
@@ -118,7 +141,9 @@ def _own(opened: Unit, task: str, agent: str) -> Task:
     if found is None:
         raise NotFound(f"There is no task {task!r}.", remedy="See: pucs task list")
     if found.state is TaskState.RUNNING and found.assignee != agent:
-        raise Refused(f"Task {task} is at work in the hands of {found.assignee}.", remedy="See: pucs task list")
+        raise Refused(
+            f"Task {task} is at work in the hands of {found.assignee}.", remedy="See: pucs task list"
+        )
     return found
 
 
@@ -129,7 +154,9 @@ def finish(context: Context, *, agent: str, task: str, result: str = "") -> Task
         Refused: another agent is at work on it.
     """
     with unit(context) as opened:
-        done = schedule.finish(replace(_own(opened, task, agent), assignee=agent), result=result, at=opened.now.wall())
+        done = schedule.finish(
+            replace(_own(opened, task, agent), assignee=agent), result=result, at=opened.now.wall()
+        )
         opened.tx.tasks.put(done)
         who = step(opened, acting(opened, agent), Phase.REPORT, task="")
         opened.log("task done", agent=agent, stream=who.stream, task=task, title=done.title, result=result)
@@ -174,7 +201,15 @@ def give_back(context: Context, *, agent: str, task: str, reason: str, salvage: 
             return found
         back = replace(schedule.give_back(found), salvage=salvage or found.salvage, result=reason)
         opened.tx.tasks.put(back)
-        opened.log("task given back", agent=agent, stream=found.stream, task=task, title=found.title, reason=reason, salvage=salvage)
+        opened.log(
+            "task given back",
+            agent=agent,
+            stream=found.stream,
+            task=task,
+            title=found.title,
+            reason=reason,
+            salvage=salvage,
+        )
         return back
 
 

@@ -27,7 +27,14 @@ _TOLD = {
 
 def markdown(document: dict[str, Any]) -> str:
     """Return the report of a session document (``client.reading.session_document``)."""
-    parts = [_head(document), _streams(document), _tasks(document), _conflicts(document), _kept(document), _timeline(document)]
+    parts = [
+        _head(document),
+        _streams(document),
+        _tasks(document),
+        _conflicts(document),
+        _kept(document),
+        _timeline(document),
+    ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -37,26 +44,36 @@ def _head(document: dict[str, Any]) -> str:
     longest = max((entry.details.get("waited_s", 0.0) for entry in waits), default=0.0)
     grants = sum(entry.action in {"lock granted", "lock reserved"} for entry in document["log"])
     refused = sum(entry.action == "boundary refused" for entry in document["log"])
-    return "\n".join(
-        [
-            f"# Session {document['session']}",
-            "",
+    return "\n".join([
+        f"# Session {document['session']}",
+        "",
+        (
             f"Started {document['started_at']} on `{document['target'] or 'a detached commit'}` at `{document['base'][:12]}`; "
-            f"state **{document['state']}**; result on `{document['branch']}`.",
-            "",
+            f"state **{document['state']}**; result on `{document['branch']}`."
+        ),
+        "",
+        (
             f"- **{counts['done']}** tasks done, {counts['failed']} failed, {counts['pending'] + counts['running']} open, "
-            f"by {len(document['agents'])} agents in {len(document['streams'])} streams",
-            f"- **{grants}** leases granted, {len(waits)} waited for (longest {longest:.1f} s), {refused} refused at a boundary",
+            f"by {len(document['agents'])} agents in {len(document['streams'])} streams"
+        ),
+        f"- **{grants}** leases granted, {len(waits)} waited for (longest {longest:.1f} s), {refused} refused at a boundary",
+        (
             f"- **{document['landings']}** landings, {document['conflicts']['total']} conflicts met, "
-            f"{document['conflicts']['open']} still open, {len(document['salvage_list'])} pieces of work kept on salvage refs",
-        ]
-    )
+            f"{document['conflicts']['open']} still open, {len(document['salvage_list'])} pieces of work kept on salvage refs"
+        ),
+    ])
 
 
 def _streams(document: dict[str, Any]) -> str:
     landings = Counter(landing.stream for landing in document["landing_list"])
     rows = [
-        (s["name"], s["state"], f"{s['completed_tasks']}/{s['tasks']}", landings[s["name"]], f"`{s['branch']}`")
+        (
+            s["name"],
+            s["state"],
+            f"{s['completed_tasks']}/{s['tasks']}",
+            landings[s["name"]],
+            f"`{s['branch']}`",
+        )
         for s in document["streams"]
     ]
     return _section("Streams", ("Stream", "State", "Tasks", "Landings", "Branch"), rows)
@@ -72,7 +89,14 @@ def _tasks(document: dict[str, Any]) -> str:
 
 def _conflicts(document: dict[str, Any]) -> str:
     rows = [
-        (c.id, c.kind.value, c.status.value, ", ".join(c.parties), ", ".join(f"`{r}`" for r in c.resources[:3]), c.decision or "open")
+        (
+            c.id,
+            c.kind.value,
+            c.status.value,
+            ", ".join(c.parties),
+            ", ".join(f"`{r}`" for r in c.resources[:3]),
+            c.decision or "open",
+        )
         for c in document["conflict_list"]
     ]
     return _section("Conflicts", ("#", "Kind", "Status", "Parties", "Resources", "Decision"), rows)

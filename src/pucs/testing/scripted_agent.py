@@ -56,7 +56,9 @@ def lock(step: dict[str, Any]) -> None:
     """Ask for a lease and compare the answer with what the plan says."""
     call = [sys.executable, "-m", "pucs", "lock", step["lock"], "--json"]
     answer = json.loads(subprocess.run(call, capture_output=True, text=True, check=False).stdout or "{}")
-    say(f"asked for {step['lock']}: {'granted' if answer.get('granted') else answer.get('reason', 'no answer')}")
+    say(
+        f"asked for {step['lock']}: {'granted' if answer.get('granted') else answer.get('reason', 'no answer')}"
+    )
     if answer.get("granted") is not step["granted"]:
         raise SystemExit(f"the answer should have been {step['granted']}")
 
