@@ -82,8 +82,17 @@ def backup(context: Context) -> Path | None:
 
 def backup_directory(context: Context) -> Path:
     """Return where the backups of this repository's store are kept."""
+    return _backup_directory(context.git.common_dir)
+
+
+def backups_of(repo: str | Path) -> list[Path]:
+    """Return the backups of a repository's store, oldest first, without opening the store."""
+    return sorted(_backup_directory(_Git(str(repo)).common_dir).glob("state-*.db"))
+
+
+def _backup_directory(common_dir: str) -> Path:
     state_home = Path(os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state")
-    common = Path(context.git.common_dir)
+    common = Path(common_dir)
     name = common.parent.name if common.name == ".git" else common.name
     return state_home / "pucs" / f"{name}-{zlib.crc32(os.fsencode(common)):08x}"
 

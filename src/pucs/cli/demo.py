@@ -76,7 +76,7 @@ def play(place: Path, *, quiet: bool) -> dict[str, Any]:
     from pucs.dashboard.report import markdown  # noqa: PLC0415
 
     shop, plans = _stage(place)
-    os.environ.update(PUCS_DEMO_PYTHON=sys.executable, PUCS_DEMO_PLANS=str(plans), PYTHON=sys.executable)
+    os.environ.update(DEMO_PYTHON=sys.executable, DEMO_PLANS=str(plans), PYTHON=sys.executable)
     os.environ["XDG_STATE_HOME"] = str(place / "state")  # the demo's backups go with it
     door = Door(repo=str(shop), json=quiet)
     if not quiet:

@@ -28,7 +28,7 @@ _SAID = {
     "lock queued": ("⏳", "yellow", "waits for"),
     "lock claimed": ("🔔", "yellow", "is woken and gets"),
     "boundary refused": ("⛔", "red", "is refused"),
-    "synced": ("⇣", "blue", "takes in others' work on"),
+    "synced": ("⇣", "blue", "takes in what others landed"),
     "landed": ("✔", "green", "lands"),
     "kept": ("⚑", "magenta", "has work kept aside:"),
     "parked": ("⚑", "magenta", "has work kept aside:"),

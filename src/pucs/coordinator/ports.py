@@ -360,6 +360,10 @@ class Store(Protocol):
         """Return a number that changes whenever anybody commits; cheap enough to poll for display."""
         ...
 
+    def check(self) -> list[str]:
+        """Return what an integrity check finds wrong; empty when the store is sound."""
+        ...
+
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
         ...

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 SESSIONS_A_DAY_MAX = 999
 """Numbers in a session id; beyond it a person has to name the session."""
+ID_LENGTH_MAX = 64
+"""Longest session id: it becomes part of branch names."""
 _PREFIX = "PUCS-"
+_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,14 +152,8 @@ def _day(now: Instant) -> str:
 
 
 def _checked_id(session: str) -> str:
-    allowed = session.replace("-", "").replace("_", "").replace(".", "").isalnum() and session.isascii()
-    if (
-        not allowed
-        or len(session) > 64
-        or session[0] in "-."
-        or ".." in session
-        or session.endswith((".lock", "."))
-    ):
+    plain = set(session) <= _ID_CHARACTERS and session[:1].isalnum()
+    if not plain or len(session) > ID_LENGTH_MAX or ".." in session or session.endswith((".lock", ".")):
         raise Usage(f"{session!r} cannot be a session id.", remedy="Write something like PUCS-20251206-001.")
     return session
 
