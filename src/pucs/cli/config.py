@@ -53,7 +53,11 @@ def check(door: Door, file: Path | None) -> None:
         configuration = parse(text, _short(place), os.environ)
     except ConfigurationError as error:
         problems = error.fields.get("problems", ())
-        _refuse(door, error.message.splitlines(), [dataclasses.asdict(problem) for problem in problems])
+        _refuse(
+            door,
+            error.message.splitlines(),
+            [{"file": p.source, "line": p.line, "column": p.column, "message": p.message} for p in problems],
+        )
     overlaps = check_overlaps(configuration, files)
     if overlaps:
         _refuse(
@@ -154,6 +158,7 @@ def _document(configuration: Configuration, files: Sequence[str]) -> dict[str, A
     return {
         "valid": True,
         "configuration": configuration.source,
+        "seen": len(files),
         "streams": {
             stream.name: {
                 "files_pattern": list(stream.files_pattern),
@@ -171,7 +176,11 @@ def _document(configuration: Configuration, files: Sequence[str]) -> dict[str, A
 
 def _summary(document: dict[str, Any]) -> str:
     streams = document["streams"]
-    rows = [(name, s["files"], s["max_agents"], ", ".join(s["after"]) or "-") for name, s in streams.items()]
+    seen = document["seen"]
+    rows = [
+        (name, s["files"] if seen else "-", s["max_agents"], ", ".join(s["after"]) or "-")
+        for name, s in streams.items()
+    ]
     lines = [f"{document['configuration']} is valid."]
     if rows:
         lines += ["", table(rows, ("STREAM", "FILES", "AGENTS", "AFTER"))]
@@ -185,7 +194,7 @@ def _summary(document: dict[str, Any]) -> str:
         more = f" and {len(shown) - SHARED_SHOWN} more places" if len(shown) > SHARED_SHOWN else ""
         lines += [
             "",
-            f"{len(uncovered)} files of no stream are shared by all: {', '.join(shown[:SHARED_SHOWN])}{more}",
+            f"Shared by all streams, as no stream covers them ({len(uncovered)}): {', '.join(shown[:SHARED_SHOWN])}{more}",
         ]
     lines += [f"Note: {warning}" for warning in document["warnings"]]
     return "\n".join(lines)

@@ -32,8 +32,7 @@ _TASK: Final = Table({
     "title": Field(shape=Text(numbers=True, expand=False, empty=False), doc="What it is, in one line."),
     "stream": Field(
         shape=Text(numbers=True, expand=False, empty=False),
-        required=True,
-        doc="Stream whose files it changes.",
+        doc="Stream whose files it changes; else the one that covers its files.",
     ),
     "files": Field(
         shape=Texts(expand=False), doc="Files and directories it declares; leased before it starts."
@@ -82,8 +81,9 @@ def parse_tasks(text: str, source: str, *, streams: Collection[str] = ()) -> tup
 
 
 def _task(values: dict[str, Any], position: int, spelled: Mapping[str, str]) -> Task:
-    stream = spelled.get(values["stream"].casefold(), values["stream"])
-    return Task(**{"title": values["id"], **values, "stream": stream, "position": position})
+    stream = values.get("stream", "")
+    known = {"stream": spelled.get(stream.casefold(), stream), "position": position}
+    return Task(**{"title": values["id"], **values, **known})
 
 
 def _check(values: dict[str, Any], problems: Problems) -> None:
@@ -96,6 +96,8 @@ def _check(values: dict[str, Any], problems: Problems) -> None:
     title = values.get("title")
     if title is not None and ("\n" in title or len(title) > TITLE_CHARACTERS_MAX):
         problems.add(title, f"a title is one line of at most {TITLE_CHARACTERS_MAX} characters")
+    if "stream" not in values and not values.get("files"):
+        problems.add(values[""], "the task names no stream and declares no files to tell it by")
     given = [key for key in ("command", "prompt") if values.get(key, "").strip()]
     if len(given) != 1:
         both = "has both a command and a prompt; keep one" if given else "has neither a command nor a prompt"

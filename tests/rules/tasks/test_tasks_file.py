@@ -72,7 +72,7 @@ def test_stream_is_spelled_as_configured() -> None:
     ("task", "expected"),
     [
         ("{stream: s, command: c}", "1:10: the key 'id' is missing"),
-        ("{id: a, command: c}", "1:10: the key 'stream' is missing"),
+        ("{id: a, command: c}", "1:10: the task names no stream and declares no files to tell it by"),
         ("{id: a, stream: s}", "1:10: the task has neither a command nor a prompt"),
         ("{id: a, stream: s, command: ' '}", "1:10: the task has neither a command nor a prompt"),
         ("{id: a, stream: s, command: c, prompt: p}", "1:10: the task has both a command and a prompt; keep one"),
@@ -120,8 +120,14 @@ def test_unknown_stream_lists_the_known() -> None:
     text = "tasks:\n- {id: a, stream: shp, command: c}\n- {id: b, command: c}\n"
     assert complaints(text, "shop", "lib") == [
         "t.yaml:2:19: there is no stream 'shp'; known are shop, lib",
-        "t.yaml:3:3: the key 'stream' is missing",
+        "t.yaml:3:3: the task names no stream and declares no files to tell it by",
     ]
+
+
+def test_stream_may_follow_from_files() -> None:
+    """A task that declares files need not name its stream."""
+    (task,) = parse_tasks("tasks: [{id: a, files: shop/a.py, command: c}]\n", "t.yaml", streams=["shop"])
+    assert task.stream == ""
 
 
 @pytest.mark.parametrize("text", ["", "tasks:\n", "- a\n", "task: []\n"])
