@@ -396,6 +396,17 @@ class CommitFacts:
         return next((value for key, value in self.trailers if key == name), "")
 
 
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command of the user's ended."""
+
+    status: int
+    """Exit status; negative: the signal that ended it."""
+    output: str
+    """The tail of what it printed."""
+    timed_out: bool = False
+
+
 class Repository(Protocol):
     """The shared object store and refs; never writes to anyone's checkout."""
 
@@ -547,6 +558,10 @@ class Worktrees(Protocol):
         Raises:
             Usage: a name is outside the repository, also through a symlink.
         """
+        ...
+
+    def run(self, path: str, command: str, *, timeout_s: float) -> Ran:
+        """Run a shell command of the user's in a worktree, in its own process group; nothing of it is left running."""
         ...
 
     def note(self, path: str, resource: str) -> str:

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 STALE_LOCK_S = 10.0
 """Age from which a ref's lock file counts as left behind by a killed git: a ref update holds it for milliseconds."""
+PATCH_CHARS_MAX = 1_000_000
+"""Longest patch handed out: more than anybody reads, less than hurts."""
 _LOCK_TAKEN = re.compile(r"Unable to create '(?P<lock>.+?\.lock)': File exists", re.DOTALL)
 _LOG_FORMAT = "%x00%H%x00%P%x00%s%x00%(trailers:only,unfold,separator=%x1e,key_value_separator=%x1f)"
 _LOG_FIELDS = 4
@@ -131,6 +133,12 @@ class GitRepository:
         names = (checked_revision(ancestor), checked_revision(descendant))
         return self._git("merge-base", "--is-ancestor", *names, ok=(0, 1)).status == 0
 
+    def merge_base(self, one: str, other: str) -> str | None:
+        """Return the best common ancestor of two commits, None if their histories have nothing in common."""
+        names = (checked_revision(one), checked_revision(other))
+        output = self._git("merge-base", *names, ok=(0, 1))
+        return output.line if output.status == 0 else None
+
     def changed(self, base: str, tip: str) -> list[Resource]:
         """Return the path resources that differ between two commits' trees."""
         names = (checked_revision(base), checked_revision(tip))
@@ -182,6 +190,14 @@ class GitRepository:
     def message(self, commit: str) -> str:
         """Return the whole message of a commit."""
         return self._git("log", "-1", "--format=%B", checked_revision(commit), "--").text.strip("\n")
+
+    def patch(self, base: str, tip: str, resources: Sequence[Resource]) -> str:
+        """Return the changes between two commits as a patch (of these paths, if any are named), cut at ``PATCH_CHARS_MAX``."""
+        specs = [file_path(resource) or "." for resource in resources[:ARGUMENTS_MAX]]
+        names = (checked_revision(base), checked_revision(tip))
+        arguments = ("diff-tree", "-p", "--no-ext-diff", "--no-textconv", *names, "--", *specs)
+        text = self._git("--literal-pathspecs", *arguments).text
+        return text if len(text) <= PATCH_CHARS_MAX else text[:PATCH_CHARS_MAX] + "\n[cut]\n"
 
     def files(self, commit: str) -> list[str]:
         """Return the real paths of all files of a commit."""

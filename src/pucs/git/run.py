@@ -179,7 +179,7 @@ class Git:
             raise EnvironmentFailure(f"git cannot be run in {self.directory}: {error.strerror}.") from error
 
 
-def stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes], *, close: bool = True) -> None:
     """End a process and its group: SIGTERM first, so that git removes its lock files, then SIGKILL."""
     for number, patience_s in ((signal.SIGTERM, TERMINATE_GRACE_S), (signal.SIGKILL, None)):
         try:
@@ -191,6 +191,8 @@ def stop(process: subprocess.Popen[bytes]) -> None:
         except subprocess.TimeoutExpired:
             continue
     process.wait()
+    if not close:
+        return
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             stream.close()

@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
-from pucs.git import changes, paths
+from pucs.git import changes, commands, paths
 from pucs.git.repository import GitRepository, worktree_list
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from pucs.coordinator.ports import Ran
     from pucs.core.resources import Resource
 
 CREATE_WAIT_S = 1800.0
@@ -146,6 +147,10 @@ class GitWorktrees:
         """Return the commit a worktree has checked out."""
         return changes.at(path)("rev-parse", "--verify", "HEAD^{commit}").line
 
+    def branch(self, path: str) -> str:
+        """Return the branch a worktree has checked out, empty if detached (also while a rebase goes on)."""
+        return changes.at(path)("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).line.removeprefix("refs/heads/")
+
     def dirty(self, path: str) -> list[Resource]:
         """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
         return changes.dirty(changes.at(path))
@@ -206,6 +211,14 @@ class GitWorktrees:
             Usage: a name is outside the repository, also through a symlink.
         """
         return paths.canonical(path, (self._repository.root,), names)
+
+    def run(self, path: str, command: str, *, timeout_s: float) -> Ran:
+        """Run a shell command of the user's in a worktree, in its own process group; nothing of it is left running.
+
+        Raises:
+            EnvironmentFailure: it could not be started.
+        """
+        return commands.run_shell(path, command, timeout_s=timeout_s)
 
     def note(self, path: str, resource: str) -> str:
         """Describe a file (lstat and content hash) so that an unchanged one is recognised without git."""

@@ -1,0 +1,157 @@
+"""The two transactions around the move of a stream's branch: the intention of a landing, and its closing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pucs.agents.records import Phase
+from pucs.coordinator import intentions
+from pucs.coordinator.agents import step
+from pucs.coordinator.granting import end_and_serve
+from pucs.coordinator.judging import overtaken
+from pucs.core.resources import contains
+from pucs.crosslog.records import Level
+from pucs.locks.records import EndReason, LeaseState
+from pucs.streams.records import Landing, StreamState
+
+if TYPE_CHECKING:
+    from pucs.coordinator.context import Context, Unit
+    from pucs.coordinator.ports import Intention
+    from pucs.coordinator.preparing import Progress
+    from pucs.coordinator.work import Work
+    from pucs.core.resources import Resource
+
+
+class LostLease(Exception):
+    """A lease that covered a change is not held any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What one attempt wants to do."""
+
+    commit: str
+    """What the stream's branch is to point at."""
+    paths: tuple[tuple[Resource, int], ...]
+    """What that changes, each path with the token that covers it."""
+    left: tuple[Resource, ...]
+    """What stays uncommitted: leases over it are kept."""
+    narrowed: bool
+    """Only leases over landed paths end."""
+    release: bool
+    """False: no lease ends."""
+
+
+def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progress) -> Intention:
+    """Check the leases once more, hold them in place and record the intention, in one transaction.
+
+    Raises:
+        LostLease: a covering lease is gone; nothing was recorded.
+    """
+    bench = work.bench
+    held = {
+        lease.token: lease
+        for lease in opened.tx.leases.of_agent(bench.agent)
+        if lease.state is LeaseState.HELD
+    }
+    for path, token in plan.paths:
+        older = done.before.get(path, 0)
+        lease = held.get(token)
+        # One that another call is landing now is as good as lost; after that call all is judged anew.
+        if token and (lease is None or lease.landing is not None):
+            raise LostLease
+        if older and overtaken(opened.tx, path, older) is not None:
+            raise LostLease
+    covering = {token for _, token in plan.paths if token}
+    ending = {
+        token
+        for token, lease in held.items()
+        if plan.release
+        and lease.landing is None
+        and (token in covering or not plan.narrowed)
+        and not any(contains(lease.resource, path) for path in plan.left)
+    }
+    intention = intentions.intend(
+        context,
+        opened,
+        verb=intentions.LAND,
+        agent=bench.agent,
+        ref=work.ref,
+        old=work.stream_tip,
+        new=plan.commit,
+        payload={
+            "stream": bench.stream,
+            "task": bench.task,
+            "paths": plan.paths,
+            "tokens": sorted(ending),
+            "held": sorted(covering | ending),
+        },
+    )
+    for token in covering | ending:
+        opened.tx.leases.replace(replace(held[token], landing=intention.id))
+    return intention
+
+
+def landed(opened: Unit, intention: Intention) -> None:
+    """Close a landing whose stream branch has moved: landing row, leases ended, waiters served, entry."""
+    payload = intention.payload
+    paths = tuple((path, token) for path, token in payload["paths"])
+    number = opened.tx.landings.add(
+        Landing(
+            id=0,
+            session=intention.session,
+            stream=payload["stream"],
+            agent=intention.agent,
+            task=payload["task"],
+            commit=intention.new,
+            before=intention.old,
+            paths=paths,
+            landed_at=opened.now.wall(),
+        )
+    )
+    _unmark(opened, intention)
+    ending = [
+        lease
+        for lease in opened.tx.leases.by_tokens(payload["tokens"])
+        if lease.state is not LeaseState.ENDED
+    ]
+    opened.log(
+        "landed",
+        agent=intention.agent,
+        stream=payload["stream"],
+        level=Level.CHANGE,
+        files=[path for path, _ in paths],
+        commit=intention.new,
+        landing=number,
+        tokens=sorted({token for _, token in paths if token}),
+        task=payload["task"],
+    )
+    end_and_serve(opened, ending, EndReason.LANDED)
+    for row in opened.tx.sessions.streams(intention.session):
+        if row.stream.name == payload["stream"] and row.state is not StreamState.ACTIVE:
+            opened.tx.sessions.put_stream(
+                replace(row, state=StreamState.ACTIVE)
+            )  # there is something to merge again
+    agent = opened.tx.agents.get(intention.agent)
+    if agent is not None and agent.active and agent.session == intention.session:
+        for phase in (Phase.WORK, Phase.COMMIT, *((Phase.RELEASE_LOCKS,) if ending else ())):
+            agent = step(opened, agent, phase)
+
+
+def not_landed(opened: Unit, intention: Intention) -> None:
+    """Close a landing whose stream branch had moved elsewhere: the leases are as before."""
+    _unmark(opened, intention)
+    opened.log(
+        "landing retried",
+        agent=intention.agent,
+        stream=intention.payload["stream"],
+        level=Level.DEBUG,
+        commit=intention.new,
+    )
+
+
+def _unmark(opened: Unit, intention: Intention) -> None:
+    for lease in opened.tx.leases.by_tokens(intention.payload["held"]):
+        if lease.landing == intention.id:
+            opened.tx.leases.replace(replace(lease, landing=None))

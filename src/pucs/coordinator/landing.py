@@ -1,0 +1,394 @@
+"""Landing: an agent's work goes onto its stream's branch and its leases end, in one verb (DESIGN §3.4 to §3.6).
+
+Killed at any moment, nothing is lost and nothing lands twice: changes that may not land are on a salvage ref before
+they leave the worktree, commits are on the agent's branch before the stream moves, and the stream moves by an intention
+and a compare-and-swap while the leases are held in place.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pucs.conflicts.records import Kind
+from pucs.coordinator import intentions, leases, salvaging, syncing
+from pucs.coordinator.agents import stream_named
+from pucs.coordinator.arriving import LostLease, Plan, intend
+from pucs.coordinator.context import Context, unit
+from pucs.coordinator.granting import end_and_serve
+from pucs.coordinator.partition import boundaries_of
+from pucs.coordinator.preparing import HookRefused, Progress, leave_out, message_of, prepare, title_of
+from pucs.coordinator.salvaging import Bench, Parked
+from pucs.coordinator.work import Work, cherry_picked, fresh_edits, own_changes
+from pucs.core.resources import Resource, contains, file_path
+from pucs.crosslog.records import Level
+from pucs.locks.records import EndReason, LeaseState
+from pucs.streams import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.coordinator.ports import Transaction
+
+ATTEMPTS_MAX = 20
+"""Tries against other landings of the same stream: each lost race is another's success, and twenty in a row means that
+the queue belongs elsewhere."""
+ROUNDS_MAX = 4
+"""Rounds of judging: one is the rule, each further one follows a hook that changed more files, or a lost lease."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Landed:
+    """The work is on the stream's branch, or there was none to bring."""
+
+    stream: str
+    commit: str
+    """Tip of the agent's work."""
+    stream_commit: str
+    """What the stream branch pointed at afterwards."""
+    paths: tuple[str, ...] = ()
+    """Landed paths; empty: nothing had changed."""
+    released: tuple[int, ...] = ()
+    """Tokens of the leases that ended."""
+    late: tuple[int, ...] = ()
+    """Tokens of leases that were only taken at landing, for undeclared changes."""
+    parked: tuple[Parked, ...] = ()
+    """What could not land and is on salvage refs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotLanded:
+    """Nothing landed and no lease was given up."""
+
+    reason: str
+    """``conflict``, ``stale``, ``parked``, ``refused``, ``stream`` or ``busy``."""
+    message: str
+    """What happened, in one sentence."""
+    remedy: str
+    """What to do next."""
+    conflicts: tuple[str, ...] = ()
+    """Paths that git could not merge."""
+    missing: tuple[str, ...] = ()
+    """Landed commits the work must contain first."""
+    parked: tuple[Parked, ...] = ()
+
+
+def land(
+    context: Context,
+    *,
+    agent: str,
+    message: str | None = None,
+    files: Sequence[str] | None = None,
+    release: bool = True,
+) -> Landed | NotLanded:
+    """Commit an agent's work, bring it onto its stream's branch and end its leases.
+
+    Every changed path must be covered by a lease (rule 4); undeclared ones take a late lease if they are free, the rest
+    is parked. ``files`` (canonical) narrows what is committed; leases over what stays uncommitted are kept. A conflict
+    with the stream changes nothing. From a person's checkout, its uncommitted changes land through a temporary index.
+
+    Atomicity: intention transaction, compare-and-swap of the stream branch, closing transaction; leases are held between.
+
+    Raises:
+        NotFound: no such agent.
+        Refused: the agent's worktree is on another branch, or has conflict markers.
+        GitError: git failed; nothing landed.
+    """
+    intentions.settle(context, agent=agent)
+    bench = salvaging.bench_of(context, agent)
+    done, wish = Progress(), _Wish(message=message, narrowed=files is not None, release=release)
+    for _ in range(ROUNDS_MAX):
+        outcome = _round(context, bench, files, done, wish)
+        if outcome is not None:
+            return outcome
+    return _busy(bench, done)
+
+
+def _round(
+    context: Context, bench: Bench, files: Sequence[str] | None, done: Progress, wish: _Wish
+) -> Landed | NotLanded | None:
+    """Judge, prepare and bring what there is now; None if it has to be judged again."""
+    chosen = _among(context.worktrees.dirty(bench.place), files)
+    work = _work(context, bench, chosen)
+    if isinstance(work, NotLanded):
+        return work
+    if not bench.own:
+        chosen = fresh_edits(context, work, chosen)
+    if not chosen and not own_changes(context, work):
+        return _nothing(context, work, done, release=wish.release and files is None)
+    tip = prepare(context, work, chosen, wish.message, done)
+    if isinstance(tip, HookRefused):
+        return NotLanded(reason="refused", message=tip.message, remedy=tip.remedy, parked=tuple(done.parked))
+    if tip is None:
+        return None if done.tokens else _all_parked(done)
+    missing = syncing.missing(context, work, tip, [path for path, token in done.tokens.items() if token])
+    if missing:
+        return _stale(work, missing, done)
+    return _bring(context, work, tip, done, wish)
+
+
+def unlanded(context: Context, *, agent: str) -> list[Resource]:
+    """Return the paths an agent has changed, committed or not, that are not on its stream's branch yet.
+
+    Raises:
+        NotFound: no such agent.
+    """
+    bench = salvaging.bench_of(context, agent)
+    chosen = context.worktrees.dirty(bench.place)
+    work = _work(context, bench, chosen)
+    if isinstance(work, NotLanded):
+        return chosen
+    if not bench.own:
+        return fresh_edits(context, work, chosen)
+    return sorted({*own_changes(context, work), *chosen})
+
+
+def _work(context: Context, bench: Bench, chosen: Sequence[Resource]) -> Work | NotLanded:
+    """Return what is to land where; an agent without a stream lands where its files belong."""
+    with context.store.read() as tx:
+        session = tx.sessions.get(bench.session)
+        assert session is not None, "the agent was found in it"
+        rows = tx.sessions.streams(session.id)
+        name = bench.stream or _stream_of(tx, session.id, [row.stream.name for row in rows], chosen)
+        if not name:
+            return NotLanded(
+                reason="stream",
+                message=f"{bench.agent} works for no stream, and its files do not belong to exactly one.",
+                remedy="Claim a stream, or land the files of one stream at a time.",
+            )
+        row = stream_named(tx, session.id, name)
+    ref = f"refs/heads/{row.branch}"
+    return Work(
+        bench=replace(bench, stream=row.stream.name),
+        ref=ref,
+        stream_tip=context.repository.resolve(ref) or session.base,
+        tip=context.worktrees.head(bench.place),
+        elsewhere=tuple(f"refs/heads/{branch}" for branch in (session.branch, *(row.branch for row in rows))),
+        bounded=bool(bench.stream),
+    )
+
+
+def _stream_of(tx: Transaction, session: str, names: Sequence[str], paths: Sequence[Resource]) -> str:
+    boundaries = boundaries_of(tx, session)
+    owners = {owner for path in paths if (owner := boundaries.owner(file_path(path))) is not None}
+    if len(owners) == 1:
+        return owners.pop()
+    return names[0] if len(names) == 1 and not owners else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """How the caller wants it."""
+
+    message: str | None
+    narrowed: bool
+    release: bool
+
+
+def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) -> Landed | NotLanded | None:
+    """Merge with the stream, move its branch, close; None if a lease was lost meanwhile and all must be judged again."""
+    for _ in range(ATTEMPTS_MAX):
+        now = replace(work, stream_tip=context.repository.resolve(work.ref) or work.stream_tip)
+        commit, conflicts = _joined(context, now, tip, done, wish.message)
+        if conflicts:
+            return _conflict(context, now, conflicts, done)
+        # Paths whose content the stream has already are no part of the landing.
+        changed = set(context.repository.changed(now.stream_tip, commit))
+        plan = Plan(
+            commit=commit,
+            paths=tuple(sorted((path, token) for path, token in done.tokens.items() if path in changed)),
+            left=tuple(_left(context, now, tip)),
+            narrowed=wish.narrowed,
+            release=wish.release,
+        )
+        try:
+            with unit(context, durable=True) as opened:
+                intention = intend(context, opened, now, plan, done)
+        except LostLease:
+            return None
+        if not intentions.carry_out(context, intention):
+            continue
+        if work.bench.own:
+            syncing.follow(context, work.bench, commit)
+        return Landed(
+            stream=work.bench.stream,
+            commit=tip,
+            stream_commit=commit,
+            paths=tuple(path for path, _ in plan.paths),
+            released=tuple(intention.payload["tokens"]),
+            late=tuple(done.late),
+            parked=tuple(done.parked),
+        )
+    return _busy(work.bench, done)
+
+
+def _joined(
+    context: Context, work: Work, tip: str, done: Progress, message: str | None
+) -> tuple[str, tuple[str, ...]]:
+    """Return the commit that the stream moves to, or the paths that conflict.
+
+    The stream moves straight to the agent's commit where that is ahead and every commit follows the protocol; else a
+    merge commit on top says what landed, so that the stream's own line always follows it.
+    """
+    repository, bench = context.repository, work.bench
+    if not bench.own:
+        return cherry_picked(context, work, tip)
+    ahead = repository.contains(tip, work.stream_tip)
+    if ahead and all(protocol.parse(facts.subject) for facts in repository.commits(work.stream_tip, tip)):
+        return tip, ()
+    tree = f"{tip}^{{tree}}"
+    if not ahead:
+        merged = repository.merge(work.stream_tip, tip)
+        if merged.conflicts:
+            return "", merged.conflicts
+        tree = merged.tree
+    title = message or title_of(context, bench)
+    text = message_of(bench, title, done.tokens.values(), landing=tip)
+    return repository.commit(tree, [work.stream_tip, tip], text, author=bench.agent), ()
+
+
+def _left(context: Context, work: Work, tip: str) -> list[Resource]:
+    """Return what stays uncommitted: leases over it are kept."""
+    dirty = context.worktrees.dirty(work.bench.place)
+    if work.bench.own:
+        return dirty
+    landed = set(context.repository.changed(context.worktrees.head(work.bench.place), tip))
+    return [path for path in dirty if path not in landed]
+
+
+def _nothing(context: Context, work: Work, done: Progress, *, release: bool) -> Landed | NotLanded:
+    if done.parked:
+        return _all_parked(done)
+    released: tuple[int, ...] = ()
+    if release:
+        with unit(context) as opened:
+            held = [
+                lease
+                for lease in opened.tx.leases.of_agent(work.bench.agent)
+                if lease.landing is None and lease.state is LeaseState.HELD
+            ]
+            end_and_serve(opened, held, EndReason.RELEASED)
+            released = tuple(lease.token for lease in held)
+            if held:
+                names = [lease.resource for lease in held]
+                opened.log(
+                    "lock released",
+                    agent=work.bench.agent,
+                    stream=work.bench.stream,
+                    files=names,
+                    unchanged=True,
+                )
+    return Landed(stream=work.bench.stream, commit=work.tip, stream_commit=work.stream_tip, released=released)
+
+
+def _stale(work: Work, missing: Sequence[str], done: Progress) -> NotLanded:
+    return NotLanded(
+        reason="stale",
+        message=f"The worktree of {work.bench.agent} lacks what others landed on the same files.",
+        remedy=f"Run: pucs sync --agent {work.bench.agent}, look at the result, then land again.",
+        missing=tuple(missing),
+        parked=tuple(done.parked),
+    )
+
+
+def _conflict(context: Context, work: Work, conflicts: Sequence[str], done: Progress) -> NotLanded:
+    bench = work.bench
+    branch = work.ref.removeprefix("refs/heads/")
+    with unit(context) as opened:
+        opened.log(
+            "landing conflicts", agent=bench.agent, stream=bench.stream, level=Level.CONFLICT, files=conflicts
+        )
+    return NotLanded(
+        reason="conflict",
+        message=f"The work of {bench.agent} does not merge with stream {bench.stream}: {', '.join(conflicts)}.",
+        remedy=f"In {bench.place} run: git merge {branch} - resolve the files, then land again: "
+        f"pucs land --agent {bench.agent}. The leases are kept.",
+        conflicts=tuple(conflicts),
+        parked=tuple(done.parked),
+    )
+
+
+def _busy(bench: Bench, done: Progress) -> NotLanded:
+    return NotLanded(
+        reason="busy",
+        message=f"Stream {bench.stream} moved each of {ATTEMPTS_MAX} times, or its files kept changing.",
+        remedy="Land again.",
+        parked=tuple(done.parked),
+    )
+
+
+def _among(dirty: Sequence[Resource], files: Sequence[str] | None) -> list[Resource]:
+    if files is None:
+        return list(dirty)
+    return [path for path in dirty if any(contains(resource, path) for resource in files)]
+
+
+def _all_parked(done: Progress) -> NotLanded:
+    refs = ", ".join(parked.ref for parked in done.parked)
+    return NotLanded(
+        reason="parked",
+        message=f"Nothing may land: {'; '.join(dict.fromkeys(parked.reason for parked in done.parked))}.",
+        remedy=f"The changes are kept: {refs}. See: pucs salvage show",
+        parked=tuple(done.parked),
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GivenUp:
+    """What ``release_safely`` gave up, and what became of unlanded edits under it."""
+
+    resources: tuple[str, ...]
+    """Resources of the leases that ended."""
+    landed: tuple[str, ...] = ()
+    """Paths that were landed first."""
+    parked: tuple[str, ...] = ()
+    """Salvage refs that keep what could not land."""
+
+
+def release_safely(
+    context: Context, *, agent: str, resources: Sequence[str] | None = None, token: int | None = None
+) -> GivenUp:
+    """Give up leases without losing work: unlanded edits under them are landed if they can be, else parked (rule 5).
+
+    All of the agent's leases, or those on exactly these resources, or the one with this token. The leases end with the
+    landing, or in a transaction after the parking.
+
+    Raises:
+        NotFound: no such agent.
+        GitError: git failed; the leases are kept.
+    """
+    with context.store.read() as tx:
+        held = [
+            lease for lease in tx.leases.of_agent(agent) if resources is None or lease.resource in resources
+        ]
+    held = [lease for lease in held if token is None or lease.token == token]
+    if not held:
+        return GivenUp(resources=())
+    names = [lease.resource for lease in held]
+    under = [path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in names)]
+    landed_paths: tuple[str, ...] = ()
+    parked: list[Parked] = []
+    reason = EndReason.RELEASED
+    if under:
+        outcome = land(context, agent=agent, files=names)
+        parked += outcome.parked
+        if isinstance(outcome, Landed):
+            landed_paths = outcome.paths
+        else:
+            parked += _park_rest(context, agent, names, outcome.message)
+            reason = EndReason.PARKED
+    leases.release(context, agent=agent, resources=names, token=token, reason=reason)
+    return GivenUp(resources=tuple(names), landed=landed_paths, parked=tuple(each.ref for each in parked))
+
+
+def _park_rest(context: Context, agent: str, names: Sequence[str], reason: str) -> list[Parked]:
+    """Park what is left unlanded under leases that end now."""
+    bench = salvaging.bench_of(context, agent)
+    under = [path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in names)]
+    if not under:
+        return []
+    kept = salvaging.park(context, bench, under, kind=Kind.SEMANTIC, reason=reason)
+    work = _work(context, bench, under)
+    if bench.own and not isinstance(work, NotLanded):
+        leave_out(context, work, under)
+    return [kept]

@@ -1,0 +1,144 @@
+"""Preparing a landing: judge every change, take late leases, park what may not land, commit the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pucs.conflicts.records import Kind
+from pucs.coordinator import leases, salvaging, syncing
+from pucs.coordinator.judging import judge
+from pucs.coordinator.work import own_changes, without
+from pucs.core.errors import GitError
+from pucs.core.modes import Mode
+from pucs.streams import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pucs.coordinator.context import Context
+    from pucs.coordinator.salvaging import Bench, Parked
+    from pucs.coordinator.work import Work
+    from pucs.core.resources import Resource
+
+LATE_SET_MAX = 5000
+"""Undeclared paths asked for in one set; half of what one request may hold."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one call of ``land`` has done so far."""
+
+    tokens: dict[Resource, int] = field(default_factory=dict)
+    """Token that covers each path of the agent's own changes."""
+    before: dict[Resource, int] = field(default_factory=dict)
+    """Paths with a late lease, with the token of the ended lease they were changed under."""
+    late: list[int] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class HookRefused:
+    """The user's commit hooks refused the change."""
+
+    message: str
+    remedy: str
+
+
+def prepare(
+    context: Context, work: Work, chosen: Sequence[Resource], message: str | None, done: Progress
+) -> str | HookRefused | None:
+    """Judge, park and commit an agent's changes; return the commit whose own changes are all covered.
+
+    None: nothing of it may land, or a hook changed more than was judged; ``done.tokens`` is empty in the first case.
+    """
+    bench = work.bench
+    paths = list(dict.fromkeys([*own_changes(context, work), *chosen]))
+    allowed = _covered(context, work, paths, done)
+    refused = [path for path in paths if path not in allowed]
+    wanted = [path for path in chosen if path in allowed]
+    title = message or title_of(context, bench)
+    text = message_of(bench, title, [done.tokens[path] for path in wanted])
+    if not bench.own:
+        return (
+            context.worktrees.snapshot(bench.place, text, author=bench.agent, only=wanted) if wanted else None
+        )
+    if allowed:
+        try:
+            context.worktrees.commit(bench.place, text, author=bench.agent, only=wanted)
+        except GitError as error:
+            return HookRefused(error.message, error.remedy)
+    tip = leave_out(context, work, refused)
+    covered = all(path in done.tokens for path in own_changes(context, replace(work, tip=tip)))
+    return tip if allowed and covered else None
+
+
+def _covered(context: Context, work: Work, paths: Sequence[Resource], done: Progress) -> set[Resource]:
+    """Judge paths, take late leases, park the rest; return the paths that may land."""
+    bench = work.bench
+    stream = bench.stream if work.bounded else ""
+    with context.store.read() as tx:
+        found = judge(tx, bench.session, bench.agent, stream, paths)
+    done.tokens = dict(found.covered)
+    refusals = _late(context, bench, found.undeclared, done)
+    for path, other in found.foreign.items():
+        refusals.setdefault((Kind.BOUNDARY, f"it belongs to stream {other}", other), []).append(path)
+    for path, lease in found.stale.items():
+        why = f"its lease ended, and {lease.agent} was granted {lease.resource} since"
+        refusals.setdefault((Kind.FILE_LOCK, why, lease.agent), []).append(path)
+    for (kind, reason, other), refused in refusals.items():
+        parked = salvaging.park(context, bench, refused, kind=kind, reason=reason, others=(other,))
+        done.parked.append(parked)
+    return set(done.tokens)
+
+
+def _late(
+    context: Context, bench: Bench, undeclared: dict[Resource, int], done: Progress
+) -> dict[tuple[Kind, str, str], list[Resource]]:
+    """Take late leases for undeclared changes, all at once if possible; return what is not to be had, and why."""
+    refusals: dict[tuple[Kind, str, str], list[Resource]] = {}
+    names = sorted(undeclared)
+    for start in range(0, len(names), LATE_SET_MAX):
+        chunk = names[start : start + LATE_SET_MAX]
+        for group in [chunk], [[name] for name in chunk]:
+            answers = [
+                (part, leases.acquire(context, agent=bench.agent, resources=part, mode=Mode.EXCLUSIVE))
+                for part in group
+            ]
+            for part, answer in answers:
+                if answer.granted:
+                    for path in part:
+                        # One taken meanwhile over a directory stands in for the file's own.
+                        done.tokens[path] = answer.tokens.get(path) or max(answer.tokens.values())
+                        done.before[path] = undeclared[path]
+                    done.late.extend(answer.tokens.values())
+                elif len(part) == 1:
+                    refusals.setdefault((Kind.FILE_LOCK, answer.reason.rstrip("."), ""), []).extend(part)
+            if answers[0][1].granted or len(chunk) == 1:
+                break
+    return refusals
+
+
+def leave_out(context: Context, work: Work, refused: Sequence[Resource]) -> str:
+    """Commit parked paths back to how the agent found them, where its branch holds its version; return the new tip."""
+    bench = work.bench
+    tip = context.worktrees.head(bench.place)
+    held = [path for path in own_changes(context, replace(work, tip=tip)) if path in set(refused)]
+    if not held:
+        return tip
+    text = message_of(bench, "chore: Leave out what was parked", ())
+    syncing.follow(context, bench, without(context, work, tip, held, text))
+    return context.worktrees.head(bench.place)
+
+
+def title_of(context: Context, bench: Bench) -> str:
+    """Return what the work is called: the title of its task, else whose work it is."""
+    with context.store.read() as tx:
+        task = tx.tasks.get(bench.session, bench.task) if bench.task else None
+    return task.title if task is not None else bench.task or f"Work of {bench.agent}"
+
+
+def message_of(bench: Bench, title: str, tokens: Iterable[int], *, landing: str = "") -> str:
+    """Return the message of a commit of the agent's work, with its trailers."""
+    trailers = protocol.trailers_of(bench.agent, bench.stream, bench.session, bench.task, tokens)
+    return protocol.compose(bench.stream, title, [*trailers, (protocol.LANDING, landing)])

@@ -1,0 +1,226 @@
+"""Syncing: others' landed work comes into an agent's own worktree (DESIGN §3.5).
+
+A worktree follows its branch only over commits that contain its HEAD, after its own edits were committed; moving it is
+an intention, so that a kill half-way through the files is found and repaired, with anything in doubt kept aside first.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pucs.coordinator import intentions, salvaging
+from pucs.coordinator.context import Context, Unit, unit
+from pucs.core.errors import GitError
+from pucs.core.resources import Resource
+from pucs.crosslog.records import Level
+from pucs.streams import protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.coordinator.ports import Intention, Transaction
+    from pucs.coordinator.salvaging import Bench
+    from pucs.coordinator.work import Work
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Synced:
+    """The worktree contains everything that its work has to build on."""
+
+    commit: str
+    """HEAD of the worktree afterwards."""
+    merged: tuple[str, ...] = ()
+    """Landed commits that came in."""
+    committed: str = ""
+    """Commit with the agent's own edits made first; empty: there were none."""
+    paths: tuple[str, ...] = ()
+    """Paths that came in changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NotSynced:
+    """Something did not merge; the worktree is as it was, except that own edits are committed."""
+
+    message: str
+    """What happened, in one sentence."""
+    remedy: str
+    """The command that starts resolving it."""
+    conflicts: tuple[str, ...] = ()
+    """Paths that git could not merge."""
+    commit: str = ""
+    """What could not be merged."""
+
+
+def sync(context: Context, *, agent: str) -> Synced | NotSynced:
+    """Commit an agent's own edits to its branch, then merge what others landed that its work has to build on.
+
+    That is its stream's branch and, for each live lease, the newest landing of each other stream on an overlapping
+    resource. Commits exist before the worktree moves; a conflict leaves the worktree alone. Safe to repeat.
+
+    Raises:
+        NotFound: no such agent.
+        Refused: the worktree is on another branch, or has conflict markers.
+        GitError: git failed, or the user's commit hooks refused the agent's edits.
+    """
+    intentions.settle(context, agent=agent)
+    bench = salvaging.bench_of(context, agent)
+    with context.store.read() as tx:
+        rows = tx.sessions.streams(bench.session)
+        held = [lease.resource for lease in tx.leases.of_agent(agent)]
+        landed = _relevant(tx, bench.session, bench.stream, held)
+    branch = next((row.branch for row in rows if row.stream.name == bench.stream), "")
+    wanted = [
+        tip
+        for tip in (context.repository.resolve(f"refs/heads/{branch}") if branch else None, *landed)
+        if tip
+    ]
+    if not bench.own:
+        return _in_person(context, bench, wanted)
+    trailers = protocol.trailers_of(agent, bench.stream, bench.session, bench.task, ())
+    edits = protocol.compose(bench.stream, f"chore: Edits of {agent} before a sync", trailers)
+    committed = context.worktrees.commit(bench.place, edits, author=agent) or ""
+    head = start = context.worktrees.head(bench.place)
+    merged: list[str] = []
+    for tip in wanted:
+        if context.repository.contains(head, tip):
+            continue
+        joined, conflicts = _joined(context, bench, head, tip)
+        if conflicts:
+            return _conflict(context, bench, branch, tip, conflicts)
+        head = joined
+        merged.append(tip)
+    if head != start and not follow(context, bench, head):
+        return NotSynced(
+            message=f"Files in {bench.place} changed while it was syncing.",
+            remedy="Sync again.",
+            commit=merged[-1],
+        )
+    paths = tuple(context.repository.changed(start, head)) if head != start else ()
+    return Synced(commit=head, merged=tuple(merged), committed=committed, paths=paths)
+
+
+def required(context: Context, *, agent: str, resources: Sequence[str]) -> list[str]:
+    """Return the landed commits on these resources that an agent's worktree lacks; work may start when there are none.
+
+    Raises:
+        NotFound: no such agent.
+    """
+    bench = salvaging.bench_of(context, agent)
+    with context.store.read() as tx:
+        landed = [landing.commit for landing in tx.landings.last_on(bench.session, resources)]
+    head = context.worktrees.head(bench.place)
+    return [commit for commit in landed if not context.repository.contains(head, commit)]
+
+
+def missing(context: Context, work: Work, tip: str, paths: Sequence[Resource]) -> list[str]:
+    """Return other streams' newest landings on changed paths that the work does not contain (DESIGN §3.5)."""
+    if not work.bench.own or not paths:
+        return []
+    with context.store.read() as tx:
+        landed = _relevant(tx, work.bench.session, work.bench.stream, paths)
+    return [commit for commit in landed if not context.repository.contains(tip, commit)]
+
+
+def follow(context: Context, bench: Bench, commit: str) -> bool:
+    """Move an agent's own worktree and branch forward to a commit; False if it does not contain HEAD or files are in the way."""
+    head = context.worktrees.head(bench.place)
+    if head == commit:
+        return True
+    if not context.repository.contains(commit, head):
+        return False
+    with unit(context) as opened:
+        intention = intentions.intend(
+            context,
+            opened,
+            verb=intentions.SYNC,
+            agent=bench.agent,
+            ref=f"refs/heads/{bench.branch}",
+            old=head,
+            new=commit,
+            payload={"stream": bench.stream},
+        )
+    return intentions.carry_out(context, intention, lambda: _advanced(context, bench, commit))
+
+
+def recover(context: Context, intention: Intention) -> bool:
+    """Finish moving a worktree whose mover died: files it had written are put back first, after a copy was kept aside."""
+    bench = salvaging.bench_of(context, intention.agent)
+    head = context.worktrees.head(bench.place)
+    if head != intention.old:
+        return context.repository.contains(head, intention.new)
+    moving = set(context.repository.changed(intention.old, intention.new))
+    half = [path for path in context.worktrees.dirty(bench.place) if path in moving]
+    if half:
+        salvaging.keep(context, bench, half, "files found while repairing an interrupted sync")
+        context.worktrees.restore(bench.place, half)
+    return _advanced(context, bench, intention.new)
+
+
+def followed(opened: Unit, intention: Intention) -> None:
+    """Close a move of a worktree."""
+    stream = intention.payload["stream"]
+    opened.log("synced", agent=intention.agent, stream=stream, level=Level.DEBUG, commit=intention.new)
+
+
+def not_followed(opened: Unit, intention: Intention) -> None:
+    """Close a move of a worktree that could not be made; it follows with the next sync."""
+    stream = intention.payload["stream"]
+    opened.log("sync put off", agent=intention.agent, stream=stream, level=Level.DEBUG, commit=intention.new)
+
+
+def _advanced(context: Context, bench: Bench, commit: str) -> bool:
+    try:
+        context.worktrees.advance(bench.place, commit)
+    except GitError:
+        return context.worktrees.head(bench.place) == commit
+    return True
+
+
+def _relevant(tx: Transaction, session: str, stream: str, resources: Sequence[str]) -> list[str]:
+    """Return the newest landing of each other stream on any of the resources, oldest first."""
+    landings = tx.landings.last_on(session, resources) if resources else []
+    return [landing.commit for landing in landings if landing.stream.casefold() != stream.casefold()]
+
+
+def _joined(context: Context, bench: Bench, head: str, tip: str) -> tuple[str, tuple[str, ...]]:
+    if context.repository.contains(tip, head):
+        return tip, ()
+    merged = context.repository.merge(head, tip)
+    if merged.conflicts:
+        return "", merged.conflicts
+    trailers = protocol.trailers_of(bench.agent, bench.stream, bench.session, bench.task, ())
+    text = protocol.compose(bench.stream, f"chore: Sync {bench.agent} with {tip[:12]}", trailers)
+    return context.repository.commit(merged.tree, [head, tip], text, author=bench.agent), ()
+
+
+def _conflict(context: Context, bench: Bench, branch: str, tip: str, conflicts: Sequence[str]) -> NotSynced:
+    with unit(context) as opened:
+        opened.log(
+            "sync conflicts",
+            agent=bench.agent,
+            stream=bench.stream,
+            level=Level.CONFLICT,
+            files=conflicts,
+            commit=tip,
+        )
+    name = branch if branch and context.repository.resolve(f"refs/heads/{branch}") == tip else tip
+    return NotSynced(
+        message=f"What others landed does not merge with the work of {bench.agent}: {', '.join(conflicts)}.",
+        remedy=f"In {bench.place} run: git merge {name} - resolve the files, then sync or land again.",
+        conflicts=tuple(conflicts),
+        commit=tip,
+    )
+
+
+def _in_person(context: Context, bench: Bench, wanted: Sequence[str]) -> Synced | NotSynced:
+    """A person's checkout is written by its owner: say what is missing and how to take it."""
+    head = context.worktrees.head(bench.place)
+    lacking = [tip for tip in wanted if not context.repository.contains(head, tip)]
+    if not lacking:
+        return Synced(commit=head)
+    return NotSynced(
+        message=f"{bench.place} is your own checkout; PUCS does not write to it.",
+        remedy=f"To take what others landed, run: git merge {' '.join(lacking)}",
+        commit=lacking[-1],
+    )

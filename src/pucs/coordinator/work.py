@@ -1,0 +1,130 @@
+"""What an agent has done that its stream has not: found, left out in part, or picked onto the stream."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pucs.coordinator.salvaging import Bench
+from pucs.core.resources import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.coordinator.context import Context
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Work:
+    """An agent's work on its way to a stream."""
+
+    bench: Bench
+    """Who and where; its stream is the one the work lands on."""
+    ref: str
+    """Full name of the stream's branch."""
+    stream_tip: str
+    tip: str
+    """HEAD of the worktree."""
+    elsewhere: tuple[str, ...]
+    """Branches of the session and its streams: commits on them were judged when they landed."""
+    bounded: bool
+    """False for an agent without a stream of its own, which has no boundary (DESIGN §5)."""
+
+
+def own_changes(context: Context, work: Work) -> list[Resource]:
+    """Return the paths that the agent's own commits change, as far as the stream does not have them.
+
+    Own is what no stream branch holds: it is told by reachability, because anybody can write a trailer. Of a merge only
+    that counts which git would not have made of its parents; undoing what came by sync counts too.
+    """
+    if not work.bench.own:
+        return []  # a person's commits are the person's; only the uncommitted changes land
+    repository = context.repository
+    known = [name for name in work.elsewhere if repository.resolve(name) is not None]
+    facts = repository.commits(work.stream_tip, work.tip, also_not=known)
+    plain = {path for commit in facts if len(commit.parents) <= 1 for path in commit.paths}
+    merged = {path for commit in facts if len(commit.parents) > 1 for path in commit.paths} - plain
+    base = repository.merge_base(work.stream_tip, work.tip)
+    net = set(repository.changed(base, work.tip)) if base else plain
+    if work.tip != work.stream_tip:
+        net &= set(repository.changed(work.stream_tip, work.tip))
+    own = plain & net
+    if not own and not merged:
+        return []
+    # What equals the newest landing the work contains came by sync, or was put back after it was parked.
+    for reference, paths in _references(context, work, work.tip, own | merged).items():
+        own -= paths
+        own |= paths & (set(repository.changed(reference, work.tip)) if reference else net)
+    return sorted(own)
+
+
+def fresh_edits(context: Context, work: Work, dirty: Sequence[Resource]) -> list[Resource]:
+    """Return which uncommitted changes of a person's checkout have not landed yet.
+
+    They stay uncommitted there after they landed, so they are told by content: from what the stream has, and from what
+    the same agent landed last.
+    """
+    if not dirty:
+        return []
+    bench, repository = work.bench, context.repository
+    now = context.worktrees.snapshot(bench.place, "look", author=bench.agent, only=dirty)
+    if now is None:
+        return []
+    with context.store.read() as tx:
+        mine = [row for row in tx.landings.all(bench.session) if row.agent == bench.agent]
+    differing = set(repository.changed(work.stream_tip, now))
+    last = {path: row.commit for row in mine for path, _ in row.paths}
+    since = {
+        commit: set(repository.changed(commit, now))
+        for commit in {last[path] for path in dirty if path in last}
+    }
+    return [path for path in dirty if path in differing and (path not in last or path in since[last[path]])]
+
+
+def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], message: str) -> str:
+    """Return a commit on ``tip`` in which these paths are as the agent found them.
+
+    That is how the newest landing it contains left them, else how its history forked from the stream's.
+    """
+    repository = context.repository
+    fork = repository.merge_base(work.stream_tip, tip) or work.stream_tip
+    for base, group in sorted(_references(context, work, tip, set(paths)).items()):
+        tree = repository.tree_with(tip, sorted(group), base or fork)
+        tip = repository.commit(tree, [tip], message, author=work.bench.agent)
+    return tip
+
+
+def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tuple[str, ...]]:
+    """Return a commit on the stream's tip with the changes that a snapshot makes to its parent, or what conflicts.
+
+    The person's branch may hold commits that no stream wants; only the snapshot's own change is brought. git 2.39
+    cannot be told a merge base, so both sides are given a common parent that nobody else sees.
+    """
+    repository, agent = context.repository, work.bench.agent
+    fork = repository.commit(f"{snapshot}^^{{tree}}", [], "fork", author=agent)
+    ours = repository.commit(f"{work.stream_tip}^{{tree}}", [fork], "ours", author=agent)
+    theirs = repository.commit(f"{snapshot}^{{tree}}", [fork], "theirs", author=agent)
+    merged = repository.merge(ours, theirs)
+    if merged.conflicts:
+        return "", merged.conflicts
+    return repository.commit(
+        merged.tree, [work.stream_tip], repository.message(snapshot) + "\n", author=agent
+    ), ()
+
+
+def _references(context: Context, work: Work, tip: str, paths: set[Resource]) -> dict[str, set[Resource]]:
+    """Group paths by the newest landing on each that the tip contains; those without one are under the empty name."""
+    with context.store.read() as tx:
+        landings = tx.landings.all(work.bench.session)
+    contained: dict[str, bool] = {}
+    left, found = set(paths), dict[str, set[Resource]]()
+    for landing in reversed(landings):
+        here = {path for path, _ in landing.paths} & left
+        if not here:
+            continue
+        if landing.commit not in contained:
+            contained[landing.commit] = context.repository.contains(tip, landing.commit)
+        if contained[landing.commit]:
+            found.setdefault(landing.commit, set()).update(Resource(path) for path in here)
+            left -= here
+    return found | ({"": left} if left else {})
