@@ -214,6 +214,7 @@ def _name(text: str) -> str:
 def _test_patterns(directory: str, tests: Iterable[str]) -> list[str]:
     """Return patterns of the tests that seem to belong to a directory; each matches at least one."""
     name = directory.rpartition("/")[2].lower()
+    spoken = re.compile(rf"(?i)(^|(?P<before>[_.-]))(?P<name>{re.escape(name)})(?=[_.-])")
     found: dict[str, None] = {}
     for path in tests:
         *above, file = path.split("/")
@@ -225,10 +226,10 @@ def _test_patterns(directory: str, tests: Iterable[str]) -> list[str]:
         elif at is not None and name in [part.lower() for part in above[at + 1 :]]:
             deep = next(deep for deep, part in enumerate(above) if deep > at and part.lower() == name)
             found[escape("/".join(above[: deep + 1]) + "/")] = None
-        elif at is not None and name in file.lower():
-            start = file.lower().index(name)
-            word, ending = escape(file[start : start + len(name)]), file.rpartition(".")[2]
-            found[f"{escape('/'.join(above[: at + 1]))}/**/*{word}*.{ending}"] = None
+        elif at is not None and (word := spoken.search(file)):
+            before = f"*{word['before']}" if word["before"] else ""
+            ending = file.rpartition(".")[2]
+            found[f"{escape('/'.join(above[: at + 1]))}/**/{before}{escape(word['name'])}*.{ending}"] = None
     return [pattern for pattern in found if pattern.isprintable()]
 
 

@@ -65,7 +65,9 @@ def test_agents_follow_size(count: int, agents: int) -> None:
 @pytest.mark.parametrize(
     ("test", "pattern"),
     [
-        ("tests/test_shop_cart.py", "tests/**/*shop*.py"),
+        ("tests/test_shop_cart.py", "tests/**/*_shop*.py"),
+        ("tests/deep/Shop.test.ts", "tests/**/Shop*.ts"),
+        ("tests/test_workshop.py", None),
         ("tests/unit/Shop/test_x.py", "tests/unit/Shop/"),
         ("shop/tests/test_x.py", "shop/tests/"),
         ("shop/deep/test_x.py", "shop/**/test_*.py"),
