@@ -138,7 +138,12 @@ class Keeper:
         """Its identity, to be recorded as the owner of the agent's leases."""
 
     def run(
-        self, command: Command, *, on_wait: Callable[[], None] | None = None, wait_s: float = WAIT_S
+        self,
+        command: Command,
+        *,
+        on_wait: Callable[[], None] | None = None,
+        wait_s: float = WAIT_S,
+        cancelled: Callable[[], bool] = bool,
     ) -> Outcome:
         """Run a command and return once nothing of it is alive (or it is stuck).
 
@@ -147,6 +152,7 @@ class Keeper:
             on_wait: called at least every ``wait_s`` seconds while it runs, for heartbeats and renewals; an
                 exception from it stops the command and is raised again.
             wait_s: that pause.
+            cancelled: asked once the command has begun, so that a stop from just before is not lost.
         """
         order = {
             "op": "run",
@@ -162,6 +168,8 @@ class Keeper:
         began = time.monotonic()
         if not self._send(order):
             return self._lost(began)
+        if cancelled():
+            self.stop()
         try:
             return self._watch(began, on_wait, wait_s)
         except BaseException:

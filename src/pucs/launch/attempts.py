@@ -89,8 +89,6 @@ class Attempt:
         stale = self._up_to_date(task)
         if stale:
             return Failure(stale)
-        if self.stopping():
-            return Interrupted()
         return self._ran(task, command, answer.waited_s if answer else 0.0)
 
     def _ran(self, task: Task, command: str, waited_s: float) -> Verdict:
@@ -109,6 +107,7 @@ class Attempt:
             ),
             on_wait=lambda: self.pulse.beat(task.files),
             wait_s=self.pulse.pause_s,
+            cancelled=self.stopping,
         )
         if outcome.succeeded:
             return self._landed()
@@ -160,7 +159,7 @@ class Attempt:
 
 
 def _result(landed: landing.Landed) -> str:
-    if not landed.landing and not landed.parked:
+    if not landed.paths and not landed.parked:
         return "nothing had changed"
     files = "1 file" if len(landed.paths) == 1 else f"{len(landed.paths)} files"
     kept = "".join(

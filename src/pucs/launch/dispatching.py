@@ -14,7 +14,7 @@ from pucs.tasks import schedule
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
 from pucs.tasks.records import Task
 
@@ -25,13 +25,21 @@ LOOK_S = 1.0
 class Outlook:
     """What there is to do at one moment."""
 
-    def __init__(self, tasks: Sequence[Task], others: Mapping[str, int] | None = None) -> None:
-        """Take all tasks of the session, and the active agents of each stream that do not belong to this run."""
+    def __init__(
+        self, tasks: Sequence[Task], others: Mapping[str, int] | None = None, stuck: Collection[str] = ()
+    ) -> None:
+        """Take all tasks of the session.
+
+        ``others`` counts the active agents of each stream that this run does not look after; ``stuck`` are agents that
+        cannot be ended, whose tasks will not get on.
+        """
         self.others = others or {}
         self._ready = Counter(task.stream for task in schedule.ready(tasks))
         unfinished = [task for task in tasks if task.state in {TaskState.PENDING, TaskState.RUNNING}]
         self._left = {task.stream for task in unfinished}
-        self.moving = any(task.state is TaskState.RUNNING for task in unfinished)
+        self.moving = any(
+            task.state is TaskState.RUNNING and task.assignee not in stuck for task in unfinished
+        )
         """A task is at work somewhere, so that what is blocked may come free."""
 
     def ready(self, stream: str) -> int:
@@ -56,17 +64,23 @@ class Dispatcher:
         """Slots at work for each stream."""
         self._eager: Counter[str] = Counter()
         """Those of them that are about to take a task."""
+        self._idle: Counter[str] = Counter()
+        """Those of them whose agent waits for another task."""
         self._free = 0
         """Slots without a stream, or about to be."""
         self._coming = 0
         """Free slots that gave way and have not asked for a stream yet."""
-        self.stopping = False
+        self._stopping = False
 
     def stop(self) -> None:
         """Send everybody home: nothing new is begun."""
         with self._changed:
-            self.stopping = True
+            self._stopping = True
             self._changed.notify_all()
+
+    def stopping(self) -> bool:
+        """Tell whether ``stop`` was called."""
+        return self._stopping
 
     def changed(self) -> None:
         """Let idle slots look again: a task ended or was given back."""
@@ -91,7 +105,7 @@ class Dispatcher:
             while True:
                 seen, outlook = self._seen()
                 with self._changed:
-                    if self.stopping or not self._hopeful(outlook):
+                    if self._stopping or not self._hopeful(outlook):
                         return None
                     name = next((name for name in self._limits if self._wants_agent(name, outlook)), None)
                     if self._changes != seen:
@@ -105,6 +119,16 @@ class Dispatcher:
             with self._changed:
                 self._free -= 1
 
+    def rest(self) -> None:
+        """Sleep until something changed, after the store turned out otherwise than it looked."""
+        with self._changed:
+            if not self._stopping:
+                self._changed.wait(LOOK_S)
+
+    def limit(self, stream: str) -> int:
+        """Return how many agents a stream may have."""
+        return self._limits.get(stream, 0)
+
     def taken(self, stream: str) -> None:
         """Note that a slot of this stream has looked for a task; from now on it counts as busy."""
         with self._changed:
@@ -117,14 +141,21 @@ class Dispatcher:
         After True the slot counts as about to take a task. An agent that is ``idle``, because it looked and found none,
         does not look again before something changed. It gives way when another stream could use its slot.
         """
-        if idle:
+        with self._changed:
+            self._idle[stream] += 1
+            if idle and not self._stopping:
+                self._changed.wait(LOOK_S)
+        try:
+            return self._more(stream)
+        finally:
             with self._changed:
-                if not self.stopping and not self._free:
-                    self._changed.wait(LOOK_S)
+                self._idle[stream] -= 1
+
+    def _more(self, stream: str) -> bool:
         while True:
             seen, outlook = self._seen()
             with self._changed:
-                if self.stopping or not outlook.left(stream) or not self._hopeful(outlook):
+                if self._stopping or not outlook.left(stream) or not self._hopeful(outlook):
                     return False
                 if self._changes != seen:
                     continue
@@ -151,7 +182,7 @@ class Dispatcher:
 
     def _wants_agent(self, name: str, outlook: Outlook) -> bool:
         places = self._limits[name] - self._working[name] - outlook.others.get(name, 0)
-        return places > 0 and outlook.ready(name) > self._eager[name]
+        return places > 0 and outlook.ready(name) > self._eager[name] + self._idle[name]
 
     def _hopeful(self, outlook: Outlook) -> bool:
         """Tell whether any stream of this run has, or may yet get, something to do."""

@@ -7,6 +7,7 @@ two runs at once.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import agents as registry
@@ -17,45 +18,60 @@ from pucs.launch.agents import MARK
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
+    from pucs.launch.settings import RunSettings
     from pucs.tasks.records import Task
 
 REASON = "its process died"
 
 
-def recover(context: Context, *, store: str = "") -> Iterator[events.Event]:
+def recover(
+    context: Context, settings: RunSettings, *, working: Collection[str] = ()
+) -> Iterator[events.Event]:
     """Look after every agent of the session whose owner is dead, and tell what was done.
+
+    ``working`` are agents that a thread of this process still looks after itself.
 
     Raises:
         PucsError: the store or the repository cannot be used.
     """
-    agents = registry.agents(context)
-    running = [task for task in tasks.unfinished(context) if task.state is TaskState.RUNNING]
-    for agent in agents:
-        if agent.active and agent.owner is not None and context.processes.alive(agent.owner) is False:
-            try:
-                yield from _buried(
-                    context, agent, [task for task in running if task.assignee == agent.id], store
-                )
-            except Refused:
-                continue  # another run looked after it at this moment
-            except PucsError as error:
-                yield events.Problem(message=f"What agent {agent.id} left is still there: {error}")
-    ended = {agent.id for agent in agents if not agent.active}
-    for task in running:
+    for agent in registry.agents(context):
+        if agent.id in working or not _dead(context, agent):
+            continue
+        try:
+            yield from _buried(context, agent, settings)
+        except Refused:
+            continue  # another run looked after it at this moment
+        except PucsError as error:
+            yield events.Problem(message=f"What agent {agent.id} left is still there: {error}")
+    ended = {agent.id for agent in registry.agents(context) if not agent.active}
+    for task in _running(context):
         if task.assignee in ended:
-            tasks.give_back(context, agent=task.assignee, task=task.id, reason="its agent has ended")
-            yield events.TaskGivenBack(task=task.id, agent=task.assignee, salvage="")
+            with suppress(Refused):
+                tasks.give_back(context, agent=task.assignee, task=task.id, reason="its agent has ended")
+                yield events.TaskGivenBack(task=task.id, agent=task.assignee, salvage="")
 
 
-def _buried(context: Context, agent: Agent, left: list[Task], store: str) -> Iterator[events.Event]:
+def _dead(context: Context, agent: Agent) -> bool:
+    """Tell whether an agent died without retiring: looked at again after its death, for it retires before it dies."""
+    if not agent.active or agent.owner is None or context.processes.alive(agent.owner) is not False:
+        return False
+    with context.store.read() as tx:
+        return tx.agents.get(agent.id) == agent
+
+
+def _running(context: Context) -> list[Task]:
+    return [task for task in tasks.unfinished(context) if task.state is TaskState.RUNNING]
+
+
+def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[events.Event]:
     if agent.program == "command":
-        marks = {"PUCS_AGENT": agent.id, "PUCS_SESSION": agent.session} | (
-            {"PUCS_STORE": store} if store else {}
-        )
+        marks = {"PUCS_AGENT": agent.id, "PUCS_SESSION": agent.session}
+        if settings.store:
+            marks["PUCS_STORE"] = settings.store
         alive = leftovers.kill(marks, having=MARK)
         if alive:
             pids = ", ".join(map(str, alive))
@@ -66,7 +82,7 @@ def _buried(context: Context, agent: Agent, left: list[Task], store: str) -> Ite
     landed = _landed(context, agent)
     salvage = keeping.kept(context, agent, REASON, told.append) if agent.worktree else ""
     yield from told
-    for task in left:
+    for task in [task for task in _running(context) if task.assignee == agent.id]:
         if task.id in landed:
             tasks.finish(context, agent=agent.id, task=task.id, result=landed[task.id])
             yield events.TaskDone(task=task.id, agent=agent.id, result=landed[task.id])
@@ -75,6 +91,10 @@ def _buried(context: Context, agent: Agent, left: list[Task], store: str) -> Ite
             yield events.TaskGivenBack(task=task.id, agent=agent.id, salvage=salvage)
     registry.retire(context, agent=agent.id, failed=True, reason=REASON)
     yield events.AgentEnded(agent=agent.id, stream=agent.stream, failed=True, reason=REASON)
+    if agent.worktree and not settings.keep_worktrees:
+        told.clear()
+        keeping.removed(context, agent, salvage, told.append)
+        yield from told
 
 
 def _landed(context: Context, agent: Agent) -> dict[str, str]:

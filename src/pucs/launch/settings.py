@@ -35,7 +35,7 @@ class RunSettings:
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment that agents start from."""
     keep_worktrees: bool = False
-    """Leave the worktrees of agents that ended in order; those of failed agents always stay."""
+    """Leave the worktrees of agents that ended; what they did is safe elsewhere either way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

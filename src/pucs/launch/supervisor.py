@@ -8,9 +8,9 @@ run recovers what they left.
 from __future__ import annotations
 
 import contextlib
-import os
 import select
 import signal
+import socket
 import threading
 import traceback
 from collections import Counter
@@ -24,7 +24,7 @@ from pucs.core.errors import NotFound, PucsError
 from pucs.launch import events, recovery
 from pucs.launch.dispatching import Dispatcher, Outlook
 from pucs.launch.settings import RunResult, RunSettings
-from pucs.launch.worker import AgentFailed, Worker
+from pucs.launch.worker import AgentFailed, AgentStuck, Stopped, StreamFull, Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -57,14 +57,21 @@ class Supervisor:
         self._agents: list[str] = []
         self._problems: list[str] = []
         self._start_failures: Counter[str] = Counter()
+        self._stuck: set[str] = set()
+        """Agents that cannot be ended: their tasks will not get on."""
         self._stops = 0
-        self._waking, self._wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._slots_ended = 0
+        self._waking, self._wake = socket.socketpair()
+        self._wake.settimeout(0)
 
     def stop(self) -> None:
         """Ask the run to stop, a second time to hurry; safe in a signal handler and from any thread."""
         self._stops += 1
-        with contextlib.suppress(OSError):
-            os.write(self._wake, b"s")
+        self._nudge()
+
+    def _nudge(self) -> None:
+        with contextlib.suppress(OSError):  # full: it will be awake; closed: the run is over
+            self._wake.send(b"!")
 
     def run(self) -> RunResult:
         """Recover what an earlier run left, work until nothing is left to do or stopped, and tell what came of it.
@@ -74,6 +81,13 @@ class Supervisor:
             Refused: there is no active session.
             PucsError: the store or the repository cannot be used at all.
         """
+        try:
+            return self._run()
+        finally:
+            self._waking.close()
+            self._wake.close()
+
+    def _run(self) -> RunResult:
         began_s = self._context.clock.now().boot_s
         session = sessions.current(self._context)
         with self._context.store.read() as tx:
@@ -103,24 +117,40 @@ class Supervisor:
         ]
         for thread in threads:
             thread.start()
+        try:
+            self._attend(dispatcher, slots)
+        except BaseException:
+            dispatcher.stop()
+            self._stop_workers(fast=True)
+            raise
+        finally:
+            for thread in threads:
+                thread.join()
+
+    def _attend(self, dispatcher: Dispatcher, slots: int) -> None:
+        """Answer requests to stop until every slot has ended, and look after dead agents of other runs meanwhile."""
         answered = 0
         poll = select.poll()
         poll.register(self._waking, select.POLLIN)
-        while any(thread.is_alive() for thread in threads):
+        while self._slots_ended < slots:
             if poll.poll(RECOVER_S * 1000):
-                os.read(self._waking, 4096)
+                self._waking.recv(4096)
             elif not self._stops:
-                self._recover()
+                try:
+                    self._recover()
+                except PucsError as error:
+                    self._say(events.Problem(message=str(error)))
             if self._stops > answered:
                 answered = self._stops
                 self._say(events.Stopping(fast=answered > 1))
                 dispatcher.stop()
-                with self._guard:
-                    working = list(self._workers)
-                for worker in working:
-                    worker.stop(fast=answered > 1)
-        for thread in threads:
-            thread.join()
+                self._stop_workers(fast=answered > 1)
+
+    def _stop_workers(self, *, fast: bool) -> None:
+        with self._guard:
+            working = list(self._workers)
+        for worker in working:
+            worker.stop(fast=fast)
 
     def _slot(self, configuration: Configuration, dispatcher: Dispatcher) -> None:
         """Be one agent after the other; the last edge before a thread's end, so nothing is let through."""
@@ -130,8 +160,10 @@ class Supervisor:
         except Exception as error:  # noqa: BLE001 - the launch supervisor's edge: other agents go on
             self._say(events.Problem(message=_described(error)))
         finally:
-            with contextlib.suppress(OSError):
-                os.write(self._wake, b"e")
+            self._context.store.close()  # this thread's connection
+            with self._guard:
+                self._slots_ended += 1
+            self._nudge()
 
     def _agent(self, configuration: Configuration, dispatcher: Dispatcher, stream: str) -> None:
         began = False
@@ -144,9 +176,17 @@ class Supervisor:
             began = True
             try:
                 worker.work(stream)
+            except AgentStuck:
+                with self._guard:
+                    self._stuck.add(worker.agent)
+                raise
             finally:
                 with self._guard:
                     self._workers.discard(worker)
+        except StreamFull:
+            dispatcher.rest()
+        except Stopped:
+            pass
         except (AgentFailed, PucsError) as error:
             self._say(events.Problem(message=str(error)))
             self._start_failures[stream] += 1
@@ -159,15 +199,18 @@ class Supervisor:
             dispatcher.leave(stream)
 
     def _recover(self) -> None:
-        for found in recovery.recover(self._context, store=self._settings.store):
+        with self._guard:
+            working = {worker.agent for worker in self._workers}
+        for found in recovery.recover(self._context, self._settings, working=working):
             self._say(found)
 
     def _look(self) -> Outlook:
-        with self._speaking:
-            mine = set(self._agents)
+        with self._guard:
+            mine = {*self._agents, *(worker.agent for worker in self._workers)} - self._stuck
+            stuck = set(self._stuck)
         agents = registry.agents(self._context)
         others = Counter(agent.stream for agent in agents if agent.active and agent.id not in mine)
-        return Outlook(todo.tasks(self._context), others)
+        return Outlook(todo.tasks(self._context), others, stuck)
 
     def _slots(self, configuration: Configuration, streams: list[StreamRow]) -> int:
         places = sum(row.stream.max_agents for row in streams)
@@ -179,11 +222,16 @@ class Supervisor:
     def _say(self, event: events.Event) -> None:
         with self._speaking:
             if isinstance(event, events.AgentStarted):
-                self._agents.append(event.agent)
+                with self._guard:
+                    self._agents.append(event.agent)
             elif isinstance(event, events.Problem):
                 self._problems.append(event.message)
             if self._on_event:
-                self._on_event(event)
+                try:
+                    self._on_event(event)
+                except Exception as error:  # noqa: BLE001 - whoever draws the progress must not end the agents
+                    self._on_event = None
+                    self._problems.append(f"Progress is shown no longer: {_described(error)}")
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -191,7 +239,9 @@ class Supervisor:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before = {number: signal.signal(number, lambda *_: self.stop()) for number in _SIGNALS}
+        # What is ignored already (nohup, a background job of a shell) stays ignored.
+        answered = [number for number in _SIGNALS if signal.getsignal(number) is not signal.SIG_IGN]
+        before = {number: signal.signal(number, lambda *_: self.stop()) for number in answered}
         try:
             yield
         finally:

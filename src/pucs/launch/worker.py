@@ -40,7 +40,19 @@ FILE_NAME_LENGTH_MAX = 200
 
 
 class AgentFailed(Exception):
-    """The agent could not begin to work, or cannot be ended; carries the reason in one sentence."""
+    """The agent could not begin to work; carries the reason in one sentence."""
+
+
+class AgentStuck(AgentFailed):
+    """Something the agent started does not die, so the agent stays as it is."""
+
+
+class StreamFull(Exception):
+    """Another run took the last place in the stream."""
+
+
+class Stopped(Exception):
+    """The run was stopped before the agent could begin."""
 
 
 class Worker:
@@ -75,15 +87,20 @@ class Worker:
         The slot counts as about to take a task when this begins.
 
         Raises:
-            AgentFailed: it could not begin, or something it started does not die.
+            AgentFailed: it could not begin.
+            AgentStuck: something it started does not die.
+            StreamFull: there is no place for it now.
+            Stopped: the run was stopped before it could begin.
             PucsError: the store, git or the disk failed beyond what an attempt can answer for.
         """
         eager = True
         try:
+            if self._dispatcher.stopping():
+                raise Stopped
             agent = self._begun(stream)
             failure = ""
             while True:
-                task = None if self._dispatcher.stopping else tasks.take(self._context, agent=agent.id)
+                task = None if self._dispatcher.stopping() else tasks.take(self._context, agent=agent.id)
                 self._dispatcher.taken(stream)
                 eager = False
                 if task is not None:
@@ -109,30 +126,41 @@ class Worker:
             agent = places.prepare_worktree(self._context, agent=agent.id)
             self._set_up(agent)
         except (PucsError, AgentFailed) as error:
-            registry.retire(self._context, agent=agent.id, failed=True, reason=str(error))
-            self._emit(events.AgentEnded(agent=agent.id, stream=stream, failed=True, reason=str(error)))
+            if self._dispatcher.stopping():
+                self._end(agent, "")
+                raise Stopped from error
+            self._end(agent, str(error))
             raise AgentFailed(f"Agent {agent.id} could not begin: {error}") from error
         self._emit(events.AgentStarted(agent=agent.id, stream=stream, worktree=agent.worktree))
         return agent
 
     def _registered(self, stream: str) -> Agent:
         """Register under the first unused number of the stream."""
-        slug = "-".join(stream.casefold().split())
-        refusal = Refused(f"Stream {stream} has had {NUMBERS_MAX} agents in this session.")
         for _ in range(REGISTRATIONS_MAX):
-            used = {agent.id.casefold() for agent in registry.agents(self._context)}
-            names = (f"{slug}-agent-{number}" for number in range(1, NUMBERS_MAX + 1))
-            name = next((name for name in names if name not in used), None)
-            if name is None:
-                break
+            name = self._unused(stream)
             try:
                 owner = self._keeper.process
-                return registry.register(
-                    self._context, agent=name, stream=stream, program="command", owner=owner
-                )
+                return registry.register(self._context, agent=name, stream=stream, owner=owner)
             except Refused as error:
-                refusal = error  # another run took the number or the last place in the stream
-        raise refusal
+                now = registry.agents(self._context)
+                if any(agent.id == name for agent in now):
+                    continue  # another run took the number
+                places = self._dispatcher.limit(stream)
+                if sum(agent.active and agent.stream == stream for agent in now) >= places:
+                    raise StreamFull from error
+                raise
+        raise AgentFailed(
+            f"Other runs took {REGISTRATIONS_MAX} agent numbers of {stream} just before this one."
+        )
+
+    def _unused(self, stream: str) -> str:
+        """Return an id that no agent of any session has had: its worktree might still be there."""
+        slug = "-".join(stream.casefold().split())
+        with self._context.store.read() as tx:
+            for number in range(1, NUMBERS_MAX + 1):
+                if tx.agents.get(f"{slug}-agent-{number}") is None:
+                    return f"{slug}-agent-{number}"
+        raise AgentFailed(f"Stream {stream} has had {NUMBERS_MAX} agents.")
 
     def _set_up(self, agent: Agent) -> None:
         settings = self._configuration.worktrees
@@ -151,6 +179,7 @@ class Worker:
             ),
             on_wait=pulse.beat,
             wait_s=pulse.pause_s,
+            cancelled=self._dispatcher.stopping,
         )
         if not outcome.succeeded:
             raise AgentFailed(
@@ -169,7 +198,7 @@ class Worker:
             agent=agent,
             env=self._environment(agent),
             output=lambda task: self._output(f"{task.id}.{task.attempts}.{agent.id}"),
-            stopping=lambda: self._dispatcher.stopping,
+            stopping=self._dispatcher.stopping,
             emit=self._emit,
         )
         try:
@@ -189,7 +218,7 @@ class Worker:
                 return f"{task.id}: {reason}"
             case Abandoned(reason):
                 # Recovery takes over once the keeper, and with it the last process, is gone.
-                raise AgentFailed(f"{task.id} cannot be ended: {reason}")
+                raise AgentStuck(f"{task.id} cannot be ended: {reason}")
 
     def _kept(self, agent: Agent, reason: str) -> str:
         self._salvage = keeping.kept(self._context, agent, reason, self._emit)
@@ -214,7 +243,7 @@ class Worker:
 
     def _end(self, agent: Agent, failure: str) -> None:
         reason = failure or (
-            "the run was stopped" if self._dispatcher.stopping else "nothing is left for its stream"
+            "the run was stopped" if self._dispatcher.stopping() else "nothing is left for its stream"
         )
         registry.retire(self._context, agent=agent.id, failed=bool(failure), reason=reason)
         self._emit(
