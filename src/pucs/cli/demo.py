@@ -95,7 +95,7 @@ def play(place: Path, *, quiet: bool) -> dict[str, Any]:
         "agents": len(found["agents"]),
         "streams": len(found["streams"]),
         "tasks": found["tasks"],
-        "merged_streams": sorted({*ran["merged_streams"], *merged["merged_streams"]}),
+        "merged_streams": list(dict.fromkeys([*ran["merged_streams"], *merged["merged_streams"]])),
         "conflicts": {"detected": detected, "resolved": detected - found["conflicts"]["open"]},
         "changes_lost": _lost(shop, plans, found["branch"]) + (0 if checked.ok else len(checked.findings)),
         "tests_passed": bool(ran["tests_passed"]),

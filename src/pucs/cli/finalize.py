@@ -50,7 +50,9 @@ def finalized(
         "branch": session.branch,
         "phases": [[list(group) for group in phase] for phase in result.phases],
         "merged_streams": list(result.merged),
-        "unmerged_streams": list(result.unmerged),
+        "already_merged": list(result.already),
+        "unmerged_streams": [unmerged.stream for unmerged in result.unmerged],
+        "reasons": {unmerged.stream: unmerged.message for unmerged in result.unmerged},
         "tests_passed": result.tests_passed,
         "how_to_take": result.how_to_take,
         "unfinished_tasks": left,
@@ -74,10 +76,9 @@ def _told(document: dict[str, Any]) -> str:
     if document["merged_streams"]:
         tested = {True: "; tests passed", False: "; TESTS FAILED", None: ""}[document["tests_passed"]]
         lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
-    if document["unmerged_streams"]:
-        lines.append(
-            f"Not merged, and intact: {', '.join(document['unmerged_streams'])}. See: pucs conflicts --unresolved"
-        )
+    lines += [f"{name} is not merged, and intact: {why}" for name, why in document["reasons"].items()]
+    if document["reasons"]:
+        lines.append("What to decide: pucs conflicts --unresolved")
     if document["unfinished_tasks"]:
         lines.append(
             f"Unfinished tasks keep the session open: {', '.join(document['unfinished_tasks'][:10])}."
@@ -100,7 +101,7 @@ def verify(door: Door) -> None:
     from pucs.coordinator.verifying import verify as check  # noqa: PLC0415
 
     found = check(door.context())
-    rows = [(finding.severity, finding.kind, finding.message) for finding in found.findings]
+    rows = [(finding.weight.value, finding.kind, finding.message) for finding in found.findings]
     text = table(rows, ("LEVEL", "KIND", "FINDING")) + "\n" if rows else ""
     door.say(
         found, text + ("Every change is accounted for." if found.ok else "Something is not accounted for.")

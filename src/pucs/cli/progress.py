@@ -25,21 +25,22 @@ ENTRIES_MAX = 10_000
 _SAID = {
     "registered": ("·", "blue", "starts"),
     "task started": ("▶", "cyan", "takes"),
-    "lock queued": ("⏳", "yellow", "waits for"),
-    "lock claimed": ("🔔", "yellow", "is woken and gets"),
-    "boundary refused": ("⛔", "red", "is refused"),
+    "lock queued": ("◌", "yellow", "waits for"),
+    "lock claimed": ("●", "yellow", "is woken and gets"),
+    "boundary refused": ("⊘", "red", "is refused"),
     "synced": ("⇣", "blue", "takes in what others landed"),
     "landed": ("✔", "green", "lands"),
     "kept": ("⚑", "magenta", "has work kept aside:"),
     "parked": ("⚑", "magenta", "has work kept aside:"),
     "attempt failed": ("✘", "red", "fails at"),
     "task failed": ("✘", "red", "gives up"),
+    "failed": ("✘", "red", "ends:"),
     "task given back": ("↩", "yellow", "gives back"),
     "task done": ("■", "green", "finishes"),
-    "lease reclaimed": ("♻", "magenta", "is gone; free again:"),
-    "lease expired": ("♻", "magenta", "ran out of time on"),
-    "stream merged": ("⛙", "green", "merged"),
-    "merged": ("⛙", "green", "merged"),
+    "lease reclaimed": ("↺", "magenta", "is gone; free again:"),
+    "lease expired": ("↺", "magenta", "ran out of time on"),
+    "stream merged": ("⋈", "green", "merged"),
+    "merged": ("⋈", "green", "merged"),
 }
 
 
@@ -109,7 +110,7 @@ def told(entry: Entry) -> tuple[str, str, str] | None:
     if entry.action not in _SAID:
         if entry.level in {Level.DEBUG, Level.INFO}:
             return None
-        return "•", "white", f"{entry.agent or 'pucs'}  {entry.action} {', '.join(entry.files)}".rstrip()
+        return "•", "white", f"{(entry.agent or 'pucs'):<18} {entry.action} {', '.join(entry.files)}".rstrip()
     mark, colour, verb = _SAID[entry.action]
     return mark, colour, f"{(entry.agent or entry.stream or 'pucs'):<18} {verb} {_object(entry)}".rstrip()
 
@@ -131,6 +132,7 @@ def _object(entry: Entry) -> str:
         "task given back": str(task),
         "attempt failed": f"{task}: {details.get('reason')}",
         "task failed": f"{task}: {details.get('reason')}",
+        "failed": str(details.get("reason", "")),
         "parked": f"{files} on {details.get('salvage')}",
         "kept": f"{files} on {details.get('salvage')}",
     }

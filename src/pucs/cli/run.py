@@ -172,7 +172,7 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
     from pucs.coordinator.status import status  # noqa: PLC0415
 
     found = status(context)
-    unmerged = list(merged.unmerged) if merged is not None else []
+    unmerged = {one.stream: one.message for one in merged.unmerged} if merged is not None else {}
     return {
         "session": found["session"],
         "branch": found["branch"],
@@ -182,7 +182,8 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
         "failed": [{"id": task.id, "reason": task.result, "salvage": task.salvage} for task in result.failed],
         "conflicts": found["conflicts"],
         "merged_streams": list(merged.merged) if merged is not None else [],
-        "unmerged_streams": unmerged,
+        "unmerged_streams": list(unmerged),
+        "reasons": unmerged,
         "tests_passed": merged.tests_passed if merged is not None else None,
         "problems": list(result.problems),
         "interrupted": result.interrupted,
@@ -207,10 +208,9 @@ def outcome(document: dict[str, Any]) -> str:
     if document["merged_streams"]:
         tested = {True: ", tests passed", False: ", TESTS FAILED", None: ""}[document["tests_passed"]]
         lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
-    if document["unmerged_streams"]:
-        lines.append(
-            f"Not merged, and intact: {', '.join(document['unmerged_streams'])}. See: pucs conflicts --unresolved"
-        )
+    lines += [f"{name} is not merged, and intact: {why}" for name, why in document["reasons"].items()]
+    if document["reasons"]:
+        lines.append("What to decide: pucs conflicts --unresolved")
     if document["ok"]:
         lines.append(
             f"Take the result with: git merge {document['branch']}    (or: pucs finalize --target BRANCH)"
