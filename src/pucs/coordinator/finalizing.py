@@ -15,13 +15,12 @@ from pucs.coordinator import intentions
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.history import History, gate, history
-from pucs.coordinator.sessions import current
 from pucs.coordinator.taking import COORDINATOR, take
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
 from pucs.streams import protocol
 from pucs.streams.phases import merge_phases
-from pucs.streams.records import StreamState
+from pucs.streams.records import Session, StreamState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,7 +58,8 @@ class FinalizeResult:
     """Streams merged by this call (in a dry run: that would merge)."""
     already: tuple[str, ...] = ()
     """Streams that were contained before, those without any work included."""
-    unmerged: tuple[Unmerged, ...] = ()
+    held: tuple[Unmerged, ...] = ()
+    """Streams that stay out, each with the reason."""
     tests_passed: bool | None = None
     """None: no test command, or nothing to test."""
     target: str = ""
@@ -71,9 +71,14 @@ class FinalizeResult:
     dry_run: bool = False
 
     @property
+    def unmerged(self) -> tuple[str, ...]:
+        """Names of the streams that stay out."""
+        return tuple(each.stream for each in self.held)
+
+    @property
     def complete(self) -> bool:
         """Tell whether every stream asked for is in the result."""
-        return not self.unmerged
+        return not self.held
 
 
 @dataclass(slots=True)
@@ -110,10 +115,11 @@ def finalize(
 
     Raises:
         NotFound: a stream or the target does not exist.
-        Refused: no session, or another call moved the session branch meanwhile.
+        Refused: no such session, or another call moved the session branch meanwhile.
     """
+    session = _session(context)
+    context = replace(context, session=session.id)
     intentions.settle(context)
-    session = current(context)
     found = history(context, session)
     chosen = _chosen(found, streams)
     tip = context.repository.resolve(f"refs/heads/{session.branch}") or session.base
@@ -130,11 +136,23 @@ def finalize(
         phases=tuple(tuple(phase) for phase in phases),
         merged=tuple(run.merged),
         already=tuple(run.already),
-        unmerged=tuple(run.unmerged[name] for name in chosen if name in run.unmerged),
+        held=tuple(run.unmerged[name] for name in chosen if name in run.unmerged),
         tests_passed=run.tests_passed,
         dry_run=dry_run,
     )
     return take(context, result, target or "", session.target)
+
+
+def _session(context: Context) -> Session:
+    """Return the session to finalize: the named or active one, else the latest, whose result may still be taken."""
+    with context.store.read() as tx:
+        if context.session:
+            session = tx.sessions.get(context.session)
+        else:
+            session = tx.sessions.active() or tx.sessions.latest()
+    if session is None:
+        raise Refused("There is no session.", remedy="Start one with: pucs init")
+    return session
 
 
 def _chosen(found: History, streams: Sequence[str] | None) -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind
-from pucs.coordinator import intentions, leases, salvaging, syncing
+from pucs.coordinator import intentions, salvaging, syncing
 from pucs.coordinator.agents import stream_named
 from pucs.coordinator.arriving import LostLease, Plan, intend
 from pucs.coordinator.context import Context, unit
@@ -333,61 +333,24 @@ def _all_parked(done: Progress) -> NotLanded:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class GivenUp:
-    """What ``release_safely`` gave up, and what became of unlanded edits under it."""
+def park_unlanded(
+    context: Context, *, agent: str, resources: Sequence[str], reason: str, kind: Kind = Kind.FILE_LOCK
+) -> list[Parked]:
+    """Park what an agent has not landed under these resources, committed or not: for leases that end although it cannot land.
 
-    resources: tuple[str, ...]
-    """Resources of the leases that ended."""
-    landed: tuple[str, ...] = ()
-    """Paths that were landed first."""
-    parked: tuple[str, ...] = ()
-    """Salvage refs that keep what could not land."""
-
-
-def release_safely(
-    context: Context, *, agent: str, resources: Sequence[str] | None = None, token: int | None = None
-) -> GivenUp:
-    """Give up leases without losing work: unlanded edits under them are landed if they can be, else parked (rule 5).
-
-    All of the agent's leases, or those on exactly these resources, or the one with this token. The leases end with the
-    landing, or in a transaction after the parking.
+    The worktree then holds these paths as the agent found them; the leases are not touched.
 
     Raises:
         NotFound: no such agent.
-        GitError: git failed; the leases are kept.
+        GitError: git failed; nothing was taken out of the worktree that is not on a salvage ref.
     """
-    with context.store.read() as tx:
-        held = [
-            lease for lease in tx.leases.of_agent(agent) if resources is None or lease.resource in resources
-        ]
-    held = [lease for lease in held if token is None or lease.token == token]
-    if not held:
-        return GivenUp(resources=())
-    names = [lease.resource for lease in held]
-    under = [path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in names)]
-    landed_paths: tuple[str, ...] = ()
-    parked: list[Parked] = []
-    reason = EndReason.RELEASED
-    if under:
-        outcome = land(context, agent=agent, files=names)
-        parked += outcome.parked
-        if isinstance(outcome, Landed):
-            landed_paths = outcome.paths
-        else:
-            parked += _park_rest(context, agent, names, outcome.message)
-            reason = EndReason.PARKED
-    leases.release(context, agent=agent, resources=names, token=token, reason=reason)
-    return GivenUp(resources=tuple(names), landed=landed_paths, parked=tuple(each.ref for each in parked))
-
-
-def _park_rest(context: Context, agent: str, names: Sequence[str], reason: str) -> list[Parked]:
-    """Park what is left unlanded under leases that end now."""
     bench = salvaging.bench_of(context, agent)
-    under = [path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in names)]
+    under = [
+        path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in resources)
+    ]
     if not under:
         return []
-    kept = salvaging.park(context, bench, under, kind=Kind.SEMANTIC, reason=reason)
+    kept = salvaging.park(context, bench, under, kind=kind, reason=reason)
     work = _work(context, bench, under)
     if bench.own and not isinstance(work, NotLanded):
         leave_out(context, work, under)

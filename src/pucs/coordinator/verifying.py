@@ -35,7 +35,7 @@ class Weight(StrEnum):
 class Finding:
     """One thing that was found."""
 
-    weight: Weight
+    severity: Weight
     kind: str
     """``intention``, ``landing``, ``merge``, ``commits``, ``edits``, ``worktree`` or ``salvage``."""
     message: str
@@ -75,7 +75,7 @@ def verify(context: Context) -> Verification:
         findings += _agent(context, session, rows, agent)
     findings += [
         Finding(
-            weight=Weight.INFO,
+            severity=Weight.INFO,
             kind="salvage",
             message=f"Work of {kept.agent} is kept: {kept.reason}.",
             remedy=f"See: pucs salvage show {kept.ref}",
@@ -86,7 +86,7 @@ def verify(context: Context) -> Verification:
         )
         for kept in salvaging.salvages(context, session=session.id)
     ]
-    return Verification(all(found.weight is Weight.INFO for found in findings), tuple(findings))
+    return Verification(all(found.severity is Weight.INFO for found in findings), tuple(findings))
 
 
 def _intentions(context: Context) -> list[Finding]:
@@ -94,7 +94,7 @@ def _intentions(context: Context) -> list[Finding]:
         unfinished = tx.intentions.all()
     return [
         Finding(
-            weight=Weight.OPEN,
+            severity=Weight.OPEN,
             kind="intention",
             message=f"A step ({each.verb}) on {each.ref} is unfinished"
             + (
@@ -121,7 +121,7 @@ def _landings(context: Context, session: Session, rows: list[StreamRow]) -> list
             continue
         found.append(
             Finding(
-                weight=Weight.LOST,
+                severity=Weight.LOST,
                 kind="landing",
                 message=f"Landing {landing.id} of {landing.agent} is not on the branch of stream {landing.stream}.",
                 remedy=f"Somebody moved the branch. Look: git log {landing.commit[:12]}",
@@ -145,7 +145,7 @@ def _merges(context: Context, session: Session, rows: list[StreamRow]) -> list[F
         lost = row.state is StreamState.MERGED
         found.append(
             Finding(
-                weight=Weight.LOST if lost else Weight.INFO,
+                severity=Weight.LOST if lost else Weight.INFO,
                 kind="merge",
                 message=f"Stream {row.stream.name} "
                 + (
@@ -175,12 +175,12 @@ def _agent(context: Context, session: Session, rows: list[StreamRow], agent: Age
         gone = f"The worktree {agent.worktree} of {agent.id} is gone; its branch is there."
         return [
             *found,
-            Finding(weight=Weight.INFO, kind="worktree", message=gone, agent=agent.id, ref=agent.branch),
+            Finding(severity=Weight.INFO, kind="worktree", message=gone, agent=agent.id, ref=agent.branch),
         ]
     if dirty and not _kept(context, session, agent, dirty):
         found.append(
             Finding(
-                weight=Weight.OPEN,
+                severity=Weight.OPEN,
                 kind="edits",
                 message=f"{agent.worktree} has uncommitted edits of {agent.id}.",
                 remedy=f"Land them: pucs land --agent {agent.id}",
@@ -223,7 +223,7 @@ def _commits(
         return []  # merges of what others landed are no work of its own
     return [
         Finding(
-            weight=Weight.OPEN,
+            severity=Weight.OPEN,
             kind="commits",
             message=f"Branch {agent.branch} has commits of {agent.id} that are nowhere else.",
             remedy=f"Land them: pucs land --agent {agent.id}",

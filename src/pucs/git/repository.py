@@ -92,7 +92,7 @@ class GitRepository:
         """
         if not ref.startswith("refs/"):
             raise Usage(f"{ref!r} is not a full ref name.", remedy="It starts with refs/.")
-        checked_branch(ref)
+        checked_branch(ref.removeprefix("refs/heads/"))
         zero = "0" * len(new)
         expected = None if old in {None, zero} else old
         order = f"update {ref}\0{new}\0{expected or zero}\0"
