@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -74,7 +75,8 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
         return document
     if written:
         found.write_text(written, encoding="utf-8")
-    context = door.context(create=True)
+    # The session that is named need not exist yet, so the context must not be bound to it.
+    context = replace(door, session="").context(create=True)
     started = start(context, configuration=configuration, session=door.session)
     keep_backup(context)
     document["session"] = started.session.id
