@@ -101,7 +101,7 @@ def verify(door: Door) -> None:
     from pucs.coordinator.verifying import verify as check  # noqa: PLC0415
 
     found = check(door.context())
-    rows = [(finding.weight.value, finding.kind, finding.message) for finding in found.findings]
+    rows = [(finding.severity.value, finding.kind, finding.message) for finding in found.findings]
     text = table(rows, ("LEVEL", "KIND", "FINDING")) + "\n" if rows else ""
     door.say(
         found, text + ("Every change is accounted for." if found.ok else "Something is not accounted for.")
