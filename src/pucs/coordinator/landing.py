@@ -96,7 +96,8 @@ def land(
     """
     intentions.settle(context, agent=agent)
     bench = salvaging.bench_of(context, agent)
-    done, wish = Progress(), _Wish(message=message, narrowed=files is not None, release=release)
+    done = Progress(title=message or title_of(context, bench))
+    wish = _Wish(narrowed=files is not None, release=release)
     for _ in range(ROUNDS_MAX):
         outcome = _round(context, bench, files, done, wish)
         if outcome is not None:
@@ -114,9 +115,10 @@ def _round(
         return work
     if not bench.own:
         chosen = fresh_edits(context, work, chosen)
-    if not chosen and not own_changes(context, work):
+    own = own_changes(context, work)
+    if not chosen and not own:
         return _nothing(context, work, done, release=wish.release and files is None)
-    tip = prepare(context, work, chosen, wish.message, done)
+    tip = prepare(context, work, own, chosen, done)
     if isinstance(tip, HookRefused):
         return NotLanded(reason="refused", message=tip.message, remedy=tip.remedy, parked=tuple(done.parked))
     if tip is None:
@@ -180,7 +182,6 @@ def _stream_of(tx: Transaction, session: str, names: Sequence[str], paths: Seque
 class _Wish:
     """How the caller wants it."""
 
-    message: str | None
     narrowed: bool
     release: bool
 
@@ -189,7 +190,7 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     """Merge with the stream, move its branch, close; None if a lease was lost meanwhile and all must be judged again."""
     for _ in range(ATTEMPTS_MAX):
         now = replace(work, stream_tip=context.repository.resolve(work.ref) or work.stream_tip)
-        commit, conflicts = _joined(context, now, tip, done, wish.message)
+        commit, conflicts = _joined(context, now, tip, done)
         if conflicts:
             return _conflict(context, now, conflicts, done)
         # Paths whose content the stream has already are no part of the landing.
@@ -222,9 +223,7 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     return _busy(work.bench, done)
 
 
-def _joined(
-    context: Context, work: Work, tip: str, done: Progress, message: str | None
-) -> tuple[str, tuple[str, ...]]:
+def _joined(context: Context, work: Work, tip: str, done: Progress) -> tuple[str, tuple[str, ...]]:
     """Return the commit that the stream moves to, or the paths that conflict.
 
     The stream moves straight to the agent's commit where that is ahead and every commit follows the protocol; else a
@@ -242,8 +241,7 @@ def _joined(
         if merged.conflicts:
             return "", merged.conflicts
         tree = merged.tree
-    title = message or title_of(context, bench)
-    text = message_of(bench, title, done.tokens.values(), landing=tip)
+    text = message_of(bench, done.title, done.tokens.values(), landing=tip)
     return repository.commit(tree, [work.stream_tip, tip], text, author=bench.agent), ()
 
 

@@ -452,7 +452,10 @@ class Repository(Protocol):
         ...
 
     def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
-        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first."""
+        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first.
+
+        Names among ``also_not`` that do not exist exclude nothing.
+        """
         ...
 
     def message(self, commit: str) -> str:

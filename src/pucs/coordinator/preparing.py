@@ -29,6 +29,8 @@ LATE_SET_MAX = 5000
 class Progress:
     """What one call of ``land`` has done so far."""
 
+    title: str
+    """First line of what is committed, before it follows the protocol."""
     tokens: dict[Resource, int] = field(default_factory=dict)
     """Token that covers each path of the agent's own changes."""
     before: dict[Resource, int] = field(default_factory=dict)
@@ -46,19 +48,19 @@ class HookRefused:
 
 
 def prepare(
-    context: Context, work: Work, chosen: Sequence[Resource], message: str | None, done: Progress
+    context: Context, work: Work, own: Sequence[Resource], chosen: Sequence[Resource], done: Progress
 ) -> str | HookRefused | None:
     """Judge, park and commit an agent's changes; return the commit whose own changes are all covered.
 
+    ``own`` are the paths it has committed, ``chosen`` the uncommitted ones to land.
     None: nothing of it may land, or a hook changed more than was judged; ``done.tokens`` is empty in the first case.
     """
     bench = work.bench
-    paths = list(dict.fromkeys([*own_changes(context, work), *chosen]))
+    paths = list(dict.fromkeys([*own, *chosen]))
     allowed = _covered(context, work, paths, done)
     refused = [path for path in paths if path not in allowed]
     wanted = [path for path in chosen if path in allowed]
-    title = message or title_of(context, bench)
-    text = message_of(bench, title, [done.tokens[path] for path in wanted])
+    text = message_of(bench, done.title, [done.tokens[path] for path in wanted])
     if not bench.own:
         return (
             context.worktrees.snapshot(bench.place, text, author=bench.agent, only=wanted) if wanted else None

@@ -40,8 +40,9 @@ def own_changes(context: Context, work: Work) -> list[Resource]:
     if not work.bench.own:
         return []  # a person's commits are the person's; only the uncommitted changes land
     repository = context.repository
-    known = [name for name in work.elsewhere if repository.resolve(name) is not None]
-    facts = repository.commits(work.stream_tip, work.tip, also_not=known)
+    facts = repository.commits(work.stream_tip, work.tip, also_not=work.elsewhere)
+    if not facts:
+        return []
     plain = {path for commit in facts if len(commit.parents) <= 1 for path in commit.paths}
     merged = {path for commit in facts if len(commit.parents) > 1 for path in commit.paths} - plain
     base = repository.merge_base(work.stream_tip, work.tip)

@@ -167,8 +167,13 @@ class GitRepository:
         return self._git("commit-tree", *arguments, "-F", "-", tree, stdin=message, environment=who).line
 
     def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
-        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first."""
-        names = [checked_revision(tip), *(f"^{checked_revision(name)}" for name in (base, *also_not))]
+        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first.
+
+        Names among ``also_not`` that do not exist exclude nothing.
+        """
+        names = [checked_revision(tip), f"^{checked_revision(base)}"]
+        if also_not:
+            names += ["--ignore-missing", *(f"^{checked_revision(name)}" for name in also_not)]
         arguments = (
             "log",
             "-z",
