@@ -14,6 +14,8 @@ from pucs.coordinator.context import Context, Unit, unit
 from pucs.core.errors import GitError
 from pucs.core.resources import Resource
 from pucs.crosslog.records import Level
+from pucs.locks.records import LeaseState
+from pucs.locks.rules import covering
 from pucs.streams import protocol
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
     bench = salvaging.bench_of(context, agent)
     with context.store.read() as tx:
         rows = tx.sessions.streams(bench.session)
-        held = [lease.resource for lease in tx.leases.of_agent(agent)]
-        landed = _relevant(tx, bench.session, bench.stream, held)
+        live = tx.leases.of_agent(agent)
+        landed = _relevant(tx, bench.session, bench.stream, [lease.resource for lease in live])
     branch = next((row.branch for row in rows if row.stream.name == bench.stream), "")
     wanted = [
         tip
@@ -77,7 +79,11 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
     ]
     if not bench.own:
         return _in_person(context, bench, wanted)
-    trailers = protocol.trailers_of(agent, bench.stream, bench.session, bench.task, ())
+    # These commits land later as they are, so they say now under which leases they were made (rule 4).
+    held = [lease for lease in live if lease.state is LeaseState.HELD]
+    under = [covering(path, held) for path in context.worktrees.dirty(bench.place)]
+    tokens = [lease.token for lease in under if lease is not None]
+    trailers = protocol.trailers_of(agent, bench.stream, bench.session, bench.task, tokens)
     edits = protocol.compose(bench.stream, f"chore: Edits of {agent} before a sync", trailers)
     committed = context.worktrees.commit(bench.place, edits, author=agent) or ""
     head = start = context.worktrees.head(bench.place)

@@ -43,6 +43,18 @@ def test_sync_commits_own_edits_and_merges(world: Any) -> None:
     assert world.land("a2").paths == ("core/a.py",)
 
 
+def test_commit_before_a_sync_names_its_tokens(world: Any) -> None:
+    """The commit lands as it is, so it carries the token of each lease its edits were made under."""
+    place = world.agent("a1")
+    world.lock("a1", "core/a.py", "core/b.py")
+    (place / "core/a.py").write_text("a = 2\n")
+    committed = synced(world, "a1").committed
+    with world.context.store.read() as tx:
+        token = next(lease.token for lease in tx.leases.of_agent("a1") if lease.resource == "core/a.py")
+    trailers = world.git("log", "-1", "--format=%(trailers:key=PUCS-Token,valueonly)", committed, at=place)
+    assert trailers.split() == [str(token)]
+
+
 def test_sync_brings_other_streams_only_under_leases(world: Any) -> None:
     """Another stream's landing comes in only where the agent holds a lease over it."""
     place = world.agent("a1")
