@@ -172,7 +172,7 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
     from pucs.coordinator.status import status  # noqa: PLC0415
 
     found = status(context)
-    unmerged = {one.stream: one.message for one in merged.unmerged} if merged is not None else {}
+    unmerged = {one.stream: one.message for one in merged.held} if merged is not None else {}
     return {
         "session": found["session"],
         "branch": found["branch"],

@@ -14,6 +14,8 @@ from pucs.core.resources import file_path
 from pucs.streams import protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import CommitFacts
     from pucs.streams.boundaries import Boundaries
@@ -56,25 +58,38 @@ def history(context: Context, session: Session) -> History:
             landings=tx.landings.all(session.id),
         )
     repository = context.repository
-    seen: dict[str, str] = {}
-    for landing in found.landings:
-        brought = repository.commits(landing.before, landing.commit, also_not=[session.base, *seen.values()])
-        found.own[landing.id] = brought
-        found.owner.update({facts.id: landing.stream for facts in brought})
-        seen[landing.stream] = landing.commit
     merged = repository.resolve(f"refs/heads/{session.branch}") or session.base
     for name, row in found.rows.items():
-        tip = found.tips[name] = repository.resolve(f"refs/heads/{row.branch}") or session.base
+        found.tips[name] = repository.resolve(f"refs/heads/{row.branch}") or session.base
+    # One look at all commits: what each landing brought follows from their parents.
+    starts = dict.fromkeys([merged, *found.tips.values(), *(landing.commit for landing in found.landings)])
+    facts = {each.id: each for each in repository.commits(session.base, *starts)}
+    place = {commit: number for number, commit in enumerate(facts)}
+    for landing in found.landings:
+        brought = _reached(facts, landing.commit, stop=found.owner)
+        found.own[landing.id] = [facts[commit] for commit in sorted(brought, key=place.__getitem__)]
+        found.owner.update(dict.fromkeys(brought, landing.stream))
+    on_session = _reached(facts, merged, stop=())
+    for name, tip in found.tips.items():
         if tip in {session.base, merged}:
             continue
-        for facts in repository.commits(session.base, tip):
-            owner = found.owner.get(facts.id)
-            if owner is not None and owner != name:
-                found.synced.add((name, owner))
-        on_session = [merged] if merged != session.base else []
-        unmerged = repository.commits(session.base, tip, also_not=on_session)
-        found.strays[name] = [facts.id for facts in unmerged if facts.id not in found.owner]
+        held = _reached(facts, tip, stop=())
+        owners = {found.owner[commit] for commit in held if commit in found.owner}
+        found.synced.update((name, owner) for owner in owners if owner != name)
+        found.strays[name] = sorted(held - on_session - found.owner.keys(), key=place.__getitem__)
     return found
+
+
+def _reached(facts: Mapping[str, CommitFacts], start: str, *, stop: Container[str]) -> set[str]:
+    """Return the commits among ``facts`` that are reachable from a start without passing one to stop at."""
+    reached: set[str] = set()
+    waiting = [start]
+    while waiting:
+        commit = waiting.pop()
+        if commit in facts and commit not in reached and commit not in stop:
+            reached.add(commit)
+            waiting.extend(facts[commit].parents)
+    return reached
 
 
 def gate(context: Context, found: History, stream: str) -> list[str]:

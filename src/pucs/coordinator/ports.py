@@ -147,6 +147,10 @@ class RequestRows(Protocol):
         """Return the whole queue in order."""
         ...
 
+    def count(self) -> int:
+        """Return how many requests wait."""
+        ...
+
     def remove(self, request: int) -> None:
         """Take a request out of the queue."""
         ...
@@ -451,8 +455,8 @@ class Repository(Protocol):
         """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
         ...
 
-    def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
-        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first.
+    def commits(self, base: str, *tips: str, also_not: Sequence[str] = ()) -> list[CommitFacts]:
+        """Return the commits reachable from any of ``tips`` and neither from ``base`` nor ``also_not``, oldest first.
 
         Names among ``also_not`` that do not exist exclude nothing.
         """

@@ -166,12 +166,12 @@ class GitRepository:
         who = identity(self.root, author)
         return self._git("commit-tree", *arguments, "-F", "-", tree, stdin=message, environment=who).line
 
-    def commits(self, base: str, tip: str, *, also_not: Sequence[str] = ()) -> list[CommitFacts]:
-        """Return the commits reachable from ``tip`` and neither from ``base`` nor ``also_not``, oldest first.
+    def commits(self, base: str, *tips: str, also_not: Sequence[str] = ()) -> list[CommitFacts]:
+        """Return the commits reachable from any of ``tips`` and neither from ``base`` nor ``also_not``, oldest first.
 
         Names among ``also_not`` that do not exist exclude nothing.
         """
-        names = [checked_revision(tip), f"^{checked_revision(base)}"]
+        names = [*(checked_revision(tip) for tip in tips), f"^{checked_revision(base)}"]
         if also_not:
             names += ["--ignore-missing", *(f"^{checked_revision(name)}" for name in also_not)]
         arguments = (
