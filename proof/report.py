@@ -1,0 +1,191 @@
+"""The door of the proof: options, the row of sessions, and the table at the end."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from proof import checker, plants, session
+from proof.records import Violation, evidence_from_json
+
+SESSIONS = 50
+"""Sessions of the full proof (issue 2)."""
+SHORT_S_MAX = 165.0
+"""Time of the short form, which CI runs: three minutes with what comes around it. No session begins after this less
+``SESSION_S``, so that the form stays bounded on a slow machine."""
+SHORT_SESSIONS = 4
+SESSION_S = 25.0
+"""What one session takes on two shared cores at worst, as long as nothing is wrong."""
+SHOWN_MAX = 20
+"""Violations shown of one session."""
+KILLS = ("agent", "child", "keeper", "supervisor", "pause")
+FIGURES = (
+    "runs", "agents", "attempts", "retries", "leases", "handed over", "waits", "landings", "salvage refs", "lines",
+    "failed tasks",
+)  # fmt: skip
+
+
+def main(arguments: list[str]) -> int:
+    """Run the proof and return its exit status."""
+    options = _options(arguments)
+    if options.judge:
+        place = Path(options.judge)
+        evidence = evidence_from_json((place / "evidence.json").read_text(encoding="utf-8"))
+        outcome = session.judge(place, evidence)
+        _complain(outcome.violations)
+        return 1 if outcome.violations else 0
+    seed = options.seed or f"{random.SystemRandom().randrange(1_000_000)}"
+    keep = Path(options.keep).resolve() if options.keep else None
+    place = keep or Path(tempfile.mkdtemp(prefix="proof-"))
+    place.mkdir(parents=True, exist_ok=True)
+    print(
+        f"seed {seed}; python {sys.version.split()[0]}; {os.cpu_count()} processors; in {place}", flush=True
+    )
+    try:
+        return _prove(options, seed, place, keep=keep is not None)
+    finally:
+        if keep is None:
+            shutil.rmtree(place, ignore_errors=True)
+
+
+def _options(arguments: list[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="./run proof",
+        description="Kill agents and supervisors at random; judge the result from outside.",
+    )
+    parser.add_argument(
+        "--sessions", type=int, default=SESSIONS, metavar="N", help="sessions in a row [%(default)s]"
+    )
+    parser.add_argument("--seed", default="", metavar="S", help="seed of everything random; printed")
+    parser.add_argument("--only", type=int, default=0, metavar="K", help="only session K of the seed")
+    parser.add_argument(
+        "--short", action="store_true", help="the form for CI: three minutes, planted bugs included"
+    )
+    parser.add_argument("--planted", action="store_true", help="run every planted bug; each must be caught")
+    parser.add_argument(
+        "--plant",
+        default="",
+        metavar="NAME",
+        choices=["", *plants.NAMES],
+        help=f"one planted bug: {', '.join(plants.NAMES)}",
+    )
+    parser.add_argument(
+        "--keep", default="", metavar="DIR", help="leave everything there; without it only failures are named"
+    )
+    parser.add_argument("--judge", default="", metavar="DIR", help="judge a kept session again")
+    return parser.parse_args(arguments)
+
+
+def _prove(options: argparse.Namespace, seed: str, place: Path, *, keep: bool) -> int:
+    began = time.monotonic()
+    numbers = [options.only] if options.only else list(range(1, options.sessions + 1))
+    wanted = [options.plant] if options.plant else []
+    if options.planted or options.plant:
+        numbers = []
+        wanted = wanted or list(plants.NAMES)
+    if options.short:
+        seed = options.seed or "short"
+        numbers, wanted = list(range(1, SHORT_SESSIONS + 1)), list(plants.SHORT)
+    total: Counter[str] = Counter()
+    broken: Counter[str] = Counter()
+    passed = failed = 0
+    for number in numbers:
+        if options.short and time.monotonic() - began > SHORT_S_MAX - SESSION_S - plants.SHORT_S:
+            print(
+                f"session {number} and later ones left out: this machine is too slow for three minutes",
+                flush=True,
+            )
+            break
+        outcome = _one(session.Order(name=f"P{number}", seed=f"{seed}/{number}"), place, keep=keep)
+        total.update(outcome.counts)
+        broken.update(violation.rule for violation in outcome.violations)
+        bad = bool(outcome.violations)
+        passed, failed = passed + (not bad), failed + bad
+        print(f"session {number:3} {'FAILED' if bad else 'ok    '} {_line(outcome)}", flush=True)
+        _complain(outcome.violations)
+        if bad:
+            print(f"    again: ./run proof --seed {seed} --only {number} --keep DIR", flush=True)
+    rows: list[tuple[str, str, str]] = []
+    for name in wanted:
+        caught = _planted(name, place, keep=keep, rows=rows)
+        passed, failed = passed + caught, failed + (not caught)
+    _table(len(numbers), total, broken, rows)
+    print(f"took {time.monotonic() - began:.0f} s")
+    print(f"{passed} passed, {failed} failed")
+    return 1 if failed else 0
+
+
+def _one(order: session.Order, place: Path, *, keep: bool) -> session.Outcome:
+    directory = place / order.name
+    shutil.rmtree(directory, ignore_errors=True)
+    directory.mkdir(parents=True)
+    try:
+        return session.run(order, directory)
+    finally:
+        if not keep:
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+def _planted(name: str, place: Path, *, keep: bool, rows: list[tuple[str, str, str]]) -> bool:
+    """Run sessions with a planted bug until it is caught, at most ``plants.TRIES_MAX``."""
+    plant = plants.PLANTS[name]
+    found: list[Violation] = []
+    outcome = session.Outcome(name=name, violations=[])
+    for number in range(1, plants.TRIES_MAX + 1):
+        order = session.Order(
+            name=f"{name}-{number}".replace(" ", "-"),
+            seed=f"{plant.seed}/{number}",
+            plant=name,
+            events=plant.events,
+        )
+        outcome = _one(order, place, keep=keep)
+        found = outcome.violations
+        if any(violation.rule in plant.caught_by for violation in found):
+            break
+    rules = Counter(violation.rule for violation in found)
+    caught = any(rule in plant.caught_by for rule in rules)
+    rows.append((
+        name,
+        "caught" if caught else "NOT CAUGHT",
+        ", ".join(f"{rule} {count}" for rule, count in rules.most_common()) or "-",
+    ))
+    print(f"planted {name!r}: {rows[-1][1]}; {rows[-1][2]}; {_line(outcome)}", flush=True)
+    return caught
+
+
+def _line(outcome: session.Outcome) -> str:
+    counts = outcome.counts
+    kills = " ".join(f"{kind} {counts[kind]}" for kind in KILLS if counts[kind])
+    return (
+        f"{outcome.duration_s:5.1f} s  runs {counts['runs']}, agents {counts['agents']}, leases {counts['leases']}, "
+        f"landings {counts['landings']}, salvage {counts['salvage refs']}; killed: {kills or 'nobody'}"
+    )
+
+
+def _complain(violations: list[Violation]) -> None:
+    for violation in violations[:SHOWN_MAX]:
+        print(f"    {violation.rule}: {violation.what}", flush=True)
+    if len(violations) > SHOWN_MAX:
+        print(f"    and {len(violations) - SHOWN_MAX} more", flush=True)
+
+
+def _table(
+    sessions: int, total: Counter[str], broken: Counter[str], planted: list[tuple[str, str, str]]
+) -> None:
+    print()
+    if sessions:
+        print(f"sessions       {sessions}")
+        for figure in FIGURES:
+            print(f"{figure:<14} {total[figure]}")
+        print(f"{'killed':<14} {', '.join(f'{kind} {total[kind]}' for kind in KILLS)}")
+        for rule in checker.NAMES:
+            print(f"rule {rule:<16} {'held' if not broken[rule] else f'BROKEN {broken[rule]} times'}")
+    for name, verdict, rules in planted:
+        print(f"planted {name:<24} {verdict:<11} {rules}")

@@ -1,0 +1,19 @@
+"""The proof: sessions in a row with random kill -9 of agents and supervisor, judged from outside.
+
+python proof/run.py [--sessions N] [--seed S] [--only K] [--short] [--planted | --plant NAME] [--keep DIR]
+python proof/run.py --judge DIR      judge a kept session again
+
+Each session's world and the order of kills come from ``SEED/NUMBER``; the moments at which they hit also depend on the
+machine. Exit status 0: no rule was broken and every planted bug was caught.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+if __name__ == "__main__":
+    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    from proof.report import main
+
+    sys.exit(main(sys.argv[1:]))

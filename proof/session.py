@@ -1,0 +1,241 @@
+"""Runs one session of the system under proof, from outside, while a killer is at work, and gathers the evidence."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from proof import checker, history, killer, processes, world
+from proof.records import Claim, Evidence, Violation, evidence_to_json, read_notes
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+HERE = Path(__file__).parent
+AGENTS = 7
+"""Agents at once."""
+RUNS_MAX = 25
+"""Runs of one session: each kill of the supervisor costs one, and a few more for what that left."""
+RUN_S_MAX = 120.0
+"""Longest time of one run; sessions take about fifteen seconds."""
+TOOL_S_MAX = 60.0
+"""Longest time of any other command."""
+SETTLE_S = 5.0
+"""Time that processes of the last run have to be gone."""
+FINISHED = frozenset({"done", "failed"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of one session."""
+
+    name: str
+    violations: list[Violation]
+    counts: Counter[str] = field(default_factory=Counter)
+    duration_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """Which session to run and how."""
+
+    name: str
+    seed: str
+    events: Sequence[killer.Event] | None = None
+    """What the killer does; None: drawn from the seed."""
+    plant: str = ""
+    """Name of a planted bug; empty: none."""
+
+
+def run(order: Order, place: Path) -> Outcome:
+    """Run one session in an empty directory and judge it; everything it made stays there."""
+    began = time.monotonic()
+    rng = random.Random(order.seed)
+    made = world.make(place, order.name, rng)
+    plan = list(order.events) if order.events is not None else killer.events(rng)
+    mark = secrets.token_hex(16)
+    tool = (
+        [sys.executable, str(HERE / "plants.py"), order.plant]
+        if order.plant
+        else [sys.executable, "-m", "pucs"]
+    )
+    environment = world.environment(place, mark) | {
+        "PROOF_PYTHON": sys.executable,
+        "PROOF_AGENT": str(HERE / "agent.py"),
+        "PROOF_TOOL": json.dumps(tool),
+    }
+    system = System(tool, made.repository, environment, place)
+    before = world.checkout_of(made.repository)
+    likely = sum(1 for task in made.tasks.values() if not task.doomed)
+    chaos = killer.Killer(mark, plan, place / "done", likely, order.seed)
+    try:
+        statuses, claims = _runs(system, made, chaos)
+        chaos.stop()
+        survivors = _survivors(mark)
+        verified, text = system.call("verify", "--json")
+        waits = system.call("conflicts", "--json")[1].count('"FILE_LOCK"')
+    finally:
+        chaos.stop()
+        if chaos.is_alive():
+            chaos.join()
+        _end(mark)
+    evidence = Evidence(
+        name=order.name,
+        base=made.base,
+        result=f"pucs/session-{order.name}",
+        branches={name: f"pucs/stream/{name}-{order.name}" for name in made.streams},
+        streams=made.streams,
+        tasks=made.tasks,
+        claims=claims,
+        verified=verified,
+        verified_text=text,
+        checkout_before=before,
+        checkout_after=world.checkout_of(made.repository),
+        survivors=tuple(survivors),
+        statuses=tuple(statuses),
+        finished=set(made.tasks) == {name for name, claim in claims.items() if claim.state in FINISHED},
+    )
+    (place / "evidence.json").write_text(evidence_to_json(evidence), encoding="utf-8")
+    (place / "kills.txt").write_text("\n".join(chaos.told) + "\n", encoding="utf-8")
+    outcome = judge(place, evidence)
+    outcome.counts.update(chaos.counts)
+    outcome.counts["waits"] = waits
+    outcome.counts["runs"] = len(statuses)
+    return replace(outcome, duration_s=time.monotonic() - began)
+
+
+def judge(place: Path, evidence: Evidence) -> Outcome:
+    """Judge a session from what is on the disk."""
+    notes = read_notes(place / "notes")
+    case = checker.Case(evidence, notes, history.read(place / "shop", evidence))
+    violations = checker.check(case)
+    attempts = case.attempts
+    tasks = {attempt.task for attempt in attempts}
+    counts = Counter({
+        "agents": len({note.fields["agent"] for note in notes if note.kind == "start"}),
+        "attempts": len(attempts),
+        "leases": sum(1 for attempt in attempts for how in attempt.how.values() if how != "undeclared"),
+        "handed over": sum(len(files) - 1 for files in _workers(case).values()),
+        "landings": len({(one.trailer("PUCS-Agent"), one.trailer("PUCS-Task")) for one in case.work}),
+        "retries": len(attempts) - len(tasks),
+        "salvage refs": sum(1 for ref in case.history.refs if ref.startswith("refs/pucs/salvage/")),
+        "lines": sum(len(attempt.lines) for attempt in attempts),
+        "failed tasks": sum(1 for claim in evidence.claims.values() if claim.state == "failed"),
+    })
+    return Outcome(name=evidence.name, violations=violations, counts=counts)
+
+
+class System:
+    """The command line of the system under proof."""
+
+    def __init__(self, tool: list[str], repository: Path, environment: dict[str, str], place: Path) -> None:
+        self._tool = tool
+        self._repository = repository
+        self._environment = environment
+        self._place = place
+        self._runs = 0
+
+    def call(self, *arguments: str) -> tuple[int, str]:
+        """Run one command and return its exit status and output."""
+        try:
+            done = subprocess.run(
+                [*self._tool, *arguments],
+                cwd=self._repository,
+                env=self._environment,
+                capture_output=True,
+                text=True,
+                timeout=TOOL_S_MAX,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return 124, f"{arguments[0]} took longer than {TOOL_S_MAX:.0f} s"
+        return done.returncode, done.stdout + done.stderr
+
+    def work(self) -> int:
+        """Run the tasks until the run ends or is killed, and return its exit status."""
+        self._runs += 1
+        with (self._place / f"run-{self._runs}.log").open("wb") as output:
+            arguments = ["run", "--tasks", str(self._place / "tasks.yaml"), "--agents", str(AGENTS), "--json"]
+            process = subprocess.Popen(
+                [*self._tool, *arguments],
+                cwd=self._repository,
+                env=self._environment,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+            try:
+                return process.wait(RUN_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGQUIT)
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+                return 124
+
+    def claims(self) -> dict[str, Claim]:
+        """Return what the system says of each task."""
+        status, text = self.call("task", "list", "--json")
+        if status != 0:
+            return {}
+        found: list[dict[str, Any]] = json.loads(text)
+        return {one["id"]: Claim(state=one["state"], result=one["result"]) for one in found}
+
+
+def _runs(system: System, made: world.World, chaos: killer.Killer) -> tuple[list[int], dict[str, Claim]]:
+    """Run until every task is done or failed and a run has merged them undisturbed."""
+    statuses = []
+    status, text = system.call("init", "--session", made.name)
+    if status != 0:
+        (made.place / "init.log").write_text(text, encoding="utf-8")
+        return [status], {}
+    claims: dict[str, Claim] = {}
+    chaos.start()
+    for _ in range(RUNS_MAX):
+        statuses.append(system.work())
+        if statuses[-1] not in {0, 1, -signal.SIGKILL}:
+            break
+        if statuses[-1] == -signal.SIGKILL:
+            continue
+        claims = system.claims()
+        if all(name in claims and claims[name].state in FINISHED for name in made.tasks):
+            break
+    return statuses, claims or system.claims()
+
+
+def _workers(case: checker.Case) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for attempt in case.attempts:
+        for file, how in attempt.how.items():
+            if how != "undeclared":
+                found.setdefault(file, set()).add(attempt.nonce)
+    return found
+
+
+def _survivors(mark: str) -> list[str]:
+    until = time.monotonic() + SETTLE_S
+    while True:
+        alive = [f"{one.kind} {one.pid}: {one.command[:120]}" for one in processes.of_session(mark)]
+        if not alive or time.monotonic() > until:
+            return alive
+        time.sleep(0.05)
+
+
+def _end(mark: str) -> None:
+    """Leave no process of the session behind, whatever happened."""
+    for _ in range(100):
+        alive = list(processes.of_session(mark))
+        if not alive:
+            return
+        for one in alive:
+            processes.send(one.pid, signal.SIGKILL, mark)
+        time.sleep(0.05)
