@@ -2,13 +2,14 @@
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from pucs.launch import processes
 from pucs.launch.agents import Command, Keeper
+from tests.launch.scenes import Scene
 
 PATIENCE_S = 20
 """Far beyond what any step takes; only a failing test waits this long."""
@@ -36,6 +37,12 @@ class Line:
         pid = int(self.next())
         assert processes.identity(pid)
         return pid
+
+    def beside(self, name: str) -> Path:
+        """Make another pipe, ``$LINE.name``, that nobody writes to unless the test does."""
+        path = Path(f"{self.path}.{name}")
+        os.mkfifo(path)
+        return path
 
     def close(self) -> None:
         """Close our end."""
@@ -96,3 +103,10 @@ class Orders:
 def order(tmp_path: Path) -> Orders:
     """Commands with an output file and a short grace."""
     return Orders(tmp_path)
+
+
+@pytest.fixture
+def scene(make_repository: Callable[..., Path], tmp_path: Path, line: Line) -> Scene:
+    """A session over a repository of two directories."""
+    root = make_repository(files={"core/a.txt": "a\n", "shop/b.txt": "b\n"})
+    return Scene(root, tmp_path / "outputs", line.path)

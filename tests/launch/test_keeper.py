@@ -26,9 +26,7 @@ DAEMON = "setsid sh -c 'trap \"\" INT TERM HUP; echo $$ > $LINE; while :; do rea
 @pytest.fixture
 def never(line: Line) -> Path:
     """A pipe nobody writes to, for commands that wait for ever without polling."""
-    path = Path(f"{line.path}.never")
-    os.mkfifo(path)
-    return path
+    return line.beside("never")
 
 
 def test_output_is_merged_kept_and_shown(keeper: Keeper, order: Order, tmp_path: Path) -> None:

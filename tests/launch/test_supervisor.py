@@ -5,9 +5,9 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,100 +15,17 @@ from pucs.agents.records import Phase
 from pucs.coordinator import agents as registry
 from pucs.coordinator import leases, sessions
 from pucs.coordinator import tasks as todo
-from pucs.coordinator.context import Context
 from pucs.core.errors import NotFound
-from pucs.launch import events, processes, supervisor
-from pucs.launch.settings import RunResult, RunSettings
-from pucs.launch.supervisor import Supervisor
-from pucs.streams.records import AgentSettings, Configuration, Stream, WorktreeSettings
-from pucs.tasks.records import Task, TaskState
+from pucs.launch import events, supervisor
+from pucs.launch.agents import Command, Ending, Keeper, Outcome
+from pucs.launch.settings import RunResult
+from pucs.streams.records import WorktreeSettings
+from pucs.tasks.records import TaskState
 from pucs.wiring import open_context
 from tests.launch.conftest import Line, is_gone, wait_gone
+from tests.launch.scenes import CONFIGURATION, Scene, task
 
 pytestmark = [pytest.mark.process, pytest.mark.git]
-
-CONFIGURATION = Configuration(
-    streams=(
-        Stream(name="core", files_pattern=("core/**",), max_agents=2),
-        Stream(name="shop", files_pattern=("shop/**",), max_agents=2),
-    ),
-    agents=AgentSettings(attempts=2, timeout_s=30.0),
-)
-
-
-class Scene:
-    """A repository with a session, and runs over it."""
-
-    def __init__(self, root: Path, outputs: Path, line: Line) -> None:
-        """Start a session with two streams."""
-        self.root = root
-        self.outputs = outputs
-        self.context: Context = open_context(root, door="run", create=True)
-        self.said: list[events.Event] = []
-        self.line = line
-        self.settings = RunSettings(
-            output=str(outputs),
-            store=self.context.store.path,
-            stop_grace_s=0.2,
-            environment={**os.environ, "LINE": str(line.path), "GIT_DIR": "/elsewhere", "PUCS_PROMPT": "old"},
-        )
-        sessions.start(self.context, configuration=CONFIGURATION)
-
-    def configure(self, configuration: Configuration) -> None:
-        """Change the configuration."""
-        sessions.apply(self.context, configuration=configuration)
-
-    def tasks(self, *tasks: Task) -> None:
-        """Bring in tasks."""
-        todo.import_tasks(self.context, tasks=tasks)
-
-    def supervisor(
-        self, on_event: Callable[[events.Event], None] | None = None, **changes: object
-    ) -> Supervisor:
-        """Make a run that has not begun."""
-
-        def hear(event: events.Event) -> None:
-            self.said.append(event)
-            if on_event:
-                on_event(event)
-
-        return Supervisor(self.context, replace(self.settings, **changes), hear)  # type: ignore[arg-type]
-
-    def run(self, *tasks: Task, **changes: object) -> RunResult:
-        """Run tasks to the end."""
-        if tasks:
-            self.tasks(*tasks)
-        return self.supervisor(**changes).run()  # type: ignore[arg-type]
-
-    def git(self, *words: str) -> str:
-        """Ask git."""
-        return subprocess.run(
-            ["git", *words], cwd=self.root, check=True, capture_output=True, text=True
-        ).stdout
-
-    def landed(self, stream: str, path: str) -> str:
-        """Return a file as a stream's branch has it."""
-        session = sessions.current(self.context)
-        with self.context.store.read() as tx:
-            branch = next(row.branch for row in tx.sessions.streams(session.id) if row.stream.name == stream)
-        return self.git("show", f"{branch}:{path}")
-
-    def heard(self, kind: type[events.Event]) -> list[events.Event]:
-        """Return what a run said of one kind."""
-        return [event for event in self.said if isinstance(event, kind)]
-
-
-def task(name: str, command: str, stream: str = "core", **more: object) -> Task:
-    """Make a task that declares ``core/a.txt`` unless told otherwise."""
-    given: dict[str, object] = {"id": name, "title": f"feat: Do {name}", "stream": stream, "command": command}
-    return Task(**{"files": ("core/a.txt",) if stream == "core" else ("shop/b.txt",), **given, **more})  # type: ignore[arg-type]
-
-
-@pytest.fixture
-def scene(make_repository: Callable[..., Path], tmp_path: Path, line: Line) -> Scene:
-    """A session over a repository of two directories."""
-    root = make_repository(files={"core/a.txt": "a\n", "shop/b.txt": "b\n"})
-    return Scene(root, tmp_path / "outputs", line)
 
 
 def test_tasks_of_two_streams_land(scene: Scene) -> None:
@@ -128,7 +45,7 @@ def test_tasks_of_two_streams_land(scene: Scene) -> None:
 def test_waiting_agent_builds_on_what_it_waited_for(scene: Scene, line: Line) -> None:
     """Two agents want one file: the second waits its turn, brings the change into its worktree and adds to it."""
     first = "echo first >> core/a.txt; echo up > $LINE; read go < $LINE.go"
-    os.mkfifo(f"{line.path}.go")
+    line.beside("go")
     scene.tasks(task("t1", first), task("t2", "grep -q first core/a.txt && echo second >> core/a.txt"))
 
     def hear(event: events.Event) -> None:
@@ -200,7 +117,7 @@ def test_hopeless_task_fails_with_its_reason(scene: Scene, command: str, reason:
 
 def test_hanging_task_times_out_with_its_whole_tree(scene: Scene, line: Line) -> None:
     """A command that hangs and has left a daemon behind is ended, and so is the daemon."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     hang = (
         "(setsid sh -c 'echo $$ > $LINE; read x < $LINE.never' &); echo 1 >> core/a.txt; read x < $LINE.never"
     )
@@ -289,7 +206,7 @@ def test_one_stream_alone_is_served(scene: Scene) -> None:
 
 def test_stop_keeps_the_work_and_the_next_run_goes_on(scene: Scene, line: Line) -> None:
     """Trees are stopped, edits are on a salvage ref, leases free, the task is pending and has lost no attempt."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     scene.tasks(
         task(
             "t1",
@@ -316,7 +233,7 @@ def test_stop_keeps_the_work_and_the_next_run_goes_on(scene: Scene, line: Line) 
 
 def test_second_stop_kills(scene: Scene, line: Line) -> None:
     """Whoever asks twice does not wait for graces."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     scene.tasks(task("t1", "trap '' INT TERM; echo up > $LINE; read x < $LINE.never"))
     run = scene.supervisor(
         lambda event: run.stop() if event == events.Stopping(fast=False) else None, stop_grace_s=1000.0
@@ -341,7 +258,7 @@ def test_stop_wakes_an_agent_that_waits_in_the_queue(scene: Scene) -> None:
 
 def test_killed_keeper_costs_one_attempt(scene: Scene, line: Line) -> None:
     """The agent is dead, its work is kept, and another agent does the task."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     scene.tasks(
         task(
             "t1",
@@ -386,13 +303,13 @@ sys.exit(Supervisor(context, settings).run().exit_status)
 
 def drive(scene: Scene) -> subprocess.Popen[bytes]:
     """Start a run in a process of its own."""
-    environment = {**os.environ, "LINE": str(scene.line.path)}
+    environment = {**os.environ, "LINE": str(scene.line)}
     return subprocess.Popen([sys.executable, "-c", DRIVER, scene.root, scene.outputs], env=environment)
 
 
 def test_run_goes_on_after_kill_9_of_the_supervisor(scene: Scene, line: Line) -> None:
     """The tree dies with the supervisor; the next run keeps its edits, takes the leases over and does the task."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     scene.tasks(
         task(
             "t1",
@@ -406,7 +323,6 @@ def test_run_goes_on_after_kill_9_of_the_supervisor(scene: Scene, line: Line) ->
         driver.kill()
         wait_gone(keeper)
         assert is_gone(daemon)
-    assert [lease.resource for lease in leases.locks(scene.context)] == ["core/a.txt"]
     result = scene.run()
     assert result.exit_status == 0, scene.said
     assert scene.landed("core", "core/a.txt") == "a\nbegun\n"
@@ -417,7 +333,7 @@ def test_run_goes_on_after_kill_9_of_the_supervisor(scene: Scene, line: Line) ->
 
 def test_ctrl_c_ends_with_130(scene: Scene, line: Line) -> None:
     """SIGINT at the supervisor is answered in order, and its handlers are put back."""
-    os.mkfifo(f"{line.path}.never")
+    line.beside("never")
     scene.tasks(task("t1", "echo begun >> core/a.txt; echo $$ > $LINE; read x < $LINE.never"))
     with drive(scene) as driver:
         pid = line.pid()
@@ -429,18 +345,46 @@ def test_ctrl_c_ends_with_130(scene: Scene, line: Line) -> None:
     assert scene.git("show", f"{left.salvage}:core/a.txt") == "a\nbegun\n"
 
 
-def test_leftover_of_a_dead_agent_is_killed_at_recovery(scene: Scene) -> None:
-    """A process that lost its keeper does not edit beside the next attempt."""
-    session = sessions.current(scene.context).id
-    identity = replace(processes.SystemProcesses().current(), started=1)
-    registry.register(scene.context, agent="core-agent-1", stream="core", owner=identity)
-    marks = {"PUCS_AGENT": "core-agent-1", "PUCS_SESSION": session, "PUCS_STORE": scene.context.store.path}
-    with (
-        subprocess.Popen(["sleep", "60"], env={**marks, "PUCS_LAUNCH": "1"}) as leftover,
-        subprocess.Popen(["sleep", "60"], env=marks) as shell_of_a_person,
-    ):
-        scene.run(task("t1", "true"))
-        assert leftover.wait(10) == -signal.SIGKILL
-        assert shell_of_a_person.poll() is None
-        shell_of_a_person.kill()
-    assert registry.agents(scene.context)[0].phase is Phase.FAILED
+def test_drawing_progress_cannot_end_a_run(scene: Scene) -> None:
+    """A door that fails is told of no more, and the work goes on."""
+
+    def fail(_event: events.Event) -> None:
+        raise BrokenPipeError
+
+    scene.tasks(task("t1", "echo 1 >> core/a.txt"))
+    result = scene.supervisor(fail).run()
+    assert [one.state for one in result.tasks] == [TaskState.DONE]
+    assert "BrokenPipeError" in result.problems[0]
+
+
+def test_stuck_process_costs_its_agent_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What does not die keeps its leases and its task; the run ends and says so."""
+    stuck = Outcome(ending=Ending.STUCK, error="Killed, and still not gone: process 7.")
+    real = Keeper.run
+
+    def run(keeper: Keeper, command: Command, **more: Any) -> Outcome:
+        return stuck if command.shell == "hang" else real(keeper, command, **more)
+
+    monkeypatch.setattr(Keeper, "run", run)
+    monkeypatch.setattr(supervisor, "RECOVER_S", 60.0)
+    result = scene.run(task("t1", "hang"), task("t2", "true", after=("t1",)), task("t3", "true", "shop"))
+    assert [one.state for one in result.tasks] == [TaskState.RUNNING, TaskState.PENDING, TaskState.DONE]
+    assert "process 7" in result.problems[0]
+    with scene.context.store.read() as tx:
+        assert [lease.resource for lease in tx.leases.live()] == ["core/a.txt"]
+    assert result.exit_status == 1
+
+
+def test_stop_during_a_set_up(scene: Scene, line: Line) -> None:
+    """An agent that is still getting ready is stopped as well, and that is no problem."""
+    line.beside("never")
+    setup = "echo up > $LINE; read x < $LINE.never"
+    scene.configure(replace(CONFIGURATION, worktrees=WorktreeSettings(setup=setup)))
+    scene.tasks(task("t1", "true"))
+    run = scene.supervisor()
+    stopper = threading.Thread(target=lambda: (line.next(), run.stop()))  # type: ignore[func-returns-value]
+    stopper.start()
+    result = run.run()
+    stopper.join()
+    assert (result.exit_status, result.problems) == (130, ())
+    assert result.unfinished[0].attempts == 0

@@ -28,6 +28,8 @@ REASON_LENGTH_MAX = 500
 """Longest part of a reason that was taken from a command's output: it goes into the task's record."""
 LANDINGS_MAX = 5
 """Tries to land against others who land on the same files: each needs another sync, and a lease should prevent it."""
+SHELL_SIGNAL_BASE = 128
+"""A shell reports a command that was killed by adding this to the signal."""
 _COMMAND_NOT_FOUND = 127
 
 
@@ -179,7 +181,8 @@ def explained(outcome: Outcome, timeout_s: float) -> str:
     elif outcome.code == _COMMAND_NOT_FOUND:
         said = "command not found (exit 127)"
     else:
-        said = f"exit {outcome.code}"
+        by = outcome.code - SHELL_SIGNAL_BASE if outcome.code is not None else 0
+        said = f"exit {outcome.code}" + (f" ({_signal_name(by)})" if by > 0 else "")
     lines = [line.strip() for line in outcome.tail.splitlines() if line.strip()]
     last = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in lines[-1]) if lines else ""
     return f"{said}: {last[:REASON_LENGTH_MAX]}" if last else said

@@ -47,12 +47,25 @@ def recover(
             continue  # another run looked after it at this moment
         except PucsError as error:
             yield events.Problem(message=f"What agent {agent.id} left is still there: {error}")
-    ended = {agent.id for agent in registry.agents(context) if not agent.active}
+    ended = {agent.id for agent in registry.agents(context) if not agent.active} - set(working)
     for task in _running(context):
         if task.assignee in ended:
             with suppress(Refused):
                 tasks.give_back(context, agent=task.assignee, task=task.id, reason="its agent has ended")
                 yield events.TaskGivenBack(task=task.id, agent=task.assignee, salvage="")
+
+
+def sweep(context: Context) -> None:
+    """Remove worktrees of launched agents that ended in order and were killed before they could remove them.
+
+    Only clean ones go; whatever else is there was told when the agent ended.
+    """
+    paths = context.worktrees.paths()
+    for agent in registry.agents(context):
+        over = not agent.active and agent.program == "command" and agent.worktree in paths
+        if over and agent.owner is not None and context.processes.alive(agent.owner) is False:
+            with suppress(PucsError):
+                context.worktrees.remove(agent.worktree, [f"refs/heads/{agent.branch}"])
 
 
 def _dead(context: Context, agent: Agent) -> bool:
@@ -81,6 +94,8 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
     intentions.settle(context, agent=agent.id)  # a landing it died in is completed first
     landed = _landed(context, agent)
     salvage = keeping.kept(context, agent, REASON, told.append) if agent.worktree else ""
+    if told and not _dead(context, agent):
+        return  # another run looked after it at this moment, and its worktree is gone already
     yield from told
     for task in [task for task in _running(context) if task.assignee == agent.id]:
         if task.id in landed:

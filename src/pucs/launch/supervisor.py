@@ -94,11 +94,14 @@ class Supervisor:
             configuration = tx.sessions.configuration()
             streams = _chosen(tx.sessions.streams(session.id), self._settings.streams)
         Path(self._settings.output).mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._recover()
         dispatcher = Dispatcher({row.stream.name: row.stream.max_agents for row in streams}, self._look)
-        slots = self._slots(configuration, streams)
         with self._signals():
-            self._serve(configuration, dispatcher, slots)
+            self._recover()
+            if not self._settings.keep_worktrees:
+                recovery.sweep(self._context)
+            if self._stops:
+                dispatcher.stop()
+            self._serve(configuration, dispatcher, self._slots(configuration, streams))
         chosen = {row.stream.name for row in streams}
         with self._context.store.read() as tx:
             tasks = tuple(task for task in tx.tasks.all(session.id) if task.stream in chosen)
