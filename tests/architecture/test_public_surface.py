@@ -17,6 +17,8 @@ def undocumented(source: Path) -> list[str]:
     """Name the modules, public classes and public functions or methods without a docstring."""
     found = []
     for path in sorted(source.rglob("*.py")):
+        if "sample" in path.parts:
+            continue  # the demo's shop is written as people write, not as we do
         tree = ast.parse(path.read_bytes())
         if tree.body or path.name == "__init__.py":
             found += [str(path)] if ast.get_docstring(tree) is None else []

@@ -22,9 +22,9 @@ HEAVY_STANDARD = {
     "webbrowser", "xml",
 }  # fmt: skip
 # Rooms that none of these commands needs.
-HEAVY_ROOMS = {
-    f"pucs.{room}" for room in ("code", "dashboard", "merge", "server", "syntax", "testing")
-} | {f"pucs.launch.{module}" for module in ("agents", "keeper", "leftovers", "supervisor")}
+HEAVY_ROOMS = {f"pucs.{room}" for room in ("code", "dashboard", "merge", "server", "syntax", "testing")} | {
+    f"pucs.launch.{module}" for module in ("agents", "keeper", "leftovers", "supervisor")
+}
 
 REPORTER = """
 import json, os, sys
@@ -107,6 +107,6 @@ def test_heavy_modules_are_told_from_light_ones() -> None:
         "concurrency_of_mine",
         "os",
     }
-    heavy = {"yaml", "rich", "asyncio.events", "importlib.metadata", "pucs.server.http", "pucs.launch"}
+    heavy = {"yaml", "rich", "asyncio.events", "importlib.metadata", "pucs.server.http", "pucs.launch.keeper"}
     assert too_heavy(light - {"concurrency_of_mine"}) == set()
     assert too_heavy(light | heavy | {"rich.table"}) == heavy | {"concurrency_of_mine"}
