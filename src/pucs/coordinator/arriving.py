@@ -50,6 +50,7 @@ def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progres
         LostLease: a covering lease is gone; nothing was recorded.
     """
     bench = work.bench
+    _close_before(opened, work)
     held = {
         lease.token: lease
         for lease in opened.tx.leases.of_agent(bench.agent)
@@ -91,6 +92,17 @@ def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progres
     for token in covering | ending:
         opened.tx.leases.replace(replace(held[token], landing=intention.id))
     return intention
+
+
+def _close_before(opened: Unit, work: Work) -> None:
+    """Close the landing this one builds on, if its own process has not come to that yet.
+
+    So the rows of a stream are in the order of its branch, whoever is slow or dead; the owner finds nothing left to do.
+    """
+    for intention in opened.tx.intentions.all():
+        same = intention.verb == intentions.LAND and intention.ref == work.ref
+        if same and intention.new == work.stream_tip and opened.tx.intentions.remove(intention.id):
+            landed(opened, intention)
 
 
 def landed(opened: Unit, intention: Intention) -> None:

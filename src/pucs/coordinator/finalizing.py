@@ -119,7 +119,6 @@ def finalize(
     """
     session = _session(context)
     context = replace(context, session=session.id)
-    intentions.settle(context)
     found = history(context, session)
     chosen = _chosen(found, streams)
     tip = context.repository.resolve(f"refs/heads/{session.branch}") or session.base

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pucs.coordinator import intentions
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.resources import file_path
 from pucs.streams import protocol
@@ -35,7 +36,7 @@ class History:
     rows: dict[str, StreamRow]
     """Streams by name, in configured order."""
     landings: list[Landing]
-    tips: dict[str, str] = field(default_factory=dict)
+    tips: dict[str, str]
     """What each stream's branch points at."""
     owner: dict[str, str] = field(default_factory=dict)
     """Stream of each landed commit."""
@@ -48,19 +49,25 @@ class History:
 
 
 def history(context: Context, session: Session) -> History:
-    """Read what was landed on every stream of a session; nothing is written."""
+    """Read what was landed on every stream of a session, after closing landings whose branch has moved already."""
+    repository = context.repository
+    with context.store.read() as tx:
+        rows = {row.stream.name: row for row in tx.sessions.streams(session.id)}
+    # In this order: whatever is on a branch by now has its landing row once that step is closed.
+    tips = {
+        name: repository.resolve(f"refs/heads/{row.branch}") or session.base for name, row in rows.items()
+    }
+    intentions.settle(context)
     with context.store.read() as tx:
         found = History(
             session=session,
             configuration=tx.sessions.configuration(),
             boundaries=boundaries_of(tx, session.id),
-            rows={row.stream.name: row for row in tx.sessions.streams(session.id)},
+            rows=rows,
             landings=tx.landings.all(session.id),
+            tips=tips,
         )
-    repository = context.repository
     merged = repository.resolve(f"refs/heads/{session.branch}") or session.base
-    for name, row in found.rows.items():
-        found.tips[name] = repository.resolve(f"refs/heads/{row.branch}") or session.base
     # One look at all commits: what each landing brought follows from their parents.
     starts = dict.fromkeys([merged, *found.tips.values(), *(landing.commit for landing in found.landings)])
     facts = {each.id: each for each in repository.commits(session.base, *starts)}

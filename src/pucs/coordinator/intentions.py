@@ -86,8 +86,8 @@ def carry_out(context: Context, intention: Intention, move: Callable[[], bool] |
 def settle(context: Context, resources: Sequence[str] | None = None, *, agent: str = "") -> int:
     """Complete or undo what dead processes left behind and return how many intentions that were.
 
-    With ``resources`` only intentions that concern them. Intentions of live owners, and of owners that cannot be judged
-    from here, are left alone; closing twice is harmless.
+    With ``resources`` only intentions that concern them. Of live owners, and of owners that cannot be judged from here,
+    only those are closed whose ref has moved already; closing twice is harmless.
     """
     with context.store.read() as tx:
         found = tx.intentions.all()
@@ -97,9 +97,14 @@ def settle(context: Context, resources: Sequence[str] | None = None, *, agent: s
             continue
         if resources is not None and not _concerns(intention, resources):
             continue
-        if not left_behind(context, intention):
+        if left_behind(context, intention):
+            close(context, intention, moved=_redo(context, intention))
+        elif intention.verb != SYNC and _arrived(context, intention):
+            close(
+                context, intention, moved=True
+            )  # its owner only has not come to it yet, or cannot be seen from here
+        else:
             continue
-        close(context, intention, moved=_redo(context, intention))
         closed += 1
     return closed
 

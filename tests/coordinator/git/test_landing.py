@@ -307,6 +307,24 @@ def test_two_landings_race(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
         assert [lease.landing for lease in tx.leases.live()] == []
 
 
+def test_next_landing_closes_the_one_before(world: Any, killed: type[BaseException]) -> None:
+    """Who lands on top of a landing that its process has not closed yet closes it, so rows follow the branch."""
+    for name, path in (("a1", "core/a.py"), ("a2", "core/b.py")):
+        world.agent(name)
+        world.lock(name, path)
+        world.edit(name, path, f"by = {name!r}\n")
+    slow, _ = world.dying(3)
+    with pytest.raises(killed):
+        landing.land(slow, agent="a1")
+    assert world.text("core", "core/a.py") == "by = 'a1'"
+    assert world.held("a1") == ["core/a.py"]
+    world.processes.unknown.add(slow.processes.current())
+    world.land("a2")
+    with world.context.store.read() as tx:
+        assert [row.agent for row in tx.landings.all("S1")] == ["a1", "a2"]
+    assert world.held("a1") == []
+
+
 def test_lease_is_held_while_landing(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between intention and closing, a lease that has run out is still not granted to anybody else."""
     world.agent("a1")
