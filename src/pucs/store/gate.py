@@ -24,6 +24,7 @@ class Gate:
         """Open the gate file, creating it if need be."""
         self._path = path
         self._wait_s_max = wait_s_max
+        self._descriptor = -1
         self._open()
 
     def _open(self) -> None:
@@ -62,13 +63,25 @@ class Gate:
                 else:
                     arrived.set()
 
+        def abandon() -> bool:
+            """Leave the lock to the thread, which gives it back; False if it has handed it over already."""
+            with handing_over:
+                if not arrived.is_set():
+                    abandoned.set()
+            return abandoned.is_set()
+
         threading.Thread(target=block, name="pucs-gate", daemon=True).start()
-        if arrived.wait(self._wait_s_max):
-            return
-        with handing_over:
-            if arrived.is_set():
+        try:
+            if arrived.wait(self._wait_s_max):
                 return
-            abandoned.set()  # the thread keeps the old descriptor and closes it
+        except BaseException:  # Ctrl-C: a gate that arrived now would stay shut for everybody
+            if abandon():
+                self._open()
+            else:
+                self.leave()
+            raise
+        if not abandon():
+            return
         holder = self._holder()
         self._open()
         raise StoreBusy(
@@ -81,7 +94,12 @@ class Gate:
         if not text.isdigit():
             return "its gate is held by an unknown process"
         try:
-            state = Path(f"/proc/{text}/stat").read_text(encoding="utf-8", errors="replace").rpartition(")")[2].split()[0]
+            state = (
+                Path(f"/proc/{text}/stat")
+                .read_text(encoding="utf-8", errors="replace")
+                .rpartition(")")[2]
+                .split()[0]
+            )
         except (OSError, IndexError):
             return f"its gate was last taken by process {text}, which cannot be seen from here"
         doing = "is stopped (kill -CONT continues it)" if state in "Tt" else f"is in state {state}"
@@ -92,5 +110,10 @@ class Gate:
         fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close the handle."""
-        os.close(self._descriptor)
+        """Close the handle, which gives the gate back if it was entered."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+
+    def __del__(self) -> None:
+        self.close()

@@ -6,7 +6,19 @@ from pathlib import Path
 
 from pucs.core.errors import StoreError
 
-UNSAFE_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "virtiofs", "afs", "ceph", "glusterfs", "lustre"})
+UNSAFE_FILE_SYSTEMS = frozenset({
+    "nfs",
+    "nfs4",
+    "cifs",
+    "smb3",
+    "smbfs",
+    "9p",
+    "virtiofs",
+    "afs",
+    "ceph",
+    "glusterfs",
+    "lustre",
+})
 """File systems shared between kernels: SQLite's shared memory and flock do not reach across."""
 _UNSAFE_PREFIX = "fuse"
 

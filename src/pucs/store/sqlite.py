@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import os
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
 
 import apsw
 
-from pucs.core.errors import StoreError, Usage
+from pucs.core.errors import PucsError, StoreError, Usage
 from pucs.store.gate import GATE_WAIT_S_MAX, Gate
 from pucs.store.places import check_place
-from pucs.store.rows import Rows
+from pucs.store.rows import Remembered, Rows
 from pucs.store.tokens import Memory, value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pucs.coordinator.ports import Clock
 
 SCHEMA_VERSION = 1
 """Number of the newest migration; a store with a higher one was made by a newer PUCS and is refused."""
-CHECKPOINT_PAGES = 1000
-"""Write-ahead log pages (4 KiB each) after which a commit copies them into the database, under the gate."""
+APPLICATION_ID = 0x50554353
+"""``PUCS`` in the header of the file, as the first migration writes it."""
+PAGE_BYTES = 2048
+"""Page size of a new store: a grant changes a dozen pages a little, and every changed page is written whole."""
+CHECKPOINT_PAGES = 8000
+"""Write-ahead log pages after which a commit copies them into the database, under the gate. The same few
+pages change all the time, so a longer log costs fewer writes; 16 MiB are read back in a moment after a crash."""
 FOREIGN_WAIT_MS = 5000
 """Wait for a program that is not PUCS (the gate does not stop it) and has the database locked."""
 IN_MEMORY = ":memory:"
@@ -34,23 +40,28 @@ IN_MEMORY = ":memory:"
 class _Connection:
     """One database connection of one thread."""
 
-    def __init__(self, database: apsw.Connection, gate: Gate | None) -> None:
+    def __init__(self, database: apsw.Connection, gate: Gate | None, inode: int = 0) -> None:
         self.database = database
         self.gate = gate
+        self.inode = inode
         self.in_transaction = False
+        self.durable = False
         self.pages = 0
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self.database.execute(sql, tuple(parameters)).fetchall()
+        return self.database.execute(sql, parameters).fetchall()
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        return self.database.execute(sql, tuple(parameters)).fetchone()
+        return self.database.execute(sql, parameters).fetchone()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self.database.execute(sql, tuple(parameters))
+        self.database.execute(sql, parameters)
+
+    def many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        self.database.executemany(sql, parameters)
 
     def insert(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        self.database.execute(sql, tuple(parameters))
+        self.database.execute(sql, parameters)
         return self.database.last_insert_rowid()
 
     def changes(self) -> int:
@@ -80,10 +91,10 @@ class SQLiteStore:
         self._gate_wait_s_max = gate_wait_s_max
         self._pages_max = pages_max
         self._threads = threading.local()
-        self._decodings: dict[str, Any] = {}
+        self._remembered = Remembered()
         self._memory: Memory | None = None
         self._shared: _Connection | None = None
-        self._lock = threading.RLock()
+        self._lock = threading.RLock()  # for the one connection in memory
         if self.path == IN_MEMORY:
             self._shared = _Connection(apsw.Connection(IN_MEMORY), None)
             _migrate(self._shared.database)
@@ -94,9 +105,9 @@ class SQLiteStore:
             if not create:
                 raise StoreError(f"There is no store at {self._file}.", remedy="Create it with: pucs init")
             self._create()
+        self._memory = Memory(self._file.with_name(f"{self._file.name}.epoch"))
         with self._failures():
             self._connection()
-            self._memory = Memory(self._file.with_name(f"{self._file.name}.epoch"), self._file)
 
     def _create(self) -> None:
         """Build the schema aside and put it in place whole, so that an interrupted start leaves no half store."""
@@ -113,9 +124,10 @@ class SQLiteStore:
             if self._file.exists():
                 return
             aside = self._file.with_name(f".{self._file.name}.new")
-            aside.unlink(missing_ok=True)
             with self._failures():
+                aside.unlink(missing_ok=True)
                 database = apsw.Connection(str(aside))
+                database.pragma("page_size", PAGE_BYTES)
                 _migrate(database)
                 database.close()
                 aside.rename(self._file)
@@ -130,107 +142,165 @@ class SQLiteStore:
         if self._shared is not None:
             return self._shared
         connection: _Connection | None = getattr(self._threads, "connection", None)
-        if connection is None or getattr(self._threads, "pid", 0) != os.getpid():
-            connection = self._connect()
-            self._threads.connection = connection
-            self._threads.pid = os.getpid()
+        if connection is not None and connection in _INHERITED:
+            connection = None  # this process is a fork of the one that opened it
+        if connection is None:
+            connection = self._threads.connection = self._connect()
         return connection
 
     def _connect(self) -> _Connection:
-        database = apsw.Connection(str(self._file), flags=apsw.SQLITE_OPEN_READWRITE)
-        database.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)  # closing must not checkpoint outside the gate
+        inode = self._inode()
+        database = apsw.Connection(self.path, flags=apsw.SQLITE_OPEN_READWRITE)
+        database.config(
+            apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1
+        )  # closing must not checkpoint outside the gate
         database.set_busy_timeout(FOREIGN_WAIT_MS)
-        found = database.pragma("user_version")
-        if found > SCHEMA_VERSION:
-            raise StoreError(
-                f"The store {self._file} has schema {found}; this PUCS knows {SCHEMA_VERSION}.",
-                remedy="Update PUCS. The store was left as it is.",
-            )
-        if found == 0:
-            raise StoreError(f"{self._file} is a database, but not a PUCS store.", remedy="Name another --store.")
+        gate = Gate(self._gate_file, wait_s_max=self._gate_wait_s_max)
+        self._check_schema(database, gate)
         if database.pragma("journal_mode") != "wal":
             database.pragma("journal_mode", "wal")
         database.pragma("wal_autocheckpoint", 0)
         database.pragma("synchronous", "normal")
         if self._pages_max is not None:
             database.pragma("max_page_count", self._pages_max)
-        connection = _Connection(database, Gate(self._gate_file, wait_s_max=self._gate_wait_s_max))
+        connection = _Connection(database, gate, inode)
 
         def committed(_: apsw.Connection, __: str, pages: int) -> int:
             connection.pages = pages
             return apsw.SQLITE_OK
 
         database.set_wal_hook(committed)
+        _OPEN.add(connection)
         return connection
 
-    @contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[Rows]:
+    def _check_schema(self, database: apsw.Connection, gate: Gate) -> None:
+        """Bring an older store to the newest schema; refuse a newer one and what is no store, untouched."""
+        found = database.pragma("user_version")
+        if database.pragma("application_id") != APPLICATION_ID:
+            raise StoreError(
+                f"{self._file} is not a PUCS store. It was left as it is.",
+                remedy="Move it away, or name another place with --store.",
+            )
+        if found > SCHEMA_VERSION:
+            raise StoreError(
+                f"The store {self._file} has schema {found}; this PUCS knows {SCHEMA_VERSION}. It was left as it is.",
+                remedy="Update PUCS.",
+            )
+        if found < SCHEMA_VERSION:
+            gate.enter()
+            try:
+                _migrate(database)
+            finally:
+                gate.leave()
+
+    def _inode(self) -> int:
+        try:
+            return os.stat(self.path).st_ino  # noqa: PTH116 - asked in every transaction
+        except FileNotFoundError as error:
+            raise StoreError(
+                f"The store {self.path} is gone.",
+                remedy="Restore a backup (pucs doctor lists them), or start anew: pucs init",
+            ) from error
+
+    def transaction(self, *, durable: bool = False) -> _Transaction:
         """See ``coordinator.ports.Store.transaction``."""
-        with self._lock if self._shared is not None else _FREE, self._failures():
-            connection = self._connection()
-            if connection.in_transaction:
-                raise RuntimeError("transactions do not nest")
+        return _Transaction(lambda: self._begin(durable=durable), self._end)
+
+    def _begin(self, *, durable: bool) -> Rows:
+        """Enter the gate and begin to write to the file that stands in the store's place now."""
+        connection: _Connection | None = None
+        if self._shared is not None:
+            self._lock.acquire()
+        try:
+            connection = self._idle()
             if connection.gate is not None:
                 connection.gate.enter()
-            connection.in_transaction = True
-            try:
-                yield from self._inside(connection, durable=durable)
-            finally:
-                connection.in_transaction = False
-                if connection.gate is not None:
-                    connection.gate.leave()
-
-    def _inside(self, connection: _Connection, *, durable: bool) -> Iterator[Rows]:
-        database = connection.database
-        if durable:
-            database.execute("PRAGMA synchronous=FULL")
-        try:
-            database.execute("BEGIN IMMEDIATE")
-            try:
-                yield self._rows(connection)
-            except BaseException:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-            try:
-                database.execute("COMMIT")
-            except apsw.Error:
-                if database.in_transaction:
-                    database.execute("ROLLBACK")
-                raise
-        finally:
+                if self._inode() != connection.inode:
+                    connection = self._moved(connection)
             if durable:
+                connection.database.execute("PRAGMA synchronous=FULL")
+            connection.database.execute("BEGIN IMMEDIATE")
+        except BaseException as error:
+            if connection is not None and connection.gate is not None:
+                connection.gate.leave()
+            if self._shared is not None:
+                self._lock.release()
+            self._raise_clearly(error)
+            raise
+        connection.in_transaction = True
+        connection.durable = durable
+        return self._rows(connection)
+
+    def _end(self, error: BaseException | None) -> None:
+        """Commit, or roll back after an error of the body, and leave the gate."""
+        connection = self._connection()
+        database = connection.database
+        try:
+            if error is None:
+                _commit(database)
+                if connection.pages >= CHECKPOINT_PAGES:
+                    connection.pages = 0
+                    # What is committed stays committed when the disk is too full to copy it now: a later commit tries.
+                    with suppress(apsw.Error):
+                        database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            elif database.in_transaction:
+                database.execute("ROLLBACK")
+        except apsw.Error as failed:
+            self._raise_clearly(failed)
+            raise
+        finally:
+            connection.in_transaction = False
+            if connection.durable:
                 database.execute("PRAGMA synchronous=NORMAL")
-        if connection.pages >= CHECKPOINT_PAGES:
-            connection.pages = 0
-            database.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            if connection.gate is not None:
+                connection.gate.leave()
+            if self._shared is not None:
+                self._lock.release()
+        if error is not None:
+            self._raise_clearly(error)
+
+    def _moved(self, connection: _Connection) -> _Connection:
+        """Open the file that was put in the store's place, a restored backup for example, keeping the gate."""
+        self._remembered = Remembered()
+        fresh = self._connect()
+        if fresh.gate is not None:
+            fresh.gate.close()
+        fresh.gate, connection.gate = connection.gate, None
+        self._threads.connection = fresh
+        connection.database.close()
+        return fresh
+
+    def _idle(self) -> _Connection:
+        connection = self._connection()
+        if connection.in_transaction:
+            raise RuntimeError("transactions do not nest")
+        return connection
 
     @contextmanager
     def read(self) -> Iterator[Rows]:
         """See ``coordinator.ports.Store.read``."""
         with self._lock if self._shared is not None else _FREE, self._failures():
-            connection = self._connection()
-            if connection.in_transaction:
-                raise RuntimeError("transactions do not nest")
+            connection = self._idle()
+            if connection.gate is not None and self._inode() != connection.inode:
+                connection = self._moved(connection)
+            connection.database.execute("BEGIN")
             connection.in_transaction = True
             try:
-                connection.run("BEGIN")
-                try:
-                    yield self._rows(connection)
-                finally:
-                    connection.run("ROLLBACK")
+                yield self._rows(connection)
             finally:
                 connection.in_transaction = False
+                if connection.database.in_transaction:
+                    connection.database.execute("ROLLBACK")
 
     def _rows(self, connection: _Connection) -> Rows:
-        return Rows(connection, self._take_tokens(connection), self._decodings)
+        return Rows(connection, self._take_tokens(connection), self._remembered)
 
     def _take_tokens(self, connection: _Connection) -> Callable[[int], int]:
         def take(count: int) -> int:
             rows = connection.all("SELECT value FROM counters WHERE name IN ('epoch', 'token') ORDER BY name")
             epoch, last = rows[0][0], rows[1][0]
             if self._memory is not None:
-                epoch, first = self._memory.next(epoch, last, count, self._clock.now().boot_id)
+                epoch, first = self._memory.next(epoch, last, count, self._clock.now(), connection.inode)
             else:
                 epoch, first = max(epoch, 1), last + 1
             if epoch != rows[0][0]:
@@ -242,8 +312,9 @@ class SQLiteStore:
 
     def version(self) -> int:
         """Return a number that changes whenever anybody commits; cheap enough to poll for display."""
-        connection = self._connection()
-        return int(connection.database.pragma("data_version")) + connection.database.total_changes()
+        with self._failures():
+            connection = self._connection()
+            return int(connection.database.pragma("data_version")) + connection.database.total_changes()
 
     def check(self) -> list[str]:
         """Return what SQLite's integrity check finds wrong; empty when the store is sound."""
@@ -252,17 +323,22 @@ class SQLiteStore:
         return [] if found == ["ok"] else found
 
     def backup(self, target: Path) -> None:
-        """Write a consistent copy of the store beside everything that goes on, in place only once it is whole."""
-        aside = target.with_name(f".{target.name}.new")
+        """Write a consistent copy of the store beside everything that goes on, in place only once it is whole on disk."""
+        aside = target.with_name(f".{target.name}.{os.getpid()}-{threading.get_ident()}")
         with self._failures():
-            aside.unlink(missing_ok=True)
-            self._connection().run("VACUUM INTO ?", (str(aside),))
-            aside.rename(target)
+            target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            try:
+                self._idle().run("VACUUM INTO ?", (str(aside),))
+                with aside.open("rb") as written:
+                    os.fsync(written.fileno())
+                aside.rename(target)
+            finally:
+                aside.unlink(missing_ok=True)
 
     def close(self) -> None:
         """Close this thread's connection."""
         connection: _Connection | None = getattr(self._threads, "connection", None)
-        if connection is not None:
+        if connection is not None and connection not in _INHERITED:
             connection.database.close()
             if connection.gate is not None:
                 connection.gate.close()
@@ -270,37 +346,73 @@ class SQLiteStore:
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
-        """Turn failures of disk and database into words a person can act on."""
         try:
             yield
-        except (apsw.NotADBError, apsw.CorruptError) as error:
-            raise StoreError(
+        except (apsw.Error, UnicodeEncodeError, OSError) as error:
+            self._raise_clearly(error)
+            raise
+
+    def _raise_clearly(self, error: BaseException) -> None:
+        """Turn failures of disk and database into words a person can act on; do nothing about any other."""
+        said: PucsError
+        if isinstance(error, (apsw.NotADBError, apsw.CorruptError)):
+            said = StoreError(
                 f"The store {self.path} is damaged ({error}). It was left as it is.",
-                remedy="Move it away and restore the newest backup (pucs doctor lists them), or start anew: pucs init",
-            ) from error
-        except apsw.FullError as error:
-            raise StoreError(
+                remedy="Move it away together with its -wal and -shm files, then restore the newest backup "
+                "(pucs doctor lists them), or start anew: pucs init",
+            )
+        elif isinstance(error, apsw.FullError):
+            said = StoreError(
                 f"The store {self.path} cannot grow: disk or page limit full. Nothing was changed.",
                 remedy="Free some space and try again.",
-            ) from error
-        except (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError) as error:
-            raise StoreError(
+            )
+        elif isinstance(error, (apsw.ReadOnlyError, apsw.CantOpenError, apsw.PermissionsError)):
+            said = StoreError(
                 f"The store {self.path} cannot be opened for writing ({error}).",
                 remedy="Make the file and its directory writable for you, or name another place with --store.",
-            ) from error
-        except apsw.BusyError as error:
-            raise StoreError(
-                f"Another program has the store {self.path} locked.", remedy="Close it (sqlite3?) and try again."
-            ) from error
-        except apsw.IOError as error:
-            raise StoreError(
+            )
+        elif isinstance(error, apsw.BusyError):
+            said = StoreError(
+                f"Another program has the store {self.path} locked.",
+                remedy="Close it (sqlite3?) and try again.",
+            )
+        elif isinstance(error, apsw.IOError):
+            said = StoreError(
                 f"The disk failed under the store {self.path} ({error}). Nothing was changed.",
-                remedy="Check the disk and its free space.",
-            ) from error
-        except UnicodeEncodeError as error:
-            raise Usage(f"{error.object!r} is not valid UTF-8 text.", remedy="Use plain text.") from error
-        except OSError as error:
-            raise StoreError(f"The store {self.path} failed: {error}.", remedy="Check disk and permissions.") from error
+                remedy="Check the disk, its free space and the limit on file sizes (ulimit -f).",
+            )
+        elif isinstance(error, UnicodeEncodeError):
+            said = Usage(f"{error.object!r} is not valid UTF-8 text.", remedy="Use plain text.")
+        elif isinstance(error, OSError):
+            said = StoreError(f"The store {self.path} failed: {error}.", remedy="Check disk and permissions.")
+        else:
+            return
+        raise said from error
+
+
+class _Transaction:
+    """One write transaction as a context manager; a class, because every verb goes through it."""
+
+    __slots__ = ("_begin", "_end")
+
+    def __init__(self, begin: Callable[[], Rows], end: Callable[[BaseException | None], None]) -> None:
+        self._begin = begin
+        self._end = end
+
+    def __enter__(self) -> Rows:
+        return self._begin()
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
+        self._end(error)
+
+
+def _commit(database: apsw.Connection) -> None:
+    try:
+        database.execute("COMMIT")
+    except apsw.Error:
+        if database.in_transaction:
+            database.execute("ROLLBACK")
+        raise
 
 
 class _Free:
@@ -314,14 +426,41 @@ class _Free:
 
 
 _FREE = _Free()
+_OPEN: WeakSet[_Connection] = WeakSet()
+"""Every open connection of this process."""
+_INHERITED: set[_Connection] = set()
+"""Connections that a fork copied from its parent. SQLite must neither use nor close them: they are kept, and let be."""
+_at_fork: list[_Connection] = []
+
+
+def _before_fork() -> None:
+    _at_fork.extend(_OPEN)  # so that none of them is collected, and thereby closed, in the child
+
+
+def _in_child() -> None:
+    _INHERITED.update(_at_fork)
+    for connection in _at_fork:
+        if connection.gate is not None:
+            connection.gate.close()  # or this process would keep the gate shut when its parent is killed inside it
+    _at_fork.clear()
+
+
+os.register_at_fork(before=_before_fork, after_in_parent=_at_fork.clear, after_in_child=_in_child)
 
 
 def _migrate(database: apsw.Connection) -> None:
     """Bring a database to the newest schema, one numbered file at a time, each in a transaction."""
-    folder = resources.files("pucs.store") / "migrations"
-    for step in sorted(folder.iterdir(), key=lambda entry: entry.name):
-        number = int(step.name[:4])
+    for number, text in _steps():
         if number > database.pragma("user_version"):
             with database:
-                database.execute(step.read_text(encoding="utf-8"))
+                database.execute(text)
                 database.pragma("user_version", number)
+
+
+def _steps() -> list[tuple[int, str]]:
+    """Return the numbered migrations in order."""
+    folder = resources.files("pucs.store") / "migrations"
+    files = sorted(
+        (entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name
+    )
+    return [(int(file.name[:4]), file.read_text(encoding="utf-8")) for file in files]

@@ -4,6 +4,10 @@ The database alone cannot know that it was rolled back: an older copy put in its
 would hand out the same numbers twice. So every grant also leaves its number in a small side file, before the commit, and
 the epoch is raised whenever the two do not agree, the machine was booted since, or the database file is another one.
 Only a raised epoch is synced: what a plain crash can lose is in the page cache, and a power loss changes the boot.
+
+Where the side file is lost together with the database and only an older copy comes back, nothing tells how far the epoch
+had come. Then the clock helps: a raised epoch is at least the count of ten-minute spans since 2025. It stays below 2^21
+until 2064, so that tokens are exact in JavaScript, too.
 """
 
 from __future__ import annotations
@@ -17,6 +21,12 @@ from pucs.core.ids import TOKEN_SEQUENCE_BITS, token
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pucs.core.instants import Instant
+
+EPOCH_SPAN_S = 600
+"""Seconds by the wall clock per epoch number that passes unused."""
+EPOCHS_SINCE_S = 1_735_689_600
+"""2025-01-01T00:00:00Z."""
 _LAYOUT = struct.Struct("<8sIIQ40s")
 _MAGIC = b"pucs-ep1"
 
@@ -24,37 +34,52 @@ _MAGIC = b"pucs-ep1"
 class Memory:
     """The side file of one store: last epoch and number, the boot, and which database file it belongs to."""
 
-    def __init__(self, path: Path, database: Path) -> None:
-        """Open the side file, creating an empty one if need be."""
-        self._database = database
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    def __init__(self, path: Path) -> None:
+        """Name the side file; it is made by the first grant."""
+        self._path = path
+        self._descriptor: int | None = None
 
-    def next(self, epoch: int, last: int, count: int, boot_id: str) -> tuple[int, int]:
-        """Return epoch and first number of ``count`` new tokens, given what the database says; call under the gate."""
-        inode = self._database.stat().st_ino
+    def next(self, epoch: int, last: int, count: int, now: Instant, inode: int) -> tuple[int, int]:
+        """Return epoch and first number of ``count`` new tokens; call under the gate.
+
+        ``epoch`` and ``last`` are what the database says, ``inode`` is the file it is in.
+        """
         known = self._read()
-        boot = boot_id.encode()[:40].ljust(40, b"\0")
-        if known is None or known != (epoch, known[1], inode, boot) or known[1] > last or last + count >> TOKEN_SEQUENCE_BITS:
-            epoch, last = max(epoch, known[0] if known else 0) + 1, 0
-            self._write(epoch, count, inode, boot)
-            os.fsync(self._descriptor)
-        else:
+        boot = now.boot_id.encode()[:40].ljust(40, b"\0")
+        trusted = known is not None and (known[0], *known[2:]) == (epoch, inode, boot) and known[1] <= last
+        if trusted and not last + count >> TOKEN_SEQUENCE_BITS:
             self._write(epoch, last + count, inode, boot)
-        return epoch, last + 1
+            return epoch, last + 1
+        epoch = max(epoch + 1, known[0] + 1 if known else 0, int(now.wall_s - EPOCHS_SINCE_S) // EPOCH_SPAN_S)
+        self._write(epoch, count, inode, boot)
+        os.fsync(self._open())
+        return epoch, 1
+
+    def _open(self) -> int:
+        if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
+            self.close()  # somebody removed the file; what others read must be what we write
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        return self._descriptor
 
     def _read(self) -> tuple[int, int, int, bytes] | None:
-        raw = os.pread(self._descriptor, _LAYOUT.size, 0)
+        raw = os.pread(self._open(), _LAYOUT.size, 0)
         if len(raw) != _LAYOUT.size:
             return None
         magic, epoch, last, inode, boot = _LAYOUT.unpack(raw)
         return (epoch, last, inode, boot) if magic == _MAGIC else None
 
     def _write(self, epoch: int, last: int, inode: int, boot: bytes) -> None:
-        os.pwrite(self._descriptor, _LAYOUT.pack(_MAGIC, epoch, last, inode, boot), 0)
+        os.pwrite(self._open(), _LAYOUT.pack(_MAGIC, epoch, last, inode, boot), 0)
 
     def close(self) -> None:
         """Close the side file."""
-        os.close(self._descriptor)
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def value(epoch: int, sequence: int) -> int:

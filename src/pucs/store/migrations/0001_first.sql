@@ -1,8 +1,12 @@
 -- The first schema. Times ending in _s are boot seconds, those ending in _at are wall time for people.
--- JSON columns hold what is only read whole. Live rows are found through partial indexes, so history costs nothing.
+-- JSON columns hold what is only read whole. Live and ended leases have partial indexes of their own, so that a search for
+-- live ones can never choose a way through the history.
+
+PRAGMA application_id = 1347765075; -- "PUCS": told apart from any other program's database
 
 CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL) WITHOUT ROWID;
-INSERT INTO counters VALUES ('epoch', 0), ('token', 0);
+-- 'revision' grows with every change of sessions, streams and configuration: what was decoded under it is still true.
+INSERT INTO counters VALUES ('epoch', 0), ('revision', 0), ('token', 0);
 
 CREATE TABLE settings (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
@@ -71,8 +75,7 @@ CREATE TABLE leases (
 CREATE INDEX leases_live ON leases (resource) WHERE state <> 'ended';
 CREATE INDEX leases_live_of_agent ON leases (agent) WHERE state <> 'ended';
 CREATE INDEX leases_of_request ON leases (request) WHERE state = 'reserved';
-CREATE INDEX leases_history ON leases (resource, token);
-CREATE INDEX leases_of_agent ON leases (agent, token);
+CREATE INDEX leases_history ON leases (resource, token, agent) WHERE state = 'ended';
 
 CREATE TABLE requests (
     id INTEGER PRIMARY KEY,
@@ -154,11 +157,13 @@ CREATE TABLE landings (
     landed_at TEXT NOT NULL
 );
 CREATE INDEX landings_of_stream ON landings (session, stream, id);
+-- The newest landing of each stream on each path; all paths of a landing stand in its own row.
 CREATE TABLE landing_paths (
     session TEXT NOT NULL,
     resource TEXT NOT NULL,
+    stream TEXT NOT NULL COLLATE NOCASE,
     landing INTEGER NOT NULL,
-    PRIMARY KEY (session, resource, landing)
+    PRIMARY KEY (session, resource, stream)
 ) WITHOUT ROWID;
 
 CREATE TABLE intentions (

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pucs.store.rows.agents import AgentRows
 from pucs.store.rows.conflicts import ConflictRows
@@ -10,7 +10,7 @@ from pucs.store.rows.entries import EntryRows
 from pucs.store.rows.landings import IntentionRows, LandingRows
 from pucs.store.rows.leases import LeaseRows
 from pucs.store.rows.requests import RequestRows
-from pucs.store.rows.sessions import SessionRows
+from pucs.store.rows.sessions import Remembered, SessionRows
 from pucs.store.rows.tasks import TaskRows
 
 if TYPE_CHECKING:
@@ -18,17 +18,19 @@ if TYPE_CHECKING:
 
     from pucs.store.rows.database import Database
 
+__all__ = ["Remembered", "Rows"]
+
 
 class Rows:
     """One open transaction: implements ``coordinator.ports.Transaction``."""
 
-    def __init__(self, database: Database, tokens: Callable[[int], int], decodings: dict[str, Any]) -> None:
+    def __init__(self, database: Database, tokens: Callable[[int], int], remembered: Remembered) -> None:
         """Bind the rows of every room to one connection."""
         self.leases = LeaseRows(database)
         self.requests = RequestRows(database)
         self.entries = EntryRows(database)
         self.agents = AgentRows(database)
-        self.sessions = SessionRows(database, decodings)
+        self.sessions = SessionRows(database, remembered)
         self.conflicts = ConflictRows(database)
         self.tasks = TaskRows(database)
         self.landings = LandingRows(database)

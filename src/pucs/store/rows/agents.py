@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Agent, Enforcement, Phase
-from pucs.core.processes import Process
+from pucs.store.rows.database import decoded_process
 
 if TYPE_CHECKING:
     from pucs.store.rows.database import Database
@@ -15,6 +15,13 @@ _COLUMNS = (
     "registered_at, task"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM agents "  # noqa: S608 - constant text
+# An update that leaves the session alone leaves its index alone, too.
+_PUT = (
+    f"INSERT INTO agents ({_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
+)
+_PHASES = {phase.value: phase for phase in Phase}
+_ENFORCEMENTS = {enforcement.value: enforcement for enforcement in Enforcement}
 
 
 class AgentRows:
@@ -32,7 +39,7 @@ class AgentRows:
     def put(self, agent: Agent) -> None:
         """Insert or overwrite one agent."""
         self._database.run(
-            f"INSERT OR REPLACE INTO agents ({_COLUMNS}) VALUES ({', '.join('?' * 14)})",  # noqa: S608 - constant text
+            _PUT,
             (
                 agent.id,
                 agent.session,
@@ -53,7 +60,9 @@ class AgentRows:
 
     def all(self, session: str) -> list[Agent]:
         """Return the agents of a session by id."""
-        return [_agent(row) for row in self._database.all(_SELECT + "WHERE session = ? ORDER BY id", (session,))]
+        return [
+            _agent(row) for row in self._database.all(_SELECT + "WHERE session = ? ORDER BY id", (session,))
+        ]
 
 
 def _agent(row: tuple[Any, ...]) -> Agent:
@@ -62,12 +71,12 @@ def _agent(row: tuple[Any, ...]) -> Agent:
         session=row[1],
         incarnation=row[2],
         stream=row[3],
-        phase=Phase(row[4]),
+        phase=_PHASES[row[4]],
         program=row[5],
         worktree=row[6],
         branch=row[7],
-        owner=Process.decode(row[8]) if row[8] else None,
-        enforcement=Enforcement(row[9]),
+        owner=decoded_process(row[8]) if row[8] else None,
+        enforcement=_ENFORCEMENTS[row[9]],
         heartbeat_s=row[10],
         boot_id=row[11],
         registered_at=row[12],

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any, Protocol
 
+from pucs.core.processes import Process
 from pucs.core.resources import ROOT, ancestors, descendants_range
 
 if TYPE_CHECKING:
@@ -25,6 +27,10 @@ class Database(Protocol):
         """Execute a statement."""
         ...
 
+    def many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
+        """Execute a statement once for each set of parameters."""
+        ...
+
     def insert(self, sql: str, parameters: Sequence[Any] = ()) -> int:
         """Execute an insert and return the id it was given."""
         ...
@@ -34,27 +40,47 @@ class Database(Protocol):
         ...
 
 
-def overlap_condition(resource: str, column: str = "resource") -> tuple[str, list[str]]:
-    """Return the WHERE part, with parameters, that holds for resources overlapping ``resource``.
+@lru_cache(maxsize=1024)
+def decoded_process(text: str) -> Process:
+    """Return the process that ``Process.encode`` wrote; few processes own many rows."""
+    return Process.decode(text)
 
-    Equality with each ancestor and one range for the descendants: both are index searches, so the cost does not grow
-    with the number of rows.
+
+def overlapping_rows(
+    database: Database, select: str, resources: Iterable[str], leading: tuple[Any, ...] = ()
+) -> list[tuple[Any, ...]]:
+    """Return the rows of ``select``, by its first column, whose resource overlaps any of these, each once.
+
+    ``select`` ends in a condition to be continued with ``AND``; ``leading`` are its parameters. Equality with each
+    ancestor and one range for the descendants are two searches of one index each, so the cost does not grow with the
+    number of rows.
     """
-    exact = [*ancestors(resource), resource]
-    condition = f"{column} IN ({','.join('?' * len(exact))})"
-    below = descendants_range(resource)
-    if below is None:
-        return condition, list(exact)
-    if resource == ROOT:
-        return f"{column} NOT LIKE 'res:%'", []
-    return f"({condition} OR ({column} >= ? AND {column} < ?))", [*exact, *below]
-
-
-def overlapping_rows(database: Database, sql: str, resources: Iterable[str], column: str = "resource") -> list[tuple[Any, ...]]:
-    """Return the rows of ``sql`` (which ends in a WHERE clause to be continued) that overlap any of the resources."""
     found: dict[Any, tuple[Any, ...]] = {}
     for resource in resources:
-        condition, parameters = overlap_condition(resource, column)
-        for row in database.all(sql + condition, parameters):
+        for row in _overlapping(database, select, resource, leading):
             found[row[0]] = row
-    return [found[key] for key in sorted(found)]
+    return [found[key] for key in sorted(found)] if len(found) > 1 else list(found.values())
+
+
+def _overlapping(
+    database: Database, select: str, resource: str, leading: tuple[Any, ...]
+) -> list[tuple[Any, ...]]:
+    if resource == ROOT:
+        return database.all(select + " AND resource NOT LIKE 'res:%'", leading)
+    exact = (*ancestors(resource), resource)
+    below = descendants_range(resource)
+    if below is None:
+        return database.all(_exact(select, len(exact)), (*leading, *exact))
+    return database.all(_around(select, len(exact)), (*leading, *exact, *leading, *below))
+
+
+@cache
+def _exact(select: str, count: int) -> str:
+    return f"{select} AND resource IN ({','.join('?' * count)})"
+
+
+@cache
+def _around(select: str, count: int) -> str:
+    # Two statements in one, because the planner turns an OR into a scan when it knows no statistics. The text depends
+    # on the depth alone, so that prepared statements are found again.
+    return f"{_exact(select, count)} UNION ALL {select} AND resource >= ? AND resource < ?"

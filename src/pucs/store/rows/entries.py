@@ -11,6 +11,8 @@ from pucs.crosslog.records import Entry, Level, Query
 if TYPE_CHECKING:
     from pucs.store.rows.database import Database
 
+_INSERT_FILE = "INSERT INTO entry_files VALUES (?, ?)"
+_INDEXED_LEVELS = {Level.CONFLICT, Level.ERROR, Level.CHANGE}
 _COLUMNS = "seq, timestamp, session, agent, stream, level, action, files, details"
 
 
@@ -37,8 +39,10 @@ class EntryRows:
                 json.dumps(entry.details) if entry.details else "{}",
             ),
         )
-        for file in set(entry.files):
-            self._database.run("INSERT INTO entry_files VALUES (?, ?)", (file, seq))
+        if len(entry.files) == 1:
+            self._database.run(_INSERT_FILE, (entry.files[0], seq))
+        elif entry.files:
+            self._database.many(_INSERT_FILE, [(file, seq) for file in set(entry.files)])
         return seq
 
     def select(self, query: Query) -> list[Entry]:
@@ -50,12 +54,19 @@ class EntryRows:
                 conditions.append(f"e.{column} = ?")
                 parameters.append(wanted)
         if query.since:
-            conditions.append("e.timestamp >= ?")
-            parameters.append(query.since)
+            # As a number in the log's order, so that whatever index is chosen stops there instead of at the first entry.
+            conditions.append(
+                "e.seq >= (SELECT min(seq) FROM entries WHERE timestamp >= ?) AND e.timestamp >= ?"
+            )
+            parameters.extend((query.since, query.since))
         if query.after_seq:
             conditions.append("e.seq > ?")
             parameters.append(query.after_seq)
         if query.level is not None:
+            if query.level in _INDEXED_LEVELS:
+                conditions.append(
+                    "e.level IN ('CONFLICT', 'ERROR', 'CHANGE')"
+                )  # the words of the partial index
             conditions.append("e.level = ?")
             parameters.append(query.level.value)
         source = "entries e"

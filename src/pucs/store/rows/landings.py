@@ -6,14 +6,14 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator.ports import Intention
-from pucs.core.processes import Process
+from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 from pucs.streams.records import Landing
-from pucs.store.rows.database import Database, overlap_condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_LANDING = 'id, session, stream, agent, task, "commit", before, paths, landed_at'
+_SELECT_LANDING = 'SELECT id, session, stream, agent, task, "commit", before, paths, landed_at FROM landings '
+_OF_PATHS = "SELECT landing, stream FROM landing_paths WHERE session = ?"
 _INTENTION = "id, verb, session, agent, owner, ref, old, new, payload, begun_at"
 
 
@@ -40,30 +40,29 @@ class LandingRows:
                 landing.landed_at,
             ),
         )
-        for resource in {path for path, _ in landing.paths}:
-            self._database.run("INSERT INTO landing_paths VALUES (?, ?, ?)", (landing.session, resource, number))
+        self._database.many(
+            "INSERT INTO landing_paths VALUES (?, ?, ?, ?) "
+            "ON CONFLICT (session, resource, stream) DO UPDATE SET landing = excluded.landing",
+            [(landing.session, path, landing.stream, number) for path, _ in landing.paths],
+        )
         return number
 
     def last_on(self, session: str, resources: Iterable[str]) -> list[Landing]:
         """Return the newest landing of each stream that touched any of the resources, oldest first."""
-        newest: dict[str, int] = {}
-        for resource in resources:
-            condition, parameters = overlap_condition(resource, "p.resource")
-            rows = self._database.all(
-                "SELECT l.stream, max(l.id) FROM landing_paths p JOIN landings l ON l.id = p.landing "  # noqa: S608
-                f"WHERE p.session = ? AND {condition} GROUP BY l.stream",
-                [session, *parameters],
-            )
-            for stream, number in rows:
-                newest[stream] = max(newest.get(stream, 0), number)
-        found = (self._database.one(f"SELECT {_LANDING} FROM landings WHERE id = ?", (n,)) for n in sorted(newest.values()))  # noqa: S608
+        # They come in order, so that the newest of each stream stays.
+        touched = overlapping_rows(self._database, _OF_PATHS, resources, (session,))
+        newest: dict[str, int] = {stream: number for number, stream in touched}
+        found = (
+            self._database.one(_SELECT_LANDING + "WHERE id = ?", (number,))
+            for number in sorted(newest.values())
+        )
         return [_landing(row) for row in found if row is not None]
 
     def all(self, session: str, stream: str = "") -> list[Landing]:
         """Return landings in order, of one stream or all."""
         narrowed = "AND stream = ? " if stream else ""
         rows = self._database.all(
-            f"SELECT {_LANDING} FROM landings WHERE session = ? {narrowed}ORDER BY id",  # noqa: S608 - fixed parts
+            f"{_SELECT_LANDING}WHERE session = ? {narrowed}ORDER BY id",
             (session, stream) if stream else (session,),
         )
         return [_landing(row) for row in rows]
@@ -125,7 +124,7 @@ def _intention(row: tuple[Any, ...]) -> Intention:
         verb=row[1],
         session=row[2],
         agent=row[3],
-        owner=Process.decode(row[4]),
+        owner=decoded_process(row[4]),
         ref=row[5],
         old=row[6],
         new=row[7],

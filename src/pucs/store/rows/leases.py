@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pucs.core.modes import Mode
-from pucs.core.processes import Process
 from pucs.core.resources import ancestors
 from pucs.locks.records import EndReason, Lease, LeaseState
-from pucs.store.rows.database import Database, overlap_condition, overlapping_rows
+from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +18,17 @@ _COLUMNS = (
 )
 _INSERT = f"INSERT INTO leases ({_COLUMNS}) VALUES ({', '.join('?' * 21)})"  # noqa: S608 - constant text
 _SELECT = f"SELECT {_COLUMNS} FROM leases WHERE "  # noqa: S608 - constant text
+# The index is named, because without statistics the planner would rather read every live lease.
+_LIVE = f"SELECT {_COLUMNS} FROM leases INDEXED BY leases_live WHERE state <> 'ended'"  # noqa: S608 - constant text
+_PAST = f"SELECT {_COLUMNS} FROM leases INDEXED BY leases_history WHERE state = 'ended'"  # noqa: S608 - constant text
+_LIVE_OF_AGENT = (
+    f"SELECT {_COLUMNS} FROM leases INDEXED BY leases_live_of_agent WHERE state <> 'ended' AND agent = ?"  # noqa: S608
+)
 _UPDATE = (
     "UPDATE leases SET state = ?, expires_s = ?, limit_s = ?, claim_by_s = ?, expires_at = ?, noted = ?, landing = ?, "
     "ended_s = ?, end_reason = ? WHERE token = ?"
 )
+_END = "UPDATE leases SET state = 'ended', landing = NULL, claim_by_s = NULL, ended_s = ?, end_reason = ? WHERE token = ?"
 _MODES = {mode.value: mode for mode in Mode}
 _STATES = {state.value: state for state in LeaseState}
 
@@ -36,28 +42,32 @@ class LeaseRows:
 
     def overlapping(self, resources: Iterable[str]) -> list[Lease]:
         """Return the live leases that overlap any of the resources."""
-        rows = overlapping_rows(self._database, _SELECT + "state <> 'ended' AND ", resources)
-        return [_lease(row) for row in rows]
+        return [_lease(row) for row in overlapping_rows(self._database, _LIVE, resources)]
 
     def granted_after(self, token: int, resource: str) -> list[Lease]:
         """Return leases, live or ended, with a higher token that overlap the resource."""
-        condition, parameters = overlap_condition(resource)
-        rows = self._database.all(f"{_SELECT}{condition} AND token > ? ORDER BY token", [*parameters, token])
-        return [_lease(row) for row in rows]
+        rows = [
+            row
+            for select in (_LIVE, _PAST)
+            for row in overlapping_rows(self._database, select + " AND token > ?", (resource,), (token,))
+        ]
+        return [_lease(row) for row in sorted(rows)]
 
     def of_agent(self, agent: str) -> list[Lease]:
         """Return the live leases of an agent, by resource."""
-        rows = self._database.all(_SELECT + "agent = ? AND state <> 'ended' ORDER BY resource, token", (agent,))
-        return [_lease(row) for row in rows]
+        rows = self._database.all(_LIVE_OF_AGENT, (agent,))
+        return [_lease(row) for row in sorted(rows, key=lambda row: (row[1], row[0]))]
 
     def of_request(self, request: int) -> list[Lease]:
         """Return the reserved leases granted to a request."""
-        rows = self._database.all(_SELECT + "request = ? AND state = 'reserved' ORDER BY resource", (request,))
+        rows = self._database.all(
+            _SELECT + "request = ? AND state = 'reserved' ORDER BY resource", (request,)
+        )
         return [_lease(row) for row in rows]
 
     def live(self) -> list[Lease]:
         """Return every live lease, by resource."""
-        return [_lease(row) for row in self._database.all(_SELECT + "state <> 'ended' ORDER BY resource, token")]
+        return [_lease(row) for row in self._database.all(_LIVE + " ORDER BY resource, token")]
 
     def by_tokens(self, tokens: Iterable[int]) -> list[Lease]:
         """Return the leases with these tokens, live or ended."""
@@ -66,9 +76,14 @@ class LeaseRows:
 
     def last_of(self, agent: str, resource: str) -> list[Lease]:
         """Return the leases of an agent, live or ended, that contain the resource, newest first."""
-        exact = [*ancestors(resource), resource]
-        sql = f"{_SELECT}agent = ? AND resource IN ({','.join('?' * len(exact))}) ORDER BY token DESC"
-        return [_lease(row) for row in self._database.all(sql, [agent, *exact])]
+        exact = (*ancestors(resource), resource)
+        condition = f" AND resource IN ({','.join('?' * len(exact))}) AND agent = ?"
+        rows = [
+            row
+            for select in (_LIVE, _PAST)
+            for row in self._database.all(select + condition, (*exact, agent))
+        ]
+        return [_lease(row) for row in sorted(rows, reverse=True)]
 
     def add(self, lease: Lease) -> None:
         """Record a granted lease."""
@@ -120,11 +135,7 @@ class LeaseRows:
     def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
         """End leases."""
         for token in tokens:
-            self._database.run(
-                "UPDATE leases SET state = 'ended', landing = NULL, claim_by_s = NULL, ended_s = ?, end_reason = ? "
-                "WHERE token = ?",
-                (ended_s, reason.value, token),
-            )
+            self._database.run(_END, (ended_s, reason.value, token))
 
 
 def _lease(row: tuple[Any, ...]) -> Lease:
@@ -147,7 +158,7 @@ def _lease(row: tuple[Any, ...]) -> Lease:
         expires_at=row[15],
         noted=row[16],
         landing=row[17],
-        owner=Process.decode(row[18]) if row[18] else None,
+        owner=decoded_process(row[18]) if row[18] else None,
         ended_s=row[19],
         end_reason=EndReason(row[20]) if row[20] else None,
     )

@@ -6,15 +6,20 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from pucs.core.modes import Mode
-from pucs.core.processes import Process
 from pucs.locks.records import Request
-from pucs.store.rows.database import Database, overlapping_rows
+from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell"
+_COLUMNS = (
+    "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell"
+)
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
+_SELECT_OF_RESOURCE = (
+    "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
+    "q.waiter, q.bell FROM request_resources CROSS JOIN requests q ON q.id = request WHERE true"
+)
 
 
 class RequestRows:
@@ -44,8 +49,10 @@ class RequestRows:
                 request.bell,
             ),
         )
-        for resource, _ in request.resources:
-            self._database.run("INSERT INTO request_resources VALUES (?, ?)", (resource, request.id))
+        self._database.many(
+            "INSERT INTO request_resources VALUES (?, ?)",
+            [(resource, request.id) for resource, _ in request.resources],
+        )
 
     def get(self, request: int) -> Request | None:
         """Return a request that still waits."""
@@ -56,13 +63,16 @@ class RequestRows:
         """Return the waiting requests that overlap any of the resources, in order."""
         if self._database.one("SELECT 1 FROM requests LIMIT 1") is None:
             return []  # the common case, spared one search per resource
-        rows = overlapping_rows(self._database, "SELECT request FROM request_resources WHERE ", resources)
-        found = (self.get(row[0]) for row in rows)
-        return [request for request in found if request is not None]
+        return [_request(row) for row in overlapping_rows(self._database, _SELECT_OF_RESOURCE, resources)]
 
     def waiting(self) -> list[Request]:
         """Return the whole queue in order."""
         return [_request(row) for row in self._database.all(_SELECT + "ORDER BY id")]
+
+    def count(self) -> int:
+        """Return how many requests wait."""
+        row = self._database.one("SELECT count(*) FROM requests")
+        return int(row[0]) if row else 0
 
     def remove(self, request: int) -> None:
         """Take a request out of the queue."""
@@ -82,6 +92,6 @@ def _request(row: tuple[Any, ...]) -> Request:
         boot_id=row[7],
         asked_s=row[8],
         deadline_s=row[9],
-        waiter=Process.decode(row[10]) if row[10] else None,
+        waiter=decoded_process(row[10]) if row[10] else None,
         bell=row[11],
     )

@@ -14,22 +14,52 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 
-DECODINGS_MAX = 500
-"""Decoded configurations and streams kept per process: far more than the streams of one repository."""
 _COLUMNS = "id, state, base, target, branch, started_at, ended_at"
 _SELECT = f"SELECT {_COLUMNS} FROM sessions "  # noqa: S608 - constant text
+
+
+class Remembered:
+    """What a process knows of sessions, streams and configuration as of one revision of the store."""
+
+    def __init__(self) -> None:
+        """Know nothing yet."""
+        self._state: tuple[int, dict[Any, Any]] = (-1, {})
+
+    def at(self, revision: int) -> dict[Any, Any]:
+        """Return what is known at a revision; a dictionary of its own for each, since threads read different ones."""
+        state = self._state
+        if state[0] != revision:
+            state = self._state = (revision, {})
+        return state[1]
 
 
 class SessionRows:
     """See ``coordinator.ports.SessionRows``."""
 
-    def __init__(self, database: Database, decodings: dict[str, Any]) -> None:
-        """Bind to a connection; ``decodings`` remembers decoded texts for the process."""
+    def __init__(self, database: Database, remembered: Remembered) -> None:
+        """Bind to a connection; ``remembered`` spares every transaction of the process the same reading."""
         self._database = database
-        self._decodings = decodings
+        self._remembered = remembered
+        self._known: dict[Any, Any] | None = None
+
+    def _recalled(self, key: Any, read: Callable[[], _T]) -> _T:
+        if self._known is None:
+            row = self._database.one("SELECT value FROM counters WHERE name = 'revision'")
+            self._known = self._remembered.at(row[0]) if row else {}
+        if key not in self._known:
+            self._known[key] = read()
+        return cast("_T", self._known[key])
+
+    def _changed(self) -> None:
+        """Raise the revision; from here on this transaction remembers for itself alone, as it may be rolled back."""
+        self._database.run("UPDATE counters SET value = value + 1 WHERE name = 'revision'")
+        self._known = {}
 
     def active(self) -> Session | None:
         """Return the active session, if any."""
+        return self._recalled("active", self._active)
+
+    def _active(self) -> Session | None:
         row = self._database.one(_SELECT + "WHERE state = 'active' ORDER BY number DESC LIMIT 1")
         return _session(row) if row else None
 
@@ -40,6 +70,9 @@ class SessionRows:
 
     def get(self, session: str) -> Session | None:
         """Return one session."""
+        return self._recalled(("session", session), lambda: self._get(session))
+
+    def _get(self, session: str) -> Session | None:
         row = self._database.one(_SELECT + "WHERE id = ?", (session,))
         return _session(row) if row else None
 
@@ -58,14 +91,18 @@ class SessionRows:
                 session.ended_at,
             ),
         )
+        self._changed()
 
     def streams(self, session: str) -> list[StreamRow]:
         """Return the streams of a session in configured order."""
+        return list(self._recalled(("streams", session), lambda: self._streams(session)))
+
+    def _streams(self, session: str) -> list[StreamRow]:
         rows = self._database.all(
             "SELECT definition, branch, state FROM streams WHERE session = ? ORDER BY position", (session,)
         )
         return [
-            StreamRow(session=session, stream=self._decoded(row[0], decode_stream), branch=row[1], state=StreamState(row[2]))
+            StreamRow(session=session, stream=decode_stream(row[0]), branch=row[1], state=StreamState(row[2]))
             for row in rows
         ]
 
@@ -75,15 +112,24 @@ class SessionRows:
             "INSERT INTO streams (session, position, name, branch, state, definition) VALUES (?, "
             "(SELECT count(*) FROM streams WHERE session = ?), ?, ?, ?, ?) ON CONFLICT (session, name) DO UPDATE SET "
             "branch = excluded.branch, state = excluded.state, definition = excluded.definition",
-            (row.session, row.session, row.stream.name, row.branch, row.state.value, encode_stream(row.stream)),
+            (
+                row.session,
+                row.session,
+                row.stream.name,
+                row.branch,
+                row.state.value,
+                encode_stream(row.stream),
+            ),
         )
+        self._changed()
 
     def configuration(self) -> Configuration:
-        """Return the compiled configuration; decoded once per process."""
+        """Return the compiled configuration; decoded once per revision and process."""
+        return self._recalled("configuration", self._configuration)
+
+    def _configuration(self) -> Configuration:
         row = self._database.one("SELECT value FROM settings WHERE name = 'configuration'")
-        if row is None:
-            return Configuration()
-        return self._decoded(row[0], decode)
+        return decode(row[0]) if row else Configuration()
 
     def put_configuration(self, configuration: Configuration) -> None:
         """Compile a configuration into the store."""
@@ -91,14 +137,7 @@ class SessionRows:
             "INSERT INTO settings VALUES ('configuration', ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
             (encode(configuration),),
         )
-
-    def _decoded(self, text: str, decoder: Callable[[str], _T]) -> _T:
-        """Decode a text once per process; texts are few, since they change only with the configuration."""
-        if text not in self._decodings:
-            if len(self._decodings) >= DECODINGS_MAX:
-                self._decodings.clear()
-            self._decodings[text] = decoder(text)
-        return cast("_T", self._decodings[text])
+        self._changed()
 
 
 def _session(row: tuple[Any, ...]) -> Session:

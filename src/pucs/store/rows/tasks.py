@@ -35,7 +35,9 @@ class TaskRows:
 
     def all(self, session: str) -> list[Task]:
         """Return the tasks of a session in the order of the tasks file."""
-        rows = self._database.all("SELECT record FROM tasks WHERE session = ? ORDER BY position, id", (session,))
+        rows = self._database.all(
+            "SELECT record FROM tasks WHERE session = ? ORDER BY position, id", (session,)
+        )
         return [_task(row[0]) for row in rows]
 
 
