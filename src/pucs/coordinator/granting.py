@@ -19,37 +19,56 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pucs.coordinator.context import Context, Unit
+    from pucs.coordinator.ports import Processes
+    from pucs.core.instants import Instant
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
 
 WITHDRAWAL_GRACE_S = 1.0
 """Time beyond its deadline in which a waiter finds it first itself, and says so."""
+_ENDINGS = {
+    EndReason.RELEASED: ("lock released", Level.INFO),
+    EndReason.LANDED: ("lock released", Level.DEBUG),
+    EndReason.EXPIRED: ("lease expired", Level.INFO),
+    EndReason.RECLAIMED: ("lease reclaimed", Level.INFO),
+    EndReason.LAPSED: ("lease lapsed", Level.DEBUG),
+    EndReason.PARKED: ("lease parked", Level.INFO),
+}
 
 
 def settled(context: Context, opened: Unit, names: Sequence[str]) -> tuple[list[Lease], list[Request]]:
-    """Return live leases and waiting requests around these resources, after ending what is over and serving whom it frees."""
-    live = opened.tx.leases.overlapping(names)
-    ended = over(context, opened, live)
-    waiting = opened.tx.requests.overlapping(names)
-    gone = [request for request in waiting if withdrawn(context, opened, request)]
-    if ended or gone:
-        withdraw(opened, gone)
-        end(opened, ended, None, context=context)
-        serve(opened, [lease.resource for lease in ended] + [r for request in gone for r, _ in request.resources])
+    """Return live leases and waiting requests around these resources, after ending what is over and serving whom it frees.
+
+    Whoever is served may be over at once, as an agent whose owner has died; so this goes round until nothing ends. Every
+    round takes leases or requests away for good, and a request that was served does not come back.
+    """
+    while True:
         live = opened.tx.leases.overlapping(names)
         waiting = opened.tx.requests.overlapping(names)
-    return live, waiting
+        ended = over(context, opened, live)
+        gone = [request for request in waiting if withdrawn(context, opened, request)]
+        if not ended and not gone:
+            return live, waiting
+        freed = [lease.resource for lease in ended] + _wanted(gone)
+        withdraw(opened, gone)
+        end(opened, ended, None, context=context)
+        serve(opened, freed, context=context)
 
 
 def over(context: Context, opened: Unit, live: Iterable[Lease]) -> list[Lease]:
     """Return the leases that have ended by time or by the death of their owner."""
+    return ended_by(context.processes, opened.now, live)
+
+
+def ended_by(processes: Processes, now: Instant, live: Iterable[Lease]) -> list[Lease]:
+    """Return the leases that are over at an instant; a landing under way holds its leases in place."""
     dead: dict[Process, bool] = {}
     ended: list[Lease] = []
     for lease in live:
         if lease.owner is not None and lease.owner not in dead:
-            dead[lease.owner] = context.processes.alive(lease.owner) is False
+            dead[lease.owner] = processes.alive(lease.owner) is False
         gone = lease.owner is not None and dead[lease.owner]
-        if (gone and lease.landing is None) or expired(lease, opened.now.boot_id, opened.now.boot_s):
+        if (gone and lease.landing is None) or expired(lease, now.boot_id, now.boot_s):
             ended.append(lease)
     return ended
 
@@ -64,57 +83,89 @@ def withdrawn(context: Context, opened: Unit, request: Request) -> bool:
     return request.waiter is not None and context.processes.alive(request.waiter) is False
 
 
-def _reason(context: Context, lease: Lease) -> EndReason:
-    if lease.owner is not None and context.processes.alive(lease.owner) is False:
+def _wanted(requests: Iterable[Request]) -> list[str]:
+    return [resource for request in requests for resource, _ in request.resources]
+
+
+def _reason(context: Context | None, lease: Lease) -> EndReason:
+    if context and lease.owner is not None and context.processes.alive(lease.owner) is False:
         return EndReason.RECLAIMED
     return EndReason.LAPSED if lease.state is LeaseState.RESERVED else EndReason.EXPIRED
 
 
-def end(opened: Unit, leases: Sequence[Lease], reason: EndReason | None, *, context: Context | None = None) -> None:
-    """End leases without serving the queue; ``reason`` None means that time or death ended them: ``context`` tells which."""
+def end(
+    opened: Unit, leases: Sequence[Lease], reason: EndReason | None, *, context: Context | None = None
+) -> None:
+    """End leases without serving the queue, with their entries; ``reason`` None: time or death ended them.
+
+    A reservation that ends closes the record of its wait: whatever the reason, nobody claimed it.
+    """
+    together: dict[tuple[str, EndReason], list[Lease]] = {}
     for lease in leases:
-        why = reason or (_reason(context, lease) if context else EndReason.EXPIRED)
+        why = reason or _reason(context, lease)
         opened.tx.leases.end((lease.token,), opened.now.boot_s, why)
-        if reason is None:
-            opened.log(
-                f"lease {why.value}",
-                agent=lease.agent,
-                stream=lease.stream,
-                level=Level.DEBUG if why is EndReason.LAPSED else Level.INFO,
-                files=(lease.resource,),
-                token=lease.token,
-            )
-        if why is EndReason.LAPSED:
+        together.setdefault((lease.agent, why), []).append(lease)
+        if lease.state is LeaseState.RESERVED:
             decide_in(opened, lease.request, f"{lease.agent} did not claim its grant in time; it passed on")
+    for (agent, why), ended in together.items():
+        action, level = _ENDINGS[why]
+        opened.log(
+            action,
+            agent=agent,
+            stream=ended[0].stream,
+            level=level,
+            files=[lease.resource for lease in ended],
+            tokens=[lease.token for lease in ended],
+        )
 
 
 def end_and_serve(
     opened: Unit, leases: Sequence[Lease], reason: EndReason | None, *, context: Context | None = None
 ) -> list[Request]:
-    """End leases and reserve what that frees for waiters, in this transaction; returns the requests served."""
+    """End leases and reserve what that frees for waiters, in this transaction; returns the requests served.
+
+    With ``context`` the dead are passed over; without it what is reserved for them passes on when somebody looks.
+    """
     end(opened, leases, reason, context=context)
-    return serve(opened, [lease.resource for lease in leases])
+    return serve(opened, [lease.resource for lease in leases], context=context)
 
 
-def serve(opened: Unit, freed: Sequence[str]) -> list[Request]:
+def serve(opened: Unit, freed: Sequence[str], *, context: Context | None = None) -> list[Request]:
     """Reserve for the waiters that freed resources let through, first come first served."""
+    while True:
+        grants = _served(opened, freed)
+        gone = [request for request in grants if _gone(context, opened, request)]
+        if not gone:
+            break
+        freed = [*freed, *_wanted(gone)]  # who waited behind them may have waited for them alone
+        withdraw(opened, gone)
+    for request in grants:
+        agent = opened.tx.agents.get(request.agent)
+        owner = agent.owner if agent else request.waiter
+        claim_by_s = opened.now.boot_s + opened.tx.sessions.configuration().limits.claim_ttl_s
+        opened.tx.requests.remove(request.id)
+        grant(opened, request, request.resources, owner, claim_by_s=claim_by_s)
+        opened.rings.append(request.bell)
+    return grants
+
+
+def _served(opened: Unit, freed: Sequence[str]) -> list[Request]:
     candidates = opened.tx.requests.overlapping(freed)
     if not candidates:
         return []
-    around = sorted({resource for request in candidates for resource, _ in request.resources})
-    queue = opened.tx.requests.overlapping(around)
-    live = opened.tx.leases.overlapping(sorted({r for request in queue for r, _ in request.resources}))
-    limits = opened.tx.sessions.configuration().limits
+    queue = opened.tx.requests.overlapping(sorted(set(_wanted(candidates))))
+    live = opened.tx.leases.overlapping(sorted(set(_wanted(queue))))
     # Only candidates: for the others the queue read here may lack somebody who comes before them.
     able = {request.id for request in candidates}
-    grants = [request for request in served(queue, live) if request.id in able]
-    for request in grants:
-        claim_by_s = opened.now.boot_s + limits.claim_ttl_s
-        agent = opened.tx.agents.get(request.agent)
-        grant(opened, request, request.resources, agent.owner if agent else request.waiter, claim_by_s=claim_by_s)
-        opened.tx.requests.remove(request.id)
-        opened.rings.append(request.bell)
-    return grants
+    return [request for request in served(queue, live) if request.id in able]
+
+
+def _gone(context: Context | None, opened: Unit, request: Request) -> bool:
+    """Tell whether a reservation would be lost on a request: its waiter is gone, or its agent has ended."""
+    agent = opened.tx.agents.get(request.agent)
+    if agent is not None and not agent.active:
+        return True
+    return context is not None and withdrawn(context, opened, request)
 
 
 def grant(
@@ -178,18 +229,22 @@ def _longest_s(opened: Unit, resource: str) -> float:
 def bases(opened: Unit, names: Sequence[str]) -> dict[str, str]:
     """Return the commit that last changed each resource: the newest landing on it, else the session's base."""
     session = opened.active()
-    found: dict[str, str] = {}
-    for name in names:
-        landings = opened.tx.landings.last_on(session.id, (name,))
-        found[name] = landings[-1].commit if landings else session.base
-    return found
+    landings = ((name, opened.tx.landings.last_on(session.id, (name,))) for name in names)
+    return {name: found[-1].commit if found else session.base for name, found in landings}
 
 
-def withdraw(opened: Unit, requests: Iterable[Request]) -> None:
+def withdraw(opened: Unit, requests: Iterable[Request], why: str = "is not waited for any more") -> None:
     """Take requests out of the queue and close their records."""
     for request in requests:
         opened.tx.requests.remove(request.id)
-        decide_in(opened, request.id, f"{request.agent} left the queue without the lease")
+        decide_in(opened, request.id, f"{request.agent} left the queue without the lease: its wait {why}")
+        opened.log(
+            f"lock wait {why}",
+            agent=request.agent,
+            stream=request.stream,
+            files=[resource for resource, _ in request.resources],
+            conflict=request.id,
+        )
 
 
 def renew_in(opened: Unit, agent: str, duration_s: float | None = None) -> list[Lease]:

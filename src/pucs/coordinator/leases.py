@@ -8,26 +8,42 @@ so no reaper process is needed.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from math import isnan
 from typing import TYPE_CHECKING
 
 from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
-from pucs.coordinator.agents import acting, step
+from pucs.coordinator.agents import acting, checked_name, step
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, Unit, unit
-from pucs.coordinator.granting import bases, end_and_serve, grant, over, renew_in, serve, settled, withdraw, withdrawn
+from pucs.coordinator.granting import (
+    WITHDRAWAL_GRACE_S,
+    bases,
+    end,
+    end_and_serve,
+    ended_by,
+    grant,
+    over,
+    renew_in,
+    serve,
+    settled,
+    withdraw,
+    withdrawn,
+)
 from pucs.coordinator.partition import boundaries_of
-from pucs.core.errors import Refused, Usage
+from pucs.core.errors import PucsError, Refused, Usage
 from pucs.core.modes import Mode
 from pucs.core.resources import is_directory, is_named, is_symbol
 from pucs.crosslog.records import Level
 from pucs.locks.records import Blocked, EndReason, Granted, Lease, LeaseState, Request
-from pucs.locks.rules import decide, expired, normalised
+from pucs.locks.rules import conflicting, decide, expired, normalised
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from pucs.coordinator.ports import Bell
     from pucs.core.processes import Process
 
 RESOURCES_MAX = 10_000
@@ -36,6 +52,8 @@ WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
 SAFETY_CHECK_S = 1.0
 """Longest sleep of a waiter without looking (DESIGN §3.3)."""
+SHORTEST_SLEEP_S = 0.001
+"""A waiter never spins, whatever the clocks say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,32 +101,68 @@ def acquire(
         Usage: empty, too large, or of a kind that cannot be leased.
         Refused: no session, or the agent was ended.
     """
+    checked_name(agent)
+    if (duration_s is not None and not duration_s > 0) or isnan(wait_s):
+        raise Usage(
+            "A lease lasts longer than nothing.", remedy="Give a positive duration, and seconds to wait."
+        )
     asked = _checked(resources, mode)
     if wait_s <= 0:
         with unit(context) as opened:
-            answer, _ = _ask(context, opened, agent, stream, asked, duration_s, task)
+            answer, _ = _ask(
+                context, opened, asked, agent=agent, stream=stream, duration_s=duration_s, task=task
+            )
             return answer
     name = f"{context.processes.current().pid}-{agent}-{context.clock.now().boot_s:.6f}"
     with context.bells.hang(name) as bell:
         with unit(context) as opened:
             began_s = opened.now.boot_s
-            answer, request = _ask(context, opened, agent, stream, asked, duration_s, task, wait_s=wait_s, bell=name)
+            answer, request = _ask(
+                context,
+                opened,
+                asked,
+                agent=agent,
+                stream=stream,
+                duration_s=duration_s,
+                task=task,
+                wait_s=wait_s,
+                bell=name,
+            )
         if request is None:
             return answer
-        while True:
-            with unit(context) as opened:
-                verdict = _look(context, opened, request, began_s, cancelled=cancelled())
-                timeout_s, watched = _until(opened, request)
-            if verdict is not None:
-                return verdict
-            bell.wait(timeout_s, watched)
+        try:
+            return _wait(context, request, bell, cancelled, began_s)
+        except BaseException:
+            # Whoever stops waiting by an exception leaves its place, or others would wait behind nobody.
+            with suppress(PucsError), unit(context) as opened:
+                _ = _look(context, opened, request, began_s, cancelled=True)
+            raise
+
+
+def _wait(
+    context: Context, request: Request, bell: Bell, cancelled: Callable[[], bool], began_s: float
+) -> Acquired:
+    """Sleep until a request is granted or given up."""
+    while True:
+        gives_up = cancelled()
+        sleep = None if gives_up else _sleep(context, request)
+        if sleep is not None:
+            bell.wait(*sleep)
+            continue
+        with unit(context) as opened:
+            verdict = _look(context, opened, request, began_s, cancelled=gives_up)
+        if verdict is not None:
+            return verdict
 
 
 def _checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...]:
     if not resources:
         raise Usage("No resource was named.", remedy="Name at least one file or directory.")
     if len(resources) > RESOURCES_MAX:
-        raise Usage(f"{len(resources)} resources in one call are too many.", remedy=f"At most {RESOURCES_MAX}; lease a directory.")
+        raise Usage(
+            f"{len(resources)} resources in one call are too many.",
+            remedy=f"At most {RESOURCES_MAX}; lease a directory.",
+        )
     for resource in resources:
         if is_named(resource) or is_symbol(resource):
             raise Usage(f"{resource} cannot be leased yet.", remedy="Lease the file or directory.")
@@ -118,12 +172,12 @@ def _checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ..
 def _ask(
     context: Context,
     opened: Unit,
+    asked: tuple[tuple[str, Mode], ...],
+    *,
     agent: str,
     stream: str,
-    asked: tuple[tuple[str, Mode], ...],
     duration_s: float | None,
     task: str,
-    *,
     wait_s: float = 0.0,
     bell: str = "",
 ) -> tuple[Acquired, Request | None]:
@@ -142,24 +196,39 @@ def _ask(
         task=task,
         session=session.id,
         resources=asked,
-        duration_s=limits.default_duration_s if duration_s is None else min(duration_s, limits.max_duration_s),
+        duration_s=limits.default_duration_s
+        if duration_s is None
+        else min(duration_s, limits.max_duration_s),
         boot_id=opened.now.boot_id,
         asked_s=opened.now.boot_s,
         deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
         waiter=context.processes.current() if wait_s > 0 else None,
     )
+    if who.owner not in {None, context.processes.current()} and context.processes.alive(who.owner) is False:
+        raise Refused(f"The process that owned agent {agent} is gone.", remedy="Register the agent again.")
     live, waiting = settled(context, opened, names)
     verdict = decide(request, live, waiting)
     if isinstance(verdict, Granted):
         leases = grant(opened, request, verdict.needed, who.owner)
         _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
         return _answer(opened, names, [*leases, *verdict.kept]), None
-    holding = opened.tx.leases.of_agent(agent)
+    holding = [
+        lease
+        for lease in opened.tx.leases.of_agent(agent)
+        if not expired(lease, opened.now.boot_id, opened.now.boot_s)
+    ]
     blocked = _blocked(opened, verdict, holding=bool(holding) and wait_s > 0)
     if wait_s <= 0 or holding:
-        opened.log("lock denied", agent=agent, stream=who.stream, level=Level.DEBUG, files=names, reason=blocked.reason)
+        opened.log(
+            "lock denied",
+            agent=agent,
+            stream=who.stream,
+            level=Level.DEBUG,
+            files=names,
+            reason=blocked.reason,
+        )
         return blocked, None
-    if len(opened.tx.requests.waiting()) >= WAITING_MAX:
+    if opened.tx.requests.count() >= WAITING_MAX:
         return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
     return blocked, _enqueue(opened, request, verdict, bell)
 
@@ -188,9 +257,17 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
         covered_by=other,
     )
     opened.log(
-        "boundary refused", agent=agent, stream=stream, level=Level.CONFLICT, files=(resource,), other=other, conflict=conflict
+        "boundary refused",
+        agent=agent,
+        stream=stream,
+        level=Level.CONFLICT,
+        files=(resource,),
+        other=other,
+        conflict=conflict,
     )
-    return Acquired(granted=False, reason=f"{reason} Ask an agent of {other} to make the change.", conflict=conflict)
+    return Acquired(
+        granted=False, reason=f"{reason} Ask an agent of {other} to make the change.", conflict=conflict
+    )
 
 
 def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
@@ -206,7 +283,10 @@ def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
     if holding:
         reason += " You hold other leases: land or release them before you wait."
     return Acquired(
-        granted=False, queue_position=verdict.position, wait_time=round(verdict.wait_s(opened.now.boot_s), 3), reason=reason
+        granted=False,
+        queue_position=verdict.position,
+        wait_time=round(verdict.wait_s(opened.now.boot_s), 3),
+        reason=reason,
     )
 
 
@@ -247,29 +327,37 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked, bell: str) -> Req
     return queued
 
 
-def _look(context: Context, opened: Unit, request: Request, began_s: float, *, cancelled: bool) -> Acquired | None:
+def _look(
+    context: Context, opened: Unit, request: Request, began_s: float, *, cancelled: bool
+) -> Acquired | None:
     """Look after a waiting request: claim its grant, give up, or return None to go on waiting."""
     names = [resource for resource, _ in request.resources]
-    reserved = opened.tx.leases.of_request(request.id)
-    waiting = opened.tx.requests.get(request.id)
-    if waiting is not None:
-        settled(context, opened, names)
-        reserved = opened.tx.leases.of_request(request.id)
-        waiting = opened.tx.requests.get(request.id)
     now = opened.now
-    if reserved and not cancelled and not any(expired(lease, now.boot_id, now.boot_s) for lease in reserved):
+    timed_out = now.boot_s >= request.deadline_s
+    waiting = opened.tx.requests.get(request.id) is not None
+    if waiting and not timed_out:
+        settled(context, opened, names)
+    reserved = opened.tx.leases.of_request(request.id)
+    agent = opened.tx.agents.get(request.agent)
+    ended = agent is not None and not agent.active
+    if reserved and not cancelled and not ended and not over(context, opened, reserved):
         return _claim(opened, request, reserved, began_s)
-    if waiting is not None and not cancelled and now.boot_s < request.deadline_s:
+    waiting = opened.tx.requests.get(request.id) is not None
+    if waiting and not (cancelled or ended or timed_out):
         return None
-    if reserved:
-        end_and_serve(opened, reserved, EndReason.LAPSED)
-    withdraw(opened, [request])
-    serve(opened, names)
-    said = "cancelled" if cancelled else "timed out" if waiting is not None else "came too late to claim it"
-    opened.log(f"lock wait {said}", agent=request.agent, stream=request.stream, files=names, conflict=request.id)
+    why = "came too late to claim its grant"
+    if cancelled:
+        why = "was cancelled"
+    elif ended:
+        why = "ended with its agent"
+    elif timed_out and not reserved:
+        why = "timed out"
+    withdraw(opened, [request], why)
+    end(opened, reserved, EndReason.LAPSED)
+    serve(opened, names, context=context)
     return Acquired(
         granted=False,
-        reason=f"The wait for {', '.join(names[:3])} {said}.",
+        reason=f"The wait for {', '.join(names[:3])} {why}.",
         conflict=request.id,
         waited_s=round(now.boot_s - began_s, 6),
     )
@@ -300,13 +388,37 @@ def _claim(opened: Unit, request: Request, reserved: Sequence[Lease], began_s: f
     return replace(_answer(opened, names, leases), conflict=request.id, waited_s=waited_s)
 
 
-def _until(opened: Unit, request: Request) -> tuple[float, list[Process]]:
-    """Return how long the waiter may sleep and whose death must wake it."""
+def _sleep(context: Context, request: Request) -> tuple[float, list[Process]] | None:
+    """Return how long the waiter may sleep and whose death must wake it; None: there is something to do at once.
+
+    Only reads, so that thousands may wait without crowding the gate.
+    """
+    now = context.clock.now()
     names = [resource for resource, _ in request.resources]
-    live = [lease for lease in opened.tx.leases.overlapping(names) if lease.agent != request.agent]
-    now_s = opened.now.boot_s
-    earliest_s = min([lease.left_s(now_s) for lease in live] + [max(0.0, request.deadline_s - now_s), SAFETY_CHECK_S])
-    return earliest_s, list({lease.owner for lease in live if lease.owner is not None})
+    with context.store.read() as tx:
+        if tx.requests.get(request.id) is None or now.boot_s >= request.deadline_s:
+            return None
+        live = [lease for lease in tx.leases.overlapping(names) if _in_the_way(lease, request)]
+        # Without a lease in the way it is a place in the queue that blocks, and its waiter may have died.
+        ahead = [] if live else [other for other in tx.requests.overlapping(names) if other.id < request.id]
+    if ended_by(context.processes, now, live):
+        return None
+    waiters = [other.waiter for other in ahead if other.waiter is not None]
+    if any(context.processes.alive(waiter) is False for waiter in waiters):
+        return None
+    ends_s = [
+        min(lease.expires_s, lease.claim_by_s or lease.expires_s) for lease in live if lease.landing is None
+    ]
+    ends_s += [other.deadline_s + WITHDRAWAL_GRACE_S for other in ahead]
+    earliest_s = min([request.deadline_s, now.boot_s + SAFETY_CHECK_S, *ends_s])
+    owners = [lease.owner for lease in live if lease.owner is not None]
+    return max(SHORTEST_SLEEP_S, earliest_s - now.boot_s), list(dict.fromkeys([*owners, *waiters]))
+
+
+def _in_the_way(lease: Lease, request: Request) -> bool:
+    return lease.agent != request.agent and any(
+        conflicting(resource, mode, lease.resource, lease.mode) for resource, mode in request.resources
+    )
 
 
 def renew(context: Context, *, agent: str, duration_s: float | None = None) -> list[Lease]:
@@ -314,9 +426,12 @@ def renew(context: Context, *, agent: str, duration_s: float | None = None) -> l
 
     None goes beyond its limit (maximum durations count from the first grant). Leases that have ended are not revived.
     """
+    if duration_s is not None and not duration_s > 0:
+        raise Usage("A lease lasts longer than nothing.", remedy="Give a positive duration.")
     with unit(context) as opened:
-        who = acting(opened, agent)
-        return renew_in(opened, who.id, duration_s)
+        if opened.tx.agents.get(agent) is None:
+            return []  # a mistyped name is not registered for it
+        return renew_in(opened, acting(opened, agent).id, duration_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -342,37 +457,57 @@ def release(
     what one does not hold changes nothing. Whoever has unlanded edits under a lease lands or parks them first.
     """
     with unit(context) as opened:
-        who = acting(opened, agent)
-        held = [lease for lease in opened.tx.leases.of_agent(agent) if lease.landing is None]
+        held = [
+            lease
+            for lease in opened.tx.leases.of_agent(agent)
+            if lease.landing is None and token in {None, lease.token}
+        ]
         if resources is not None:
             wanted = set(resources)
             held = [lease for lease in held if lease.resource in wanted]
-        if token is not None:
-            held = [lease for lease in held if lease.token == token]
         if not held:
             return Released(resources=())
-        served_now = end_and_serve(opened, held, reason)
-        names = tuple(lease.resource for lease in held)
-        opened.log("lock released", agent=agent, stream=who.stream, files=names, tokens=[lease.token for lease in held])
-        step(opened, who, Phase.RELEASE_LOCKS)
-        return Released(resources=names, served=tuple(request.agent for request in served_now))
+        who = acting(opened, agent)
+        served_now = end_and_serve(opened, held, reason, context=context)
+        _ = step(opened, who, Phase.RELEASE_LOCKS)
+        return Released(
+            resources=tuple(lease.resource for lease in held),
+            served=tuple(request.agent for request in served_now),
+        )
 
 
 def cleanup(context: Context) -> list[Lease]:
     """End every lease that is over by time or by the death of its owner, serve the queue, and return them."""
+    ended: list[Lease] = []
     with unit(context) as opened:
-        ended = over(context, opened, opened.tx.leases.live())
-        gone = [request for request in opened.tx.requests.waiting() if withdrawn(context, opened, request)]
-        withdraw(opened, gone)
-        end_and_serve(opened, ended, None, context=context)
-        serve(opened, [resource for request in gone for resource, _ in request.resources])
-        return ended
+        while True:
+            now_over = over(context, opened, opened.tx.leases.live())
+            gone = [
+                request for request in opened.tx.requests.waiting() if withdrawn(context, opened, request)
+            ]
+            if not now_over and not gone:
+                return ended
+            ended += now_over
+            withdraw(opened, gone)
+            freed = [resource for request in gone for resource, _ in request.resources]
+            end(opened, now_over, None, context=context)
+            serve(opened, [*freed, *(lease.resource for lease in now_over)], context=context)
 
 
 def locks(context: Context, *, stream: str = "") -> list[Lease]:
-    """Return the live leases, of one stream or all, by resource."""
+    """Return the leases that are held or reserved now, of one stream or all, by resource.
+
+    One that is over but that nobody has met since is left out: it holds nothing.
+    """
+    now = context.clock.now()
     with context.store.read() as tx:
-        return [lease for lease in tx.leases.live() if not stream or lease.stream.casefold() == stream.casefold()]
+        live = tx.leases.live()
+    gone = {lease.token for lease in ended_by(context.processes, now, live)}
+    return [
+        lease
+        for lease in live
+        if lease.token not in gone and (not stream or lease.stream.casefold() == stream.casefold())
+    ]
 
 
 def queue(context: Context, *, resources: Sequence[str] = ()) -> list[Request]:
