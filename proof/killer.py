@@ -74,6 +74,8 @@ class Killer(threading.Thread):
         self._done = done
         self._tasks = tasks
         self._rng = random.Random(seed)
+        self.supervisor = 0
+        """Its pid, told by whoever started it: processes it has forked look like it for a moment."""
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -115,6 +117,8 @@ class Killer(threading.Thread):
         until = time.monotonic() + TARGET_S_MAX
         while time.monotonic() < until and not self._over.is_set():
             found = [one for one in processes.of_session(self._mark) if one.kind == kind]
+            if kind == "supervisor":
+                found = [one for one in found if one.pid == self.supervisor]
             if found:
                 return self._rng.choice(sorted(found, key=lambda one: one.pid))
             self._over.wait(LOOK_S)

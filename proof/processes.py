@@ -33,10 +33,9 @@ def of_session(mark: str) -> Iterator[Found]:
             if wanted not in Path(entry.path, "environ").read_bytes().split(b"\0"):
                 continue
             words = Path(entry.path, "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
-            state, _, _, session = Path(entry.path, "stat").read_bytes().rpartition(b") ")[2].split()[:4]
+            state = Path(entry.path, "stat").read_bytes().rpartition(b") ")[2][:1]
             if state not in {b"Z", b"X"}:
-                kind = _kind(words, leader=entry.name.encode() == session)
-                yield Found(int(entry.name), kind, " ".join(words).strip())
+                yield Found(int(entry.name), _kind(words), " ".join(words).strip())
 
 
 def send(pid: int, number: int, mark: str) -> bool:
@@ -56,12 +55,11 @@ def send(pid: int, number: int, mark: str) -> bool:
     return True
 
 
-def _kind(words: list[str], *, leader: bool) -> str:
+def _kind(words: list[str]) -> str:
     if "--child" in words:
         return "child" if not words[0].endswith("sh") else "other"
     if any(word.endswith("proof/agent.py") for word in words) and not words[0].endswith("sh"):
         return "agent"
     if any(word.endswith("keeper.py") for word in words):
         return "keeper"
-    # Copies of the supervisor that are about to become git or a keeper look like it but lead no session.
-    return "supervisor" if leader and "run" in words and "--tasks" in words else "other"
+    return "supervisor" if "run" in words and "--tasks" in words else "other"
