@@ -36,7 +36,7 @@ COMMANDS = {
     "state": ("status", "Print the whole state as one JSON document."),
     "status": ("status", "Show the session at a glance."),
     "sync": ("work", "Bring others' landed work into an agent's worktree."),
-    "task": ("task", "Add, list and show tasks."),
+    "task": ("task", "Add, import, list and show tasks."),
     "unlock": ("locks", "Give up leases."),
     "verify": ("finalize", "Check that every change is accounted for."),
     "why": ("locks", "Explain who holds a file, who waits and who changed it last."),

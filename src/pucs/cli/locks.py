@@ -32,8 +32,16 @@ def _canonical(context: Context, door: Door, names: Sequence[str]) -> tuple[str,
 @click.option(
     "--stream", metavar="S", default="", envvar="PUCS_STREAM", help="Stream it works for [PUCS_STREAM]."
 )
-@click.option("--task", metavar="T", default="", envvar="PUCS_TASK", help="What for, shown to others.")
-@click.option("--mode", type=click.Choice(sorted(_MODES)), default="exclusive", show_default=True)
+@click.option(
+    "--task", metavar="T", default="", envvar="PUCS_TASK", help="What for, shown to others [PUCS_TASK]."
+)
+@click.option(
+    "--mode",
+    type=click.Choice(sorted(_MODES)),
+    default="exclusive",
+    show_default=True,
+    help="exclusive: to change it; shared: to rely on it, together with others.",
+)
 @click.option(
     "--duration",
     metavar="MIN",

@@ -87,7 +87,7 @@ def bar(percent: int) -> str:
 @click.command()
 @common_options
 def state(door: Door) -> None:
-    """Print the whole state as one JSON document, in the schema of the seeds (000 §3.2).
+    """Print the whole state as one JSON document, in a form that never changes.
 
     \b
     Example: pucs state --json | jq .streams

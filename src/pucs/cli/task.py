@@ -1,6 +1,8 @@
-"""``task add``, ``task list`` and ``task show``."""
+"""``task add``, ``task import``, ``task list`` and ``task show``."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import click
 
@@ -10,7 +12,7 @@ from pucs.core.errors import NotFound, Usage
 
 @click.group()
 def task() -> None:
-    """Add, list and show tasks.
+    """Add, import, list and show tasks.
 
     \b
     Example: pucs task add --id docs --title "docs: explain prices" --stream catalog --command "python tools/doc.py"
@@ -61,6 +63,29 @@ def add(
     done = import_tasks(door.context(), tasks=(wanted,))
     door.say(
         done, f"Task {name} {'added' if done.added else 'updated' if done.updated else 'was left as it is'}."
+    )
+
+
+@task.command("import")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
+@common_options
+def import_(door: Door, file: Path) -> None:
+    """Bring the tasks of a file into the session, without running them.
+
+    Safe to repeat: pending tasks take the new text, failed ones get another chance, and those that are done or at work
+    stay as they are.
+
+    \b
+    Example: pucs task import tasks.yaml
+    """
+    from pucs.cli.settings import read_text  # noqa: PLC0415
+    from pucs.coordinator.tasks import import_tasks  # noqa: PLC0415
+    from pucs.tasks.file import parse_tasks  # noqa: PLC0415
+
+    done = import_tasks(door.context(), tasks=parse_tasks(read_text(file), str(file)))
+    door.say(
+        done,
+        f"{len(done.added)} tasks added, {len(done.updated)} updated, {len(done.kept)} left as they are.",
     )
 
 
