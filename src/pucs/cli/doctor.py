@@ -124,7 +124,8 @@ def _leases(context: Context, *, fix: bool) -> Check:
 
 
 def _intentions(context: Context, *, fix: bool) -> Check:
-    from pucs.coordinator.intentions import left_behind, settle  # noqa: PLC0415
+    from pucs.coordinator.intentions import left_behind  # noqa: PLC0415
+    from pucs.coordinator.settling import settle  # noqa: PLC0415
 
     with context.store.read() as tx:
         left = [one for one in tx.intentions.all() if left_behind(context, one)]

@@ -18,8 +18,7 @@ from pucs.streams.records import Landing, StreamState
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Intention
-    from pucs.coordinator.preparing import Progress
-    from pucs.coordinator.work import Work
+    from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
 
 
@@ -167,3 +166,7 @@ def _unmark(opened: Unit, intention: Intention) -> None:
     for lease in opened.tx.leases.by_tokens(intention.payload["held"]):
         if lease.landing == intention.id:
             opened.tx.leases.replace(replace(lease, landing=None))
+
+
+ARRIVING = (landed, not_landed)
+"""How a landing is closed."""

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 from pucs.conflicts.records import Kind, Severity, Status, Strategy
 from pucs.coordinator import intentions
 from pucs.coordinator.conflicts import decide_in, record
-from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.context import Context, unit
+from pucs.coordinator.finalized import FinalizeResult, Unmerged
 from pucs.coordinator.history import History, gate, history
-from pucs.coordinator.taking import COORDINATOR, take
+from pucs.coordinator.taking import COORDINATOR, MERGING, take
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
 from pucs.streams import protocol
@@ -25,60 +26,8 @@ from pucs.streams.records import Session, StreamState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pucs.coordinator.ports import Intention
 
     Progress = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Unmerged:
-    """A stream that stays out of the result, intact on its branch."""
-
-    stream: str
-    reason: str
-    """``gate``, ``conflict``, ``tests``, or ``depends`` for one that is built on, or leaves with, such a stream."""
-    message: str
-    paths: tuple[str, ...] = ()
-    conflict: int = 0
-    """Its conflict record; 0: none."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FinalizeResult:
-    """What became of each stream, and of the target."""
-
-    session: str
-    branch: str
-    """Session branch."""
-    commit: str
-    """What it points at."""
-    phases: tuple[tuple[tuple[str, ...], ...], ...]
-    """Phases of groups of streams, in order."""
-    merged: tuple[str, ...] = ()
-    """Streams merged by this call (in a dry run: that would merge)."""
-    already: tuple[str, ...] = ()
-    """Streams that were contained before, those without any work included."""
-    held: tuple[Unmerged, ...] = ()
-    """Streams that stay out, each with the reason."""
-    tests_passed: bool | None = None
-    """None: no test command, or nothing to test."""
-    target: str = ""
-    """Target branch asked for."""
-    target_commit: str = ""
-    """What the target points at now, if this call or an earlier one brought the result there."""
-    how_to_take: str = ""
-    """The command that takes the result, where PUCS does not do it itself."""
-    dry_run: bool = False
-
-    @property
-    def unmerged(self) -> tuple[str, ...]:
-        """Names of the streams that stay out."""
-        return tuple(each.stream for each in self.held)
-
-    @property
-    def complete(self) -> bool:
-        """Tell whether every stream asked for is in the result."""
-        return not self.held
 
 
 @dataclass(slots=True)
@@ -291,33 +240,11 @@ def _take_phase(context: Context, run: _Run, before: str, number: int, names: Se
             new=run.tip,
             payload={"streams": {name: run.found.tips[name] for name in names}, "phase": number},
         )
-    if not intentions.carry_out(context, intention):
+    if not intentions.carry_out(context, intention, MERGING):
         raise Refused(
             f"The branch {run.found.session.branch} was moved by somebody else.",
             remedy="Finalize again; what was merged stays merged.",
         )
-
-
-def merged(opened: Unit, intention: Intention) -> None:
-    """Close the merge of a phase: its streams are merged, their open records decided."""
-    names = list(intention.payload["streams"])
-    for row in opened.tx.sessions.streams(intention.session):
-        if row.stream.name in names and row.state is not StreamState.MERGED:
-            opened.tx.sessions.put_stream(replace(row, state=StreamState.MERGED))
-    for conflict in opened.tx.conflicts.all(intention.session, unresolved=True):
-        if conflict.evidence.get("unmerged") in names:
-            decide_in(opened, conflict.id, f"the stream merged as {intention.new[:12]}")
-    for name in names:
-        opened.log(
-            "merged", stream=name, level=Level.CHANGE, commit=intention.new, phase=intention.payload["phase"]
-        )
-
-
-def not_merged(opened: Unit, intention: Intention) -> None:
-    """Close the merge of a phase that could not be taken."""
-    opened.log(
-        "merge put off", level=Level.DEBUG, commit=intention.new, streams=list(intention.payload["streams"])
-    )
 
 
 def _record(

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import intentions
 from pucs.coordinator.partition import boundaries_of
+from pucs.coordinator.settling import settle
 from pucs.core.resources import file_path
 from pucs.streams import protocol
 
@@ -57,7 +57,7 @@ def history(context: Context, session: Session) -> History:
     tips = {
         name: repository.resolve(f"refs/heads/{row.branch}") or session.base for name, row in rows.items()
     }
-    intentions.settle(context)
+    settle(context)
     with context.store.read() as tx:
         found = History(
             session=session,

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.ports import Intention
 from pucs.core.errors import PucsError
-from pucs.core.resources import overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from pucs.core.processes import Process
 
-    Closing = Callable[[Unit, Intention], None]
+    Closing = tuple[Callable[[Unit, Intention], None], Callable[[Unit, Intention], None]]
+    """What the closing transaction does once the ref has moved, and if it could not."""
 
 SYNC = "sync"
 """Moves an agent's own branch and worktree; settled only on behalf of that agent."""
@@ -64,49 +64,25 @@ def intend(
     return recorded
 
 
-def carry_out(context: Context, intention: Intention, move: Callable[[], bool] | None = None) -> bool:
+def carry_out(
+    context: Context, intention: Intention, closing: Closing, move: Callable[[], bool] | None = None
+) -> bool:
     """Move the ref and close the intention; False if the ref was not as expected, and everything is undone.
 
     ``move`` replaces the compare-and-swap where moving takes more. After an error the intention is closed by what the
     ref says; if that fails too, the next verb settles it.
     """
     try:
-        moved = move() if move is not None else _swap(context, intention)
-        close(context, intention, moved=moved)
+        moved = move() if move is not None else swap(context, intention)
+        close(context, intention, closing, moved=moved)
     except BaseException:
         with suppress(PucsError):
-            close(context, intention, moved=_arrived(context, intention))
+            close(context, intention, closing, moved=arrived(context, intention))
         raise
     else:
         return moved
     finally:
         _working.discard((id(context.store), intention.id))
-
-
-def settle(context: Context, resources: Sequence[str] | None = None, *, agent: str = "") -> int:
-    """Complete or undo what dead processes left behind and return how many intentions that were.
-
-    With ``resources`` only intentions that concern them. Of live owners, and of owners that cannot be judged from here,
-    only those are closed whose ref has moved already; closing twice is harmless.
-    """
-    with context.store.read() as tx:
-        found = tx.intentions.all()
-    closed = 0
-    for intention in found:
-        if intention.verb == SYNC and intention.agent != agent:
-            continue
-        if resources is not None and not _concerns(intention, resources):
-            continue
-        if left_behind(context, intention):
-            close(context, intention, moved=_redo(context, intention))
-        elif intention.verb != SYNC and _arrived(context, intention):
-            close(
-                context, intention, moved=True
-            )  # its owner only has not come to it yet, or cannot be seen from here
-        else:
-            continue
-        closed += 1
-    return closed
 
 
 def left_behind(context: Context, intention: Intention) -> bool:
@@ -116,44 +92,21 @@ def left_behind(context: Context, intention: Intention) -> bool:
     return intention.owner == context.processes.current() or context.processes.alive(intention.owner) is False
 
 
-def close(context: Context, intention: Intention, *, moved: bool) -> None:
+def close(context: Context, intention: Intention, closing: Closing, *, moved: bool) -> None:
     """Close an intention in one durable transaction; nothing happens if somebody else already has."""
-    done, undone = _closings()[intention.verb]
+    done, undone = closing
     with unit(context, durable=True) as opened:
         opened.session = opened.tx.sessions.get(intention.session)
         if opened.tx.intentions.remove(intention.id):
             (done if moved else undone)(opened, intention)
 
 
-def _closings() -> dict[str, tuple[Closing, Closing]]:
-    """Return for each verb what its closing transaction does, once the ref has moved or could not."""
-    from pucs.coordinator import arriving, finalizing, syncing, taking  # noqa: PLC0415 - they use this module
-
-    return {
-        LAND: (arriving.landed, arriving.not_landed),
-        SYNC: (syncing.followed, syncing.not_followed),
-        MERGE: (finalizing.merged, finalizing.not_merged),
-        TARGET: (taking.taken, taking.not_taken),
-    }
-
-
-def _redo(context: Context, intention: Intention) -> bool:
-    if intention.verb == SYNC:
-        from pucs.coordinator import syncing  # noqa: PLC0415 - it uses this module
-
-        return syncing.recover(context, intention)
-    return _swap(context, intention) or _arrived(context, intention)
-
-
-def _swap(context: Context, intention: Intention) -> bool:
+def swap(context: Context, intention: Intention) -> bool:
+    """Move the ref by compare-and-swap; False if it was not as expected."""
     return context.repository.move_ref(intention.ref, intention.new, intention.old or None)
 
 
-def _arrived(context: Context, intention: Intention) -> bool:
+def arrived(context: Context, intention: Intention) -> bool:
+    """Tell whether the ref has moved already, by whomever."""
     at = context.repository.resolve(intention.ref)
     return at is not None and context.repository.contains(at, intention.new)
-
-
-def _concerns(intention: Intention, resources: Sequence[str]) -> bool:
-    paths = [path for path, _ in intention.payload.get("paths", ())]
-    return any(overlaps(path, resource) for path in paths for resource in resources)

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from pucs.conflicts.records import Kind
 from pucs.coordinator import intentions, salvaging, syncing
 from pucs.coordinator.agents import stream_named
-from pucs.coordinator.arriving import LostLease, Plan, intend
+from pucs.coordinator.arriving import ARRIVING, LostLease, Plan, intend
 from pucs.coordinator.context import Context, unit
+from pucs.coordinator.following import follow
 from pucs.coordinator.granting import end_and_serve
 from pucs.coordinator.partition import boundaries_of
-from pucs.coordinator.preparing import HookRefused, Progress, leave_out, message_of, prepare, title_of
+from pucs.coordinator.preparing import HookRefused, leave_out, message_of, prepare, title_of
 from pucs.coordinator.salvaging import Bench, Parked
-from pucs.coordinator.work import Work, cherry_picked, fresh_edits, own_changes
+from pucs.coordinator.settling import settle
+from pucs.coordinator.work import Progress, Work, cherry_picked, fresh_edits, own_changes
 from pucs.core.resources import Resource, contains, file_path
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, LeaseState
@@ -94,7 +96,7 @@ def land(
         Refused: the agent's worktree is on another branch, or has conflict markers.
         GitError: git failed; nothing landed.
     """
-    intentions.settle(context, agent=agent)
+    settle(context, agent=agent)
     bench = salvaging.bench_of(context, agent)
     done = Progress(title=message or title_of(context, bench))
     wish = _Wish(narrowed=files is not None, release=release)
@@ -207,10 +209,10 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
                 intention = intend(context, opened, now, plan, done)
         except LostLease:
             return None
-        if not intentions.carry_out(context, intention):
+        if not intentions.carry_out(context, intention, ARRIVING):
             continue
         if work.bench.own:
-            syncing.follow(context, work.bench, commit)
+            follow(context, work.bench, commit)
         return Landed(
             stream=work.bench.stream,
             commit=tip,

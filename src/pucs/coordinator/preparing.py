@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind
-from pucs.coordinator import leases, salvaging, syncing
+from pucs.coordinator import leases, salvaging
+from pucs.coordinator.following import follow
 from pucs.coordinator.judging import judge
 from pucs.coordinator.work import own_changes, without
 from pucs.core.errors import GitError
@@ -17,26 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from pucs.coordinator.context import Context
-    from pucs.coordinator.salvaging import Bench, Parked
-    from pucs.coordinator.work import Work
+    from pucs.coordinator.salvaging import Bench
+    from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
 
 LATE_SET_MAX = 5000
 """Undeclared paths asked for in one set; half of what one request may hold."""
-
-
-@dataclass(slots=True)
-class Progress:
-    """What one call of ``land`` has done so far."""
-
-    title: str
-    """First line of what is committed, before it follows the protocol."""
-    tokens: dict[Resource, int] = field(default_factory=dict)
-    """Token that covers each path of the agent's own changes."""
-    before: dict[Resource, int] = field(default_factory=dict)
-    """Paths with a late lease, with the token of the ended lease they were changed under."""
-    late: list[int] = field(default_factory=list)
-    parked: list[Parked] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,7 +116,7 @@ def leave_out(context: Context, work: Work, refused: Sequence[Resource]) -> str:
     if not held:
         return tip
     text = message_of(bench, "chore: Leave out what was parked", ())
-    syncing.follow(context, bench, without(context, work, tip, held, text))
+    follow(context, bench, without(context, work, tip, held, text))
     return context.worktrees.head(bench.place)
 
 

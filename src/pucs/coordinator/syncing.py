@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import intentions, salvaging
-from pucs.coordinator.context import Context, Unit, unit
-from pucs.core.errors import GitError
+from pucs.coordinator import salvaging
+from pucs.coordinator.context import Context, unit
+from pucs.coordinator.following import follow
+from pucs.coordinator.settling import settle
 from pucs.core.resources import Resource
 from pucs.crosslog.records import Level
 from pucs.locks.records import LeaseState
@@ -21,7 +22,7 @@ from pucs.streams import protocol
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pucs.coordinator.ports import Intention, Transaction
+    from pucs.coordinator.ports import Transaction
     from pucs.coordinator.salvaging import Bench
     from pucs.coordinator.work import Work
 
@@ -65,7 +66,7 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         Refused: the worktree is on another branch, or has conflict markers.
         GitError: git failed, or the user's commit hooks refused the agent's edits.
     """
-    intentions.settle(context, agent=agent)
+    settle(context, agent=agent)
     bench = salvaging.bench_of(context, agent)
     with context.store.read() as tx:
         rows = tx.sessions.streams(bench.session)
@@ -126,61 +127,6 @@ def missing(context: Context, work: Work, tip: str, paths: Sequence[Resource]) -
     with context.store.read() as tx:
         landed = _relevant(tx, work.bench.session, work.bench.stream, paths)
     return [commit for commit in landed if not context.repository.contains(tip, commit)]
-
-
-def follow(context: Context, bench: Bench, commit: str) -> bool:
-    """Move an agent's own worktree and branch forward to a commit; False if it does not contain HEAD or files are in the way."""
-    head = context.worktrees.head(bench.place)
-    if head == commit:
-        return True
-    if not context.repository.contains(commit, head):
-        return False
-    with unit(context) as opened:
-        intention = intentions.intend(
-            context,
-            opened,
-            verb=intentions.SYNC,
-            agent=bench.agent,
-            ref=f"refs/heads/{bench.branch}",
-            old=head,
-            new=commit,
-            payload={"stream": bench.stream},
-        )
-    return intentions.carry_out(context, intention, lambda: _advanced(context, bench, commit))
-
-
-def recover(context: Context, intention: Intention) -> bool:
-    """Finish moving a worktree whose mover died: files it had written are put back first, after a copy was kept aside."""
-    bench = salvaging.bench_of(context, intention.agent)
-    head = context.worktrees.head(bench.place)
-    if head != intention.old:
-        return context.repository.contains(head, intention.new)
-    moving = set(context.repository.changed(intention.old, intention.new))
-    half = [path for path in context.worktrees.dirty(bench.place) if path in moving]
-    if half:
-        salvaging.keep(context, bench, half, "files found while repairing an interrupted sync")
-        context.worktrees.restore(bench.place, half)
-    return _advanced(context, bench, intention.new)
-
-
-def followed(opened: Unit, intention: Intention) -> None:
-    """Close a move of a worktree."""
-    stream = intention.payload["stream"]
-    opened.log("synced", agent=intention.agent, stream=stream, level=Level.DEBUG, commit=intention.new)
-
-
-def not_followed(opened: Unit, intention: Intention) -> None:
-    """Close a move of a worktree that could not be made; it follows with the next sync."""
-    stream = intention.payload["stream"]
-    opened.log("sync put off", agent=intention.agent, stream=stream, level=Level.DEBUG, commit=intention.new)
-
-
-def _advanced(context: Context, bench: Bench, commit: str) -> bool:
-    try:
-        context.worktrees.advance(bench.place, commit)
-    except GitError:
-        return context.worktrees.head(bench.place) == commit
-    return True
 
 
 def _relevant(tx: Transaction, session: str, stream: str, resources: Sequence[str]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Taking the result of a session to its target branch, where no checkout has that out (DESIGN §3.7)."""
+"""Taking results: the merge of a phase to the session branch, and the whole to the target (DESIGN §3.6, §3.7)."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind, Severity, Strategy
 from pucs.coordinator import intentions
-from pucs.coordinator.conflicts import record
+from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
 from pucs.streams import protocol
+from pucs.streams.records import StreamState
 
 if TYPE_CHECKING:
-    from pucs.coordinator.finalizing import FinalizeResult
+    from pucs.coordinator.finalized import FinalizeResult
     from pucs.coordinator.ports import Intention
 
 COORDINATOR = "pucs"
@@ -56,7 +57,7 @@ def take(context: Context, result: FinalizeResult, target: str, home: str) -> Fi
                 new=new,
                 payload={"target": target},
             )
-        if intentions.carry_out(context, intention):
+        if intentions.carry_out(context, intention, TAKING):
             return replace(result, target_commit=new)
     raise Refused(f"The branch {target} keeps moving.", remedy="Finalize again when it is quiet.")
 
@@ -96,3 +97,31 @@ def not_taken(opened: Unit, intention: Intention) -> None:
     opened.log(
         "target move put off", level=Level.DEBUG, target=intention.payload["target"], commit=intention.new
     )
+
+
+def merged(opened: Unit, intention: Intention) -> None:
+    """Close the merge of a phase: its streams are merged, their open records decided."""
+    names = list(intention.payload["streams"])
+    for row in opened.tx.sessions.streams(intention.session):
+        if row.stream.name in names and row.state is not StreamState.MERGED:
+            opened.tx.sessions.put_stream(replace(row, state=StreamState.MERGED))
+    for conflict in opened.tx.conflicts.all(intention.session, unresolved=True):
+        if conflict.evidence.get("unmerged") in names:
+            decide_in(opened, conflict.id, f"the stream merged as {intention.new[:12]}")
+    for name in names:
+        opened.log(
+            "merged", stream=name, level=Level.CHANGE, commit=intention.new, phase=intention.payload["phase"]
+        )
+
+
+def not_merged(opened: Unit, intention: Intention) -> None:
+    """Close the merge of a phase that could not be taken."""
+    opened.log(
+        "merge put off", level=Level.DEBUG, commit=intention.new, streams=list(intention.payload["streams"])
+    )
+
+
+MERGING = (merged, not_merged)
+"""How the merge of a phase to the session branch is closed."""
+TAKING = (taken, not_taken)
+"""How the move of the target is closed."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.salvaging import Bench
+from pucs.coordinator.salvaging import Bench, Parked
 from pucs.core.resources import Resource
 
 if TYPE_CHECKING:
@@ -29,6 +29,20 @@ class Work:
     """Branches of the session and its streams: commits on them were judged when they landed."""
     bounded: bool
     """False for an agent without a stream of its own, which has no boundary (DESIGN §5)."""
+
+
+@dataclass(slots=True)
+class Progress:
+    """What one call of ``land`` has done so far."""
+
+    title: str
+    """First line of what is committed, before it follows the protocol."""
+    tokens: dict[Resource, int] = field(default_factory=dict)
+    """Token that covers each path of the agent's own changes."""
+    before: dict[Resource, int] = field(default_factory=dict)
+    """Paths with a late lease, with the token of the ended lease they were changed under."""
+    late: list[int] = field(default_factory=list)
+    parked: list[Parked] = field(default_factory=list)
 
 
 def own_changes(context: Context, work: Work) -> list[Resource]:

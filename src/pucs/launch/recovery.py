@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import agents as registry
-from pucs.coordinator import intentions, sessions, tasks
+from pucs.coordinator import sessions, settling, tasks
 from pucs.core.errors import PucsError, Refused
 from pucs.launch import events, keeping, leftovers
 from pucs.launch.agents import MARK
@@ -91,7 +91,7 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
             yield events.Problem(message=f"Agent {agent.id} left process {pids}, which does not die.")
             return
     told: list[events.Event] = []
-    intentions.settle(context, agent=agent.id)  # a landing it died in is completed first
+    settling.settle(context, agent=agent.id)  # a landing it died in is completed first
     landed = _landed(context, agent)
     salvage = keeping.kept(context, agent, REASON, told.append) if agent.worktree else ""
     if told and not _dead(context, agent):

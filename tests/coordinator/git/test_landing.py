@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pucs.conflicts.records import Kind
-from pucs.coordinator import agents, conflicts, intentions, landing, leases, salvaging, syncing
+from pucs.coordinator import agents, conflicts, intentions, landing, leases, salvaging, settling, syncing
 from pucs.core.errors import Refused
 from pucs.locks.records import EndReason
 
@@ -288,7 +288,7 @@ def test_two_landings_race(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, path in (("a1", "core/a.py"), ("a2", "core/b.py")):
         world.lock(name, path)
         world.edit(name, path, f"by = {name!r}\n")
-    original = intentions._swap
+    original = intentions.swap
     calls: list[str] = []
 
     def swap(context: Any, intention: Any) -> bool:
@@ -297,7 +297,7 @@ def test_two_landings_race(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
             world.land("a2")
         return original(context, intention)
 
-    monkeypatch.setattr(intentions, "_swap", swap)
+    monkeypatch.setattr(intentions, "swap", swap)
     world.land("a1")
     assert calls == ["a1", "a2", "a1"]
     assert world.text("core", "core/a.py") == "by = 'a1'"
@@ -325,20 +325,46 @@ def test_next_landing_closes_the_one_before(world: Any, killed: type[BaseExcepti
     assert world.held("a1") == []
 
 
+def test_rows_follow_the_branch(
+    world: Any, killed: type[BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """So does who lost the race to a landing whose process then stopped before closing it."""
+    for name, path in (("a1", "core/a.py"), ("a2", "core/b.py")):
+        world.agent(name)
+        world.lock(name, path)
+        world.edit(name, path, f"by = {name!r}\n")
+    slow, _ = world.dying(3)
+    world.processes.unknown.add(slow.processes.current())
+    original = intentions.swap
+
+    def swap(context: Any, intention: Any) -> bool:
+        monkeypatch.setattr(intentions, "swap", original)
+        with pytest.raises(killed):
+            landing.land(slow, agent="a1")
+        return original(context, intention)
+
+    monkeypatch.setattr(intentions, "swap", swap)
+    world.land("a2")
+    with world.context.store.read() as tx:
+        assert [row.agent for row in tx.landings.all("S1")] == ["a1", "a2"]
+        assert tx.leases.live() == []
+        assert tx.intentions.all() == []
+
+
 def test_lease_is_held_while_landing(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Between intention and closing, a lease that has run out is still not granted to anybody else."""
     world.agent("a1")
     world.agent("a2")
     world.lock("a1", "core/a.py")
     world.edit("a1", "core/a.py", "a = 2\n")
-    original = intentions._swap
+    original = intentions.swap
 
     def swap(context: Any, intention: Any) -> bool:
         world.clock.pass_s(24 * 3600)
         assert not leases.acquire(world.context, agent="a2", resources=["core/a.py"]).granted
         return original(context, intention)
 
-    monkeypatch.setattr(intentions, "_swap", swap)
+    monkeypatch.setattr(intentions, "swap", swap)
     world.land("a1")
     world.lock("a2", "core/a.py")
 
@@ -382,15 +408,15 @@ def test_unknown_and_live_owners_are_left_alone(world: Any, killed: type[BaseExc
     dying, _ = world.dying(2)
     with pytest.raises(killed):
         landing.land(dying, agent="a1")
-    assert intentions.settle(world.context) == 0
+    assert settling.settle(world.context) == 0
     owner = dying.processes.current()
     world.processes.unknown.add(owner)
-    assert intentions.settle(world.context) == 0
+    assert settling.settle(world.context) == 0
     world.processes.unknown.clear()
     world.bury(2)
-    assert intentions.settle(world.context, ["core/b.py"]) == 0
-    assert intentions.settle(world.context, ["core/"]) == 1
-    assert intentions.settle(world.context) == 0
+    assert settling.settle(world.context, ["core/b.py"]) == 0
+    assert settling.settle(world.context, ["core/"]) == 1
+    assert settling.settle(world.context) == 0
     assert world.text("core", "core/a.py") == "a = 2"
     assert world.held("a1") == []
 
