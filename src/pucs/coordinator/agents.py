@@ -217,7 +217,9 @@ def place(context: Context, *, agent: str, worktree: str, branch: str) -> Agent:
     """Record where an agent works; one transaction."""
     with unit(context) as opened:
         # From its own worktree nothing gets out but by landing, where every change is checked.
-        placed = replace(acting(opened, agent), worktree=worktree, branch=branch, enforcement=Enforcement.CHECKED)
+        placed = replace(
+            acting(opened, agent), worktree=worktree, branch=branch, enforcement=Enforcement.CHECKED
+        )
         opened.tx.agents.put(placed)
         opened.log("worktree ready", agent=agent, stream=placed.stream, worktree=worktree, branch=branch)
         return placed

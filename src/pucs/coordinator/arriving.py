@@ -17,7 +17,7 @@ from pucs.streams.records import Landing, StreamState
 
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context, Unit
-    from pucs.coordinator.ports import Intention
+    from pucs.coordinator.records import Intention
     from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
 

@@ -10,7 +10,7 @@ from pucs.core.errors import GitError
 from pucs.crosslog.records import Level
 
 if TYPE_CHECKING:
-    from pucs.coordinator.ports import Intention
+    from pucs.coordinator.records import Intention
     from pucs.coordinator.salvaging import Bench
 
 

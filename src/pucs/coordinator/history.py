@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Container, Mapping
 
     from pucs.coordinator.context import Context
-    from pucs.coordinator.ports import CommitFacts
+    from pucs.coordinator.records import CommitFacts
     from pucs.streams.boundaries import Boundaries
     from pucs.streams.records import Configuration, Landing, Session, StreamRow
 

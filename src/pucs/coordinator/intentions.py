@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator.context import Context, Unit, unit
-from pucs.coordinator.ports import Intention
+from pucs.coordinator.records import Intention
 from pucs.core.errors import PucsError
 
 if TYPE_CHECKING:

@@ -340,7 +340,8 @@ def _look(
     reserved = opened.tx.leases.of_request(request.id)
     agent = opened.tx.agents.get(request.agent)
     ended = agent is not None and not agent.active
-    if reserved and not cancelled and not ended and not over(context, opened, reserved):
+    whole = {lease.resource for lease in reserved} == set(names)
+    if whole and not cancelled and not ended and not over(context, opened, reserved):
         return _claim(opened, request, reserved, began_s)
     waiting = opened.tx.requests.get(request.id) is not None
     if waiting and not (cancelled or ended or timed_out):
@@ -460,7 +461,8 @@ def release(
         held = [
             lease
             for lease in opened.tx.leases.of_agent(agent)
-            if lease.landing is None and token in {None, lease.token}
+            # A reservation is its waiter's to claim or to leave; to end a part of it would part the set.
+            if lease.state is LeaseState.HELD and lease.landing is None and token in {None, lease.token}
         ]
         if resources is not None:
             wanted = set(resources)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -11,6 +10,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.conflicts.records import Conflict
+    from pucs.coordinator.records import CommitFacts, Intention, Merged, Ran
     from pucs.core.instants import Instant
     from pucs.core.processes import Process
     from pucs.core.resources import Resource
@@ -58,30 +58,6 @@ class Bells(Protocol):
     def ring(self, name: str) -> None:
         """Wake the waiter of that name; nothing happens if nobody waits."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Intention:
-    """A ref about to move: written before the compare-and-swap, removed after it (DESIGN §3.6)."""
-
-    id: int
-    """0 while not recorded."""
-    verb: str
-    """Verb that knows how to close it: ``land``, ``sync``, ``merge``, ``salvage``, ``finalize``."""
-    session: str
-    agent: str
-    owner: Process
-    """Process at work on it; once it is dead, anyone may complete or undo the intention."""
-    ref: str
-    """Full ref name."""
-    old: str
-    """Value it is moved from; zeros for a new ref."""
-    new: str
-    """Value it is moved to."""
-    payload: dict[str, Any]
-    """What the closing transaction needs, as JSON."""
-    begun_at: str
-    """Wall time."""
 
 
 class LeaseRows(Protocol):
@@ -371,44 +347,6 @@ class Store(Protocol):
     def close(self) -> None:
         """Close this thread's connection; the next use opens another."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """The outcome of a three-way merge of two commits."""
-
-    tree: str
-    """Tree of the result; empty if it conflicts."""
-    conflicts: tuple[str, ...]
-    """Paths (as canonical path resources) that git could not merge."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CommitFacts:
-    """One commit as the gates see it."""
-
-    id: str
-    parents: tuple[str, ...]
-    subject: str
-    trailers: tuple[tuple[str, str], ...]
-    """``PUCS-*`` trailers in order."""
-    paths: tuple[Resource, ...] = ()
-    """Path resources it changed; of a merge, those it made differ from what merging its parents gives by itself."""
-
-    def trailer(self, name: str) -> str:
-        """Return the first value of a trailer, empty if absent."""
-        return next((value for key, value in self.trailers if key == name), "")
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """How a command of the user's ended."""
-
-    status: int
-    """Exit status; negative: the signal that ended it."""
-    output: str
-    """The tail of what it printed."""
-    timed_out: bool = False
 
 
 class Repository(Protocol):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.context import Context
-    from pucs.coordinator.ports import Intention
+    from pucs.coordinator.records import Intention
 
 _CLOSINGS = {
     intentions.LAND: ARRIVING,

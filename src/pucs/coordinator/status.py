@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Status
 from pucs.coordinator.partition import critical_files
-from pucs.core.errors import Refused
+from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
 
@@ -30,6 +30,8 @@ def _session(context: Context, tx: Transaction) -> Session:
     session = (
         tx.sessions.get(context.session) if context.session else tx.sessions.active() or tx.sessions.latest()
     )
+    if session is None and context.session:
+        raise NotFound(f"There is no session {context.session!r}.", remedy="See: pucs status")
     if session is None:
         raise Refused("There is no session yet.", remedy="Start one with: pucs init")
     return session
@@ -80,6 +82,9 @@ def status(context: Context) -> dict[str, Any]:
                     "agent": e.agent,
                     "level": e.level.value,
                     "action": e.action,
+                    "stream": e.stream,
+                    "files": list(e.files),
+                    "task": e.details.get("task", ""),
                 }
                 for e in recent
             ],

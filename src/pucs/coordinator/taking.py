@@ -16,7 +16,7 @@ from pucs.streams.records import StreamState
 
 if TYPE_CHECKING:
     from pucs.coordinator.finalized import FinalizeResult
-    from pucs.coordinator.ports import Intention
+    from pucs.coordinator.records import Intention
 
 COORDINATOR = "pucs"
 """Author of merges where the user has no identity."""

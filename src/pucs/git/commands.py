@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import suppress
 from typing import IO
 
-from pucs.coordinator.ports import Ran
+from pucs.coordinator.records import Ran
 from pucs.core.errors import EnvironmentFailure
 from pucs.git.run import stop
 

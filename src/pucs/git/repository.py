@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.ports import CommitFacts, Merged
+from pucs.coordinator.records import CommitFacts, Merged
 from pucs.core.errors import GitError, Usage
 from pucs.core.resources import ROOT, Resource, file_path, path_resource
 from pucs.git.identity import identity

@@ -24,7 +24,7 @@ from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revisi
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pucs.coordinator.ports import Ran
+    from pucs.coordinator.records import Ran
     from pucs.core.resources import Resource
 
 CREATE_WAIT_S = 1800.0

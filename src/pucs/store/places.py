@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from pucs.core.errors import StoreError
@@ -21,16 +22,18 @@ UNSAFE_FILE_SYSTEMS = frozenset({
 })
 """File systems shared between kernels: SQLite's shared memory and flock do not reach across."""
 _UNSAFE_PREFIX = "fuse"
+_OCTAL = re.compile(r"\\([0-7]{3})")
+"""How the kernel writes spaces, tabs, newlines and backslashes in a mount point."""
 
 
 def file_system(path: Path, mounts: str) -> str:
-    """Return the type of the file system that holds an absolute path, given the text of ``/proc/self/mounts``."""
+    """Return the type of the file system that holds a resolved path, given the text of ``/proc/self/mounts``."""
     best, kind = "", ""
     for line in mounts.splitlines():
         fields = line.split(" ")
         if len(fields) < 3:  # noqa: PLR2004 - device, mount point, type
             continue
-        point = fields[1].replace("\\040", " ")
+        point = _OCTAL.sub(lambda code: chr(int(code[1], 8)), fields[1])
         if len(point) >= len(best) and path.is_relative_to(point):
             best, kind = point, fields[2]
     return kind
@@ -46,7 +49,7 @@ def check_place(path: Path) -> None:
         mounts = Path("/proc/self/mounts").read_text(encoding="utf-8", errors="surrogateescape")
     except OSError:
         return
-    kind = file_system(path.absolute(), mounts)
+    kind = file_system(path.resolve(), mounts)
     if kind in UNSAFE_FILE_SYSTEMS or kind.startswith(_UNSAFE_PREFIX):
         raise StoreError(
             f"The store {path} would be on a {kind} file system, where locks cannot be trusted.",

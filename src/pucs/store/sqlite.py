@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager, suppress
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
@@ -459,6 +458,8 @@ def _migrate(database: apsw.Connection) -> None:
 
 def _steps() -> list[tuple[int, str]]:
     """Return the numbered migrations in order."""
+    from importlib import resources  # noqa: PLC0415 - slow to load, and only a new store needs it
+
     folder = resources.files("pucs.store") / "migrations"
     files = sorted(
         (entry for entry in folder.iterdir() if entry.name.endswith(".sql")), key=lambda entry: entry.name

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pucs.coordinator.ports import Intention
+from pucs.coordinator.records import Intention
 from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 from pucs.streams.records import Landing
 
