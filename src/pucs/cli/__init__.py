@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
-from pucs.cli.door import Door, common_options, fail
+from pucs.cli.door import Door, common_options, fail, quiet_exit
 
 COMMANDS = {
     "agents": ("status", "Show the agents of the session."),
@@ -67,6 +68,13 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; a reader that leaves early ends it quietly and is no failure."""
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            quiet_exit()
+
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
@@ -99,8 +107,14 @@ def cli(door: Door) -> None:
 
 def main(args: list[str] | None = None, prog_name: str = "pucs") -> None:
     """Run the command line and exit; the one edge that turns errors into exit statuses."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            # A terminal or a pipe that cannot show a character gets its escape instead of a crash.
+            stream.reconfigure(errors="backslashreplace")
     try:
         status = cli.main(args=args, prog_name=prog_name, standalone_mode=False)
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the outermost edge of the program
-        fail(error)
+        fail(error, as_json="--json" in (sys.argv[1:] if args is None else args))
     sys.exit(status if isinstance(status, int) else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import sys
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pucs.core.errors import PucsError
+from pucs.core.errors import EnvironmentFailure, NotFound, PucsError, Usage
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -22,6 +23,19 @@ if TYPE_CHECKING:
 
 EXIT_BUG = 3
 EXIT_INTERRUPTED = 130
+_ENVIRONMENT = frozenset({
+    errno.EACCES,
+    errno.EDQUOT,
+    errno.EFBIG,
+    errno.EIO,
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.ENOMEM,
+    errno.ENOSPC,
+    errno.EPERM,
+    errno.EROFS,
+})
+"""What the machine refuses, whoever asks: not a bug of ours."""
 
 
 @dataclass(slots=True)
@@ -34,10 +48,20 @@ class Door:
     json: bool = False
 
     def context(self, *, create: bool = False, door: str = "cli") -> Context:
-        """Open the repository and its store; see ``wiring.open_context`` for what can go wrong."""
+        """Open the repository and its store; see ``wiring.open_context`` for what can go wrong.
+
+        Raises:
+            NotFound: the session that was named does not exist.
+        """
         from pucs.wiring import open_context  # noqa: PLC0415 - commands that need no store never load it
 
-        return open_context(self.repo, store=self.store, session=self.session, door=door, create=create)
+        opened = open_context(self.repo, store=self.store, session=self.session, door=door, create=create)
+        if self.session:
+            with opened.store.read() as tx:
+                known = tx.sessions.get(self.session)
+            if known is None:
+                raise NotFound(f"There is no session {self.session!r}.", remedy="The active one: pucs status")
+        return opened
 
     def say(self, value: Any, text: str | Callable[[], str]) -> None:
         """Print the result: as JSON with ``--json``, else the text."""
@@ -122,8 +146,29 @@ def table(rows: Iterable[Sequence[Any]], header: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def fail(error: BaseException) -> NoReturn:
-    """Print what went wrong and exit with the status that says of what kind it is."""
+def count(number: int, thing: str, things: str = "") -> str:
+    """Return a number of things, in the singular for one."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def span(seconds: float) -> str:
+    """Return a length of time for people."""
+    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{max(0.0, seconds):.0f} s"  # noqa: PLR2004 - minutes read badly below
+
+
+def clip(text: str, width: int) -> str:
+    """Return a text that takes no more than a width."""
+    return text if len(text) <= width else f"{text[: width - 1]}…"
+
+
+def quiet_exit() -> NoReturn:
+    """Leave without a word because the reader has left, as in ``pucs log | head``."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still buffered goes nowhere
+    raise SystemExit(0)
+
+
+def fail(error: BaseException, *, as_json: bool = False) -> NoReturn:
+    """Print what went wrong and exit with the status that says of what kind it is; with ``as_json`` also as JSON."""
     if isinstance(error, SystemExit):
         raise error
     if isinstance(error, click.exceptions.Exit):
@@ -131,23 +176,46 @@ def fail(error: BaseException) -> NoReturn:
     if isinstance(error, (KeyboardInterrupt, click.Abort)):
         click.echo("Interrupted.", err=True)
         sys.exit(EXIT_INTERRUPTED)
-    if isinstance(error, click.ClickException):
-        error.show()
-        sys.exit(error.exit_code)
     if isinstance(error, BrokenPipeError):
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # the reader left, as `pucs log | head` does
-        sys.exit(0)
+        quiet_exit()
+    if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+        error = _of_the_system(error)
+    if isinstance(error, click.ClickException):
+        _fail_on_use(error, as_json=as_json)
     if isinstance(error, PucsError):
-        if "--json" in sys.argv:
-            click.echo(
-                to_json({"error": {"code": error.code, "message": error.message, "remedy": error.remedy}})
-            )
-        click.echo(f"pucs: {error.message}", err=True)
-        if error.remedy:
-            click.echo(f"      {error.remedy}", err=True)
-        sys.exit(error.exit_status)
+        _fail_on_purpose(error, as_json=as_json)
     import traceback  # noqa: PLC0415 - only for bugs
 
+    if as_json:
+        _echo_error("bug", f"{type(error).__name__}: {error}")
     traceback.print_exception(error)
     click.echo("pucs: this is a bug; please report it with the lines above.", err=True)
     sys.exit(EXIT_BUG)
+
+
+def _fail_on_use(error: click.ClickException, *, as_json: bool) -> NoReturn:
+    if as_json:
+        _echo_error(Usage.code, error.format_message())
+    error.show()
+    sys.exit(error.exit_code)
+
+
+def _fail_on_purpose(error: PucsError, *, as_json: bool) -> NoReturn:
+    if as_json:
+        _echo_error(error.code, error.message, error.remedy)
+    click.echo(f"pucs: {error.message}", err=True)
+    if error.remedy:
+        click.echo(f"      {error.remedy}", err=True)
+    sys.exit(error.exit_status)
+
+
+def _of_the_system(error: OSError) -> EnvironmentFailure:
+    where = f": {os.fsdecode(error.filename)}" if isinstance(error.filename, (str, bytes)) else ""
+    return EnvironmentFailure(
+        f"The system refused: {error.strerror}{where}.",
+        remedy="Check free space, permissions and limits (ulimit -a).",
+    )
+
+
+def _echo_error(code: str, message: str, remedy: str = "") -> None:
+    click.echo(to_json({"error": {"code": code, "message": message, "remedy": remedy}}))

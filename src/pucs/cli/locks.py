@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import Door, common_options, span, table
 from pucs.core.modes import Mode
 
 if TYPE_CHECKING:
@@ -119,8 +119,10 @@ def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None
     context = door.context()
     names = _canonical(context, door, resources) if resources else None
     done = give_up(context, agent=agent, resources=names, token=token)
-    given = ", ".join(done.resources) or "nothing"
-    text = f"{agent} gave up {given}."
+    if done.resources:
+        text = f"{agent} gave up {', '.join(done.resources)}."
+    else:
+        text = f"{agent!r} holds {('none of ' + ', '.join(names)) if names else 'nothing'}."
     if done.landed:
         text += f" Landed first: {', '.join(done.landed)}."
     if done.parked:
@@ -145,17 +147,11 @@ def locks(door: Door, stream: str) -> None:
     leases = live_locks(context, stream=stream)
     now_s = context.clock.now().boot_s
     rows = [
-        (lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, left(lease, now_s))
+        (lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, span(lease.left_s(now_s)))
         for lease in leases
     ]
     text = table(rows, ("RESOURCE", "MODE", "AGENT", "STREAM", "TASK", "LEFT")) if rows else "No leases."
     door.say([lease_document(lease) for lease in leases], text)
-
-
-def left(lease: Lease, now_s: float) -> str:
-    """Return the time left on a lease, for people."""
-    seconds = lease.left_s(now_s)
-    return f"{seconds / 60:.0f} min" if seconds >= 90 else f"{seconds:.0f} s"  # noqa: PLR2004 - minutes read badly below
 
 
 def lease_document(lease: Lease) -> dict[str, Any]:

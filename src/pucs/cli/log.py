@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pucs.cli.door import Door, common_options, table, to_json
-from pucs.core.errors import Usage
+from pucs.core.errors import NotFound, Usage
 from pucs.core.instants import iso, parse_iso
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 0.2
 """How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
+_DETAILS = ("task", "reason", "other", "behind", "waited_s", "warning", "salvage")
+"""Details worth a place on the line."""
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -67,8 +69,25 @@ def log(
         level=Level(level.upper()) if level else None,
         limit=limit,
     )
+    found = False
     for entry in _entries(context, query, follow=follow):
+        found = True
         click.echo(to_json(document(entry)) if door.json else line(entry))
+    if not found:
+        _check_stream(context, query.stream)
+        if not door.json:
+            click.echo("No entries.")
+
+
+def _check_stream(context: Context, name: str) -> None:
+    """Tell a stream that has no entries from one that does not exist."""
+    with context.store.read() as tx:
+        session = tx.sessions.latest()
+        streams = [row.stream.name for row in tx.sessions.streams(session.id)] if session else []
+    if name and name.casefold() not in {stream.casefold() for stream in streams}:
+        raise NotFound(
+            f"There is no stream {name!r}.", remedy=f"Streams: {', '.join(streams) or 'none yet'}."
+        )
 
 
 def _entries(context: Context, query: Query, *, follow: bool) -> Iterator[Entry]:
@@ -115,15 +134,20 @@ def document(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _plain(value: Any) -> str:
+    """Return a detail without brackets, endless digits or line breaks."""
+    if isinstance(value, list):
+        return ",".join(map(str, value))
+    return f"{value:.2f}" if isinstance(value, float) else " ".join(str(value).split())
+
+
 def line(entry: Entry) -> str:
     """Return an entry as one line for people."""
     files = f"  {', '.join(entry.files[:4])}{' …' if len(entry.files) > 4 else ''}" if entry.files else ""  # noqa: PLR2004 - fits a line
-    shown = {
-        key: value
-        for key, value in entry.details.items()
-        if key in {"reason", "other", "behind", "waited_s", "warning"} and value
-    }
-    said = "".join(f"  {key}={value}" for key, value in shown.items())
+    shown = {key: value for key, value in entry.details.items() if key in _DETAILS and value}
+    said = "".join(f"  {key}={_plain(value)}" for key, value in shown.items())
+    if not entry.agent and entry.stream:
+        files = f"  {entry.stream}{files}"
     return f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
 
 

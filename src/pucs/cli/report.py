@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from pucs.cli.door import Door, common_options
+from pucs.core.errors import Usage
 
 
 @click.command()
@@ -24,7 +25,12 @@ def report(door: Door, output: str) -> None:
     document = session_document(door.context())
     text = markdown(document)
     if output:
-        Path(output).write_text(text, encoding="utf-8")
+        try:
+            Path(output).write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise Usage(
+                f"{output} cannot be written: {error.strerror}.", remedy="Name another file."
+            ) from error
         door.say({"file": output}, f"Wrote {output}.")
     else:
         door.say(document, text)

@@ -45,6 +45,8 @@ def read_text(path: Path) -> str:
         ) from error
     except FileNotFoundError as error:
         raise ConfigurationError(f"There is no file {path}.", remedy="Check the name.") from error
+    except IsADirectoryError as error:
+        raise ConfigurationError(f"{path} is a directory.", remedy="Name a file in it.") from error
     except OSError as error:
         raise EnvironmentFailure(
             f"{path} cannot be read: {error.strerror}.", remedy="Check its permissions."

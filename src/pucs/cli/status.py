@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
-from pucs.cli.door import Door, common_options, table, to_json
+from pucs.cli.door import Door, clip, common_options, span, table, to_json
 
 BAR_WIDTH = 20
 """Cells of a progress bar (000 §7.1)."""
+ABOUT_WIDTH = 40
+"""Characters of the last column; the log says the rest."""
 
 
 @click.command()
@@ -57,15 +59,15 @@ def _glance(found: dict[str, Any]) -> str:
         lines += ["", table(at_work, ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "TASK"))]
     if found["locks"]:
         leased = [
-            (k["resource"], k["agent"], k["mode"], f"{k['left_s'] // 60} min", k["task"])
-            for k in found["locks"]
+            (k["resource"], k["agent"], k["mode"], span(k["left_s"]), k["task"]) for k in found["locks"]
         ]
         lines += ["", table(leased, ("LEASED", "BY", "MODE", "LEFT", "FOR"))]
     if found["recent"]:
         recent = [
-            (e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"]) for e in found["recent"]
+            (e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"], _about(e))
+            for e in found["recent"]
         ]
-        lines += ["", table(recent, ("TIME", "AGENT", "LEVEL", "ACTION"))]
+        lines += ["", table(recent, ("TIME", "AGENT", "LEVEL", "ACTION", "ABOUT"))]
     conflicts = found["conflicts"]
     lines += [
         "",
@@ -76,6 +78,14 @@ def _glance(found: dict[str, Any]) -> str:
         ),
     ]
     return "\n".join(lines)
+
+
+def _about(entry: dict[str, Any]) -> str:
+    """Return what an entry is about, in a few words: its files, its task, else the stream if nobody is named."""
+    return clip(
+        ", ".join(entry["files"]) or entry["task"] or (entry["stream"] if not entry["agent"] else ""),
+        ABOUT_WIDTH,
+    )
 
 
 def bar(percent: int) -> str:
