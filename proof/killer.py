@@ -25,7 +25,8 @@ class Event:
     kind: str
     """``agent``, ``child``, ``keeper``, ``supervisor``: killed. ``pause agent``, ``pause supervisor``: stopped for
     a while. ``at done``: the supervisor is killed shortly after an agent said that it was done, which is when it lands.
-    ``at end``: the same after the last task, when streams are merged."""
+    ``at end``: the same after the last task, when streams are merged. ``crash``: supervisor and keepers are killed at
+    once, so that only what agents have forked is left."""
     pause_s: float
     """Time before it, counted from the event before or from the moment it waits for."""
     length_s: float = 0.0
@@ -37,6 +38,7 @@ WEIGHTS = {
     "child": 8,
     "keeper": 15,
     "supervisor": 12,
+    "crash": 6,
     "at done": 15,
     "pause agent": 12,
     "pause supervisor": 6,
@@ -95,11 +97,15 @@ class Killer(threading.Thread):
 
     def _do(self, event: Event) -> None:
         kind = event.kind.removeprefix("pause ")
-        kind = "supervisor" if kind in {"at done", "at end"} else kind
+        kind = "supervisor" if kind in {"at done", "at end", "crash"} else kind
         target = self._aim(kind)
         if target is None:
             return
-        if not event.kind.startswith("pause "):
+        if event.kind == "crash":
+            keepers = [one for one in processes.of_session(self._mark) if one.kind == "keeper"]
+            for one in (target, *keepers):
+                self._send(one, signal.SIGKILL, one.kind)
+        elif not event.kind.startswith("pause "):
             self._send(target, signal.SIGKILL, kind)
         elif self._send(target, signal.SIGSTOP, "pause"):
             self._over.wait(event.length_s)

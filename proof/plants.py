@@ -42,6 +42,8 @@ class Plant:
     events: tuple[Event, ...] = ()
     """What the killer does; most bugs show without any kill."""
     seed: str = "plant"
+    first: int = 14
+    """Number of the session to begin with: one whose world gives the bug an occasion."""
 
 
 def _room(name: str) -> Any:
@@ -184,9 +186,9 @@ PLANTS: dict[str, Plant] = {
     "merges with ours": Plant(_ours, ("nothing lost",)),
     "no trailers": Plant(_no_trailers, ("protocol",)),
     "resets the checkout": Plant(_touches_checkout, ("checkout",)),
-    "keeper lets go": Plant(_lets_go, ("exclusion", "clean end")),
-    "merges in any order": Plant(_any_order, ("merge order",)),
-    "no boundaries": Plant(_no_boundary, ("boundaries",)),
+    "keeper lets go": Plant(_lets_go, ("exclusion", "clean end"), seed="foreign", first=11),
+    "merges in any order": Plant(_any_order, ("merge order",), first=1),
+    "no boundaries": Plant(_no_boundary, ("boundaries",), seed="foreign", first=10),
     "lands twice": Plant(_lands_twice, ("nothing doubled",), _AT_DONE),
 }
 NAMES = tuple(PLANTS)

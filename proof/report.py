@@ -138,7 +138,7 @@ def _planted(name: str, place: Path, *, keep: bool, rows: list[tuple[str, str, s
     plant = plants.PLANTS[name]
     found: list[Violation] = []
     outcome = session.Outcome(name=name, violations=[])
-    for number in range(1, plants.TRIES_MAX + 1):
+    for number in range(plant.first, plant.first + plants.TRIES_MAX):
         order = session.Order(
             name=f"{name}-{number}".replace(" ", "-"),
             seed=f"{plant.seed}/{number}",
