@@ -26,7 +26,6 @@ from pucs.streams.records import Session, StreamState
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-
     Progress = Callable[[str], None]
 
 
