@@ -1,0 +1,72 @@
+"""Records that pass between verbs and hands; light, because the store's rows load them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pucs.core.processes import Process
+    from pucs.core.resources import Resource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intention:
+    """A ref about to move: written before the compare-and-swap, removed after it (DESIGN §3.6)."""
+
+    id: int
+    """0 while not recorded."""
+    verb: str
+    """Verb that knows how to close it: ``land``, ``sync``, ``merge``, ``salvage``, ``finalize``."""
+    session: str
+    agent: str
+    owner: Process
+    """Process at work on it; once it is dead, anyone may complete or undo the intention."""
+    ref: str
+    """Full ref name."""
+    old: str
+    """Value it is moved from; zeros for a new ref."""
+    new: str
+    """Value it is moved to."""
+    payload: dict[str, Any]
+    """What the closing transaction needs, as JSON."""
+    begun_at: str
+    """Wall time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """The outcome of a three-way merge of two commits."""
+
+    tree: str
+    """Tree of the result; empty if it conflicts."""
+    conflicts: tuple[str, ...]
+    """Paths (as canonical path resources) that git could not merge."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommitFacts:
+    """One commit as the gates see it."""
+
+    id: str
+    parents: tuple[str, ...]
+    subject: str
+    trailers: tuple[tuple[str, str], ...]
+    """``PUCS-*`` trailers in order."""
+    paths: tuple[Resource, ...] = ()
+    """Path resources it changed; of a merge, those it made differ from what merging its parents gives by itself."""
+
+    def trailer(self, name: str) -> str:
+        """Return the first value of a trailer, empty if absent."""
+        return next((value for key, value in self.trailers if key == name), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a command of the user's ended."""
+
+    status: int
+    """Exit status; negative: the signal that ended it."""
+    output: str
+    """The tail of what it printed."""
+    timed_out: bool = False
