@@ -97,6 +97,11 @@ def _backup_directory(common_dir: str) -> Path:
     return state_home / "pucs" / f"{name}-{zlib.crc32(os.fsencode(common)):08x}"
 
 
+def output_directory(context: Context, session: str) -> Path:
+    """Return where the output of a session's agents is kept."""
+    return Path(context.git.common_dir) / STORE_DIRECTORY / "output" / session
+
+
 def run_tasks(
     context: Context,
     *,
@@ -116,9 +121,7 @@ def run_tasks(
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
     settings = RunSettings(
-        output=str(
-            Path(context.git.common_dir) / STORE_DIRECTORY / "output" / (session.id if session else "none")
-        ),
+        output=str(output_directory(context, session.id if session else "none")),
         streams=tuple(streams),
         agents=agents,
         program=program,

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import Door, common_options, count, table
 
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context
+    from pucs.coordinator.ports import Repository, Worktrees
     from pucs.streams.records import Configuration
 
 UNCOVERED_SHOWN = 8
@@ -34,10 +35,26 @@ def init(door: Door, *, dry_run: bool) -> None:
     door.say(document, lambda: _summary(document))
 
 
-def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
-    """Do what ``pucs init`` does and return its document."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What ``init`` finds in a repository before it writes anything."""
+
+    repository: Repository
+    worktrees: Worktrees
+    commit: str
+    branch: str
+    """Empty if HEAD is detached."""
+    files: list[str]
+    place: Path
+    """The configuration file, or where the proposed one would be written."""
+    written: str
+    """Text of the proposed configuration; empty if there is one already."""
+    configuration: Configuration
+
+
+def look(door: Door) -> Found:
+    """Read the repository and its configuration, or propose one; write nothing."""
     from pucs.cli.settings import configuration_file, read_configuration  # noqa: PLC0415
-    from pucs.coordinator.sessions import start  # noqa: PLC0415
     from pucs.wiring import open_repository  # noqa: PLC0415
 
     repository, worktrees = open_repository(door.repo)
@@ -45,19 +62,35 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
     commit, branch = repository.head()
     files = repository.files(commit)
     found = configuration_file(root)
-    written = ""
-    if found is None:
-        written = _proposal(files)
-        found = root / "pucs.yaml"
-    configuration = _parsed(written, found) if written else read_configuration(found, files)
-    coverage = _coverage(configuration, files)
+    written = _proposal(files) if found is None else ""
+    place = found or root / "pucs.yaml"
+    return Found(
+        repository=repository,
+        worktrees=worktrees,
+        commit=commit,
+        branch=branch,
+        files=files,
+        place=place,
+        written=written,
+        configuration=_parsed(written, place) if written else read_configuration(place, files),
+    )
+
+
+def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
+    """Do what ``pucs init`` does and return its document."""
+    from pucs.coordinator.sessions import start  # noqa: PLC0415
+
+    found = look(door)
+    configuration = found.configuration
+    coverage = _coverage(configuration, found.files)
+    dirty = [path for path in found.worktrees.dirty(found.repository.root) if path != found.place.name]
     document: dict[str, Any] = {
         "session": "",
         "created": False,
-        "configuration": str(found),
-        "proposed": bool(written),
-        "base": commit,
-        "target": branch,
+        "configuration": str(found.place),
+        "proposed": bool(found.written),
+        "base": found.commit,
+        "target": found.branch,
         "streams": [
             {
                 "name": stream.name,
@@ -67,14 +100,14 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
             for stream in configuration.streams
         ],
         "uncovered": coverage["uncovered"],
-        "warnings": [*configuration.warnings, *_warnings(branch, worktrees.dirty(repository.root))],
+        "warnings": [*configuration.warnings, *_warnings(found.branch, dirty)],
         "dry_run": dry_run,
-        "text": written,
+        "text": found.written,
     }
     if dry_run:
         return document
-    if written:
-        found.write_text(written, encoding="utf-8")
+    if found.written:
+        found.place.write_text(found.written, encoding="utf-8")
     # The session that is named need not exist yet, so the context must not be bound to it.
     context = replace(door, session="").context(create=True)
     started = start(context, configuration=configuration, session=door.session)
@@ -120,8 +153,9 @@ def _warnings(branch: str, dirty: list[Any]) -> list[str]:
     if not branch:
         said.append("HEAD is detached: finalize will need --target.")
     if dirty:
-        count = f"{len(dirty)} uncommitted change{'s' if len(dirty) > 1 else ''}"
-        said.append(f"Your checkout has {count}; agents start from the last commit and will not see them.")
+        said.append(
+            f"Your checkout has {count(len(dirty), 'uncommitted change')}; agents start from the last commit and will not see them."
+        )
     return said
 
 

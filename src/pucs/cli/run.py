@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import EXIT_INTERRUPTED, Door, common_options, count, table
 from pucs.core.errors import Refused, Usage
+from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context
-
-EXIT_INTERRUPTED = 130
+    from pucs.streams.records import Stream
+    from pucs.tasks.records import Task
 
 
 @click.command()
@@ -87,22 +89,20 @@ def run_session(
     from pucs.coordinator import tasks as todo  # noqa: PLC0415
     from pucs.wiring import run_tasks  # noqa: PLC0415
 
-    parsed = _parsed(tasks_file)
-    if not _has_session(door):
-        started = initialise(door)
-        if not door.json:
-            click.echo(f"Started session {started['session']} ({len(started['streams'])} streams).")
-    context = door.context(door="run")
-    _check_programs(parsed, program)
+    ready = _has_session(door)
     if plan:
-        return _plan(parsed)
+        return _plan(door, tasks_file, ready=ready)
+    parsed = _parsed(tasks_file, _streams(door, ready=ready))
+    _check_programs(parsed, program)
+    if not ready:
+        if not parsed:
+            _refuse_nothing()
+        _tell_start(door, initialise(door))
+    context = door.context(door="run")
     if parsed:
         todo.import_tasks(context, tasks=parsed)
     if not todo.tasks(context):
-        raise Usage(
-            "There is nothing to do.",
-            remedy="Write a tasks file and name it with --tasks, or add tasks: pucs task add",
-        )
+        _refuse_nothing()
     with Progress(context, quiet=door.json):
         result = run_tasks(
             context, streams=streams, agents=agents, program=program, keep_worktrees=keep_worktrees
@@ -112,18 +112,51 @@ def run_session(
     return _document(context, result, merged)
 
 
-def _parsed(tasks_file: Path | None) -> tuple[Any, ...]:
+def _refuse_nothing() -> NoReturn:
+    raise Usage(
+        "There is nothing to do.",
+        remedy="Write a tasks file and name it with --tasks, or add tasks: pucs init && pucs task add",
+    )
+
+
+def _tell_start(door: Door, started: dict[str, Any]) -> None:
+    """Say what a run began on its own: the session, and what its agents will not see."""
+    if door.json:
+        return
+    if started["proposed"]:
+        click.echo(f"Wrote {started['configuration']}, proposed from your directories.")
+    click.echo(f"Started session {started['session']} ({count(len(started['streams']), 'stream')}).")
+    for warning in started["warnings"]:
+        click.echo(f"Note: {warning}")
+
+
+def _parsed(tasks_file: Path | None, streams: tuple[Stream, ...]) -> tuple[Task, ...]:
     from pucs.cli.settings import read_text  # noqa: PLC0415
     from pucs.tasks.file import parse_tasks  # noqa: PLC0415
 
-    return parse_tasks(read_text(tasks_file), str(tasks_file)) if tasks_file is not None else ()
+    if tasks_file is None:
+        return ()
+    names = [stream.name for stream in streams]
+    return parse_tasks(read_text(tasks_file), str(tasks_file), streams=names)
+
+
+def _streams(door: Door, *, ready: bool) -> tuple[Stream, ...]:
+    """Return the streams of the session, else those that it would be started with."""
+    from pucs.cli.init import look  # noqa: PLC0415
+
+    if not ready:
+        return look(door).configuration.streams
+    context = door.context()
+    with context.store.read() as tx:
+        session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
+        return tuple(row.stream for row in tx.sessions.streams(session.id)) if session else ()
 
 
 def _has_session(door: Door) -> bool:
     from pucs.core.errors import StoreError  # noqa: PLC0415
 
     try:
-        context = door.context()
+        context = replace(door, session="").context()
     except StoreError as error:
         if "There is no store" in error.message:
             return False
@@ -132,7 +165,7 @@ def _has_session(door: Door) -> bool:
         return tx.sessions.active() is not None
 
 
-def _check_programs(tasks: tuple[Any, ...], program: str) -> None:
+def _check_programs(tasks: tuple[Task, ...], program: str) -> None:
     asked = [task.id for task in tasks if task.prompt]
     if asked and not program:
         raise Usage(
@@ -141,10 +174,21 @@ def _check_programs(tasks: tuple[Any, ...], program: str) -> None:
         )
 
 
-def _plan(tasks: tuple[Any, ...]) -> dict[str, Any]:
+def _plan(door: Door, tasks_file: Path | None, *, ready: bool) -> dict[str, Any]:
+    """Return which tasks would run together: those of the session and those of the file; nothing is written."""
+    from pucs.coordinator import tasks as todo  # noqa: PLC0415
+    from pucs.streams.boundaries import Boundaries  # noqa: PLC0415
     from pucs.tasks.schedule import waves  # noqa: PLC0415
 
-    found = waves(tasks)
+    streams = _streams(door, ready=ready)
+    boundaries = Boundaries(streams)
+    known = {task.id: task for task in (todo.tasks(door.context()) if ready else ())}
+    for task in _parsed(tasks_file, streams):
+        if task.id not in known or known[task.id].state in {TaskState.PENDING, TaskState.FAILED}:
+            owners = {boundaries.owner(file) for file in task.files} - {None}
+            by_files = str(owners.pop()) if len(owners) == 1 else ""
+            known[task.id] = replace(task, stream=task.stream or by_files)
+    found = waves(list(known.values()))
     return {
         "waves": [
             [{"id": t.id, "stream": t.stream, "title": t.title, "files": list(t.files)} for t in wave]
@@ -169,7 +213,9 @@ def _merged(context: Context) -> Any:
 
 
 def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
+    from pucs.coordinator.salvaging import salvages  # noqa: PLC0415
     from pucs.coordinator.status import status  # noqa: PLC0415
+    from pucs.wiring import output_directory  # noqa: PLC0415
 
     found = status(context)
     unmerged = {one.stream: one.message for one in merged.held} if merged is not None else {}
@@ -181,11 +227,13 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
         "tasks": found["tasks"],
         "failed": [{"id": task.id, "reason": task.result, "salvage": task.salvage} for task in result.failed],
         "conflicts": found["conflicts"],
+        "kept": [kept.ref for kept in salvages(context, session=found["session"])],
+        "output": str(output_directory(context, found["session"])),
         "merged_streams": list(merged.merged) if merged is not None else [],
         "unmerged_streams": list(unmerged),
         "reasons": unmerged,
         "tests_passed": merged.tests_passed if merged is not None else None,
-        "problems": list(result.problems),
+        "problems": list(dict.fromkeys(result.problems)),
         "interrupted": result.interrupted,
         "duration_s": round(result.duration_s, 3),
         "ok": result.exit_status == 0 and not unmerged,
@@ -197,11 +245,16 @@ def outcome(document: dict[str, Any]) -> str:
     tasks = document["tasks"]
     lines = [
         "",
-        f"{tasks['done']} tasks done, {tasks['failed']} failed, {tasks['pending']} left, by {len(document['agents'])} agents in {document['duration_s']:.1f} s.",
+        (
+            f"{count(tasks['done'], 'task')} done, {tasks['failed']} failed, {tasks['pending']} left, "
+            f"by {count(len(document['agents']), 'agent')} in {document['duration_s']:.1f} s."
+        ),
     ]
     for failed in document["failed"]:
         kept = f" Its work is on {failed['salvage']}." if failed["salvage"] else ""
-        lines.append(f"  {failed['id']} failed: {failed['reason']}.{kept}")
+        lines.append(f"  {failed['id']} failed: {failed['reason'].rstrip('.')}.{kept}")
+    if document["failed"]:
+        lines.append(f"  What the agents printed is in {document['output']}")
     lines += [f"  Problem: {problem}" for problem in document["problems"]]
     if document["interrupted"]:
         return "\n".join([*lines, "Stopped. Nothing is lost; go on with: pucs run"])
@@ -209,8 +262,12 @@ def outcome(document: dict[str, Any]) -> str:
         tested = {True: ", tests passed", False: ", TESTS FAILED", None: ""}[document["tests_passed"]]
         lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
     lines += [f"{name} is not merged, and intact: {why}" for name, why in document["reasons"].items()]
-    if document["reasons"]:
-        lines.append("What to decide: pucs conflicts --unresolved")
+    if document["kept"]:
+        lines.append(f"{count(len(document['kept']), 'piece')} of work kept aside: pucs salvage list")
+    if document["conflicts"]["open"]:
+        lines.append(
+            f"{count(document['conflicts']['open'], 'conflict')} to decide: pucs conflicts --unresolved"
+        )
     if document["ok"]:
         lines.append(
             f"Take the result with: git merge {document['branch']}    (or: pucs finalize --target BRANCH)"
