@@ -20,11 +20,17 @@ STEP = re.compile(
 )
 EXAMPLE_S_MAX = 40
 """Longest time of one fence; most take a tenth of a second."""
-PAGES = sorted(
-    str(page.relative_to(ROOT))
-    for page in (ROOT / "docs").rglob("*.md")
-    if STEP.search(page.read_text(encoding="utf-8"))
-)
+QUICK = frozenset({
+    "docs/how-to/get-work-back.md",
+    "docs/reference/json-documents.md",
+    "docs/tutorial/first-session.md",
+})
+"""Pages followed by every `./run test`; the others belong to `./run test --all`."""
+PAGES = [
+    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    for page in sorted((ROOT / "docs").rglob("*.md"))
+    if STEP.search(page.read_text(encoding="utf-8")) and (name := str(page.relative_to(ROOT)))
+]
 SHOP = {
     "shop/cart.py": '"""The cart."""\n',
     "shop/tax.py": '"""Taxes."""\n',
