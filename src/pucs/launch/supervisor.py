@@ -24,6 +24,7 @@ from pucs.core.errors import NotFound, PucsError
 from pucs.launch import events, recovery
 from pucs.launch.dispatching import Dispatcher, Outlook
 from pucs.launch.settings import RunResult, RunSettings
+from pucs.launch.telling import Teller
 from pucs.launch.worker import AgentFailed, AgentStuck, Stopped, StreamFull, Worker
 
 if TYPE_CHECKING:
@@ -47,11 +48,10 @@ class Supervisor:
     def __init__(
         self, context: Context, settings: RunSettings, on_event: Callable[[events.Event], None] | None = None
     ) -> None:
-        """Prepare a run; ``on_event`` is called from several threads, one call at a time."""
+        """Prepare a run; ``on_event`` is called in a thread of its own and may take its time."""
         self._context = context
         self._settings = settings
-        self._on_event = on_event
-        self._speaking = threading.Lock()
+        self._teller = Teller(on_event)
         self._guard = threading.Lock()
         self._workers: set[Worker] = set()
         self._agents: list[str] = []
@@ -84,6 +84,7 @@ class Supervisor:
         try:
             return self._run()
         finally:
+            self._teller.close()
             self._waking.close()
             self._wake.close()
 
@@ -102,6 +103,9 @@ class Supervisor:
             if self._stops:
                 dispatcher.stop()
             self._serve(configuration, dispatcher, self._slots(configuration, streams))
+        self._teller.close()
+        if self._teller.failure:
+            self._problems.append(f"Progress was not shown to the end: {_described(self._teller.failure)}")
         chosen = {row.stream.name for row in streams}
         with self._context.store.read() as tx:
             tasks = tuple(task for task in tx.tasks.all(session.id) if task.stream in chosen)
@@ -223,18 +227,12 @@ class Supervisor:
         return min(wanted, places, left, SLOTS_MAX)
 
     def _say(self, event: events.Event) -> None:
-        with self._speaking:
+        with self._guard:
             if isinstance(event, events.AgentStarted):
-                with self._guard:
-                    self._agents.append(event.agent)
+                self._agents.append(event.agent)
             elif isinstance(event, events.Problem):
                 self._problems.append(event.message)
-            if self._on_event:
-                try:
-                    self._on_event(event)
-                except Exception as error:  # noqa: BLE001 - whoever draws the progress must not end the agents
-                    self._on_event = None
-                    self._problems.append(f"Progress is shown no longer: {_described(error)}")
+        self._teller.say(event)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
