@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import Door, common_options, count, table
 
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context
@@ -38,16 +38,18 @@ def finalized(
     context: Context, *, streams: tuple[str, ...] = (), target: str = "", dry_run: bool = False
 ) -> dict[str, Any]:
     """Do what ``pucs finalize`` does and return its document."""
+    from pucs.coordinator.conflicts import conflicts  # noqa: PLC0415
     from pucs.coordinator.finalizing import finalize as merge_all  # noqa: PLC0415
-    from pucs.coordinator.sessions import current, end  # noqa: PLC0415
+    from pucs.coordinator.sessions import end  # noqa: PLC0415
     from pucs.coordinator.tasks import unfinished  # noqa: PLC0415
 
-    session = current(context)
+    with context.store.read() as tx:
+        active = tx.sessions.active()
     result = merge_all(context, streams=streams or None, target=target or None, dry_run=dry_run)
     left = [task.id for task in unfinished(context)]
     document = {
-        "session": session.id,
-        "branch": session.branch,
+        "session": result.session,
+        "branch": result.branch,
         "phases": [[list(group) for group in phase] for phase in result.phases],
         "merged_streams": list(result.merged),
         "already_merged": list(result.already),
@@ -55,12 +57,14 @@ def finalized(
         "reasons": {one.stream: one.message for one in result.held},
         "tests_passed": result.tests_passed,
         "how_to_take": result.how_to_take,
+        "open_conflicts": len(conflicts(context, unresolved=True)),
         "unfinished_tasks": left,
         "ended": False,
         "dry_run": dry_run,
         "ok": not result.unmerged,
     }
-    if document["ok"] and not dry_run and not streams and not left:
+    still_active = active is not None and active.id == result.session
+    if still_active and document["ok"] and not dry_run and not streams and not left:
         end(context)
         document["ended"] = True
     return document
@@ -77,8 +81,12 @@ def _told(document: dict[str, Any]) -> str:
         tested = {True: "; tests passed", False: "; TESTS FAILED", None: ""}[document["tests_passed"]]
         lines.append(f"Merged into {document['branch']}: {', '.join(document['merged_streams'])}{tested}.")
     lines += [f"{name} is not merged, and intact: {why}" for name, why in document["reasons"].items()]
-    if document["reasons"]:
-        lines.append("What to decide: pucs conflicts --unresolved")
+    if not document["merged_streams"] and not document["reasons"]:
+        lines.append("Nothing is left to merge.")
+    if document["open_conflicts"]:
+        lines.append(
+            f"{count(document['open_conflicts'], 'conflict')} to decide: pucs conflicts --unresolved"
+        )
     if document["unfinished_tasks"]:
         lines.append(
             f"Unfinished tasks keep the session open: {', '.join(document['unfinished_tasks'][:10])}."

@@ -59,6 +59,7 @@ class Progress:
             session = tx.sessions.active()
         self._began_s = context.clock.now().wall_s
         self._session = session.id if session else ""
+        self._failed: set[str] = set()
         self._plain = not sys.stdout.isatty() or "NO_COLOR" in os.environ
 
     def __enter__(self) -> Self:
@@ -72,7 +73,7 @@ class Progress:
     ) -> None:
         """Print what is left and stop."""
         self._done.set()
-        if not self._quiet:
+        if self._thread.ident is not None:
             self._thread.join()
 
     def _follow(self) -> None:
@@ -82,7 +83,10 @@ class Progress:
             now = self._context.store.version()
             if now != version or last:
                 version = now
-                self._print()
+                try:
+                    self._print()
+                except BrokenPipeError:  # nobody reads any more; the run itself goes on
+                    self._quiet = last = True
             if last:
                 self._context.store.close()
                 return
@@ -92,6 +96,10 @@ class Progress:
             entries = tx.entries.select(Query(session=self._session, after_seq=self._seen, limit=ENTRIES_MAX))
         for entry in entries:
             self._seen = entry.seq
+            if entry.action in {"attempt failed", "task failed"}:
+                self._failed.add(entry.agent)
+            elif entry.action == "failed" and entry.agent in self._failed:
+                continue  # the line about its task has said why
             line = told(entry)
             if line:
                 mark, colour, text = line

@@ -203,7 +203,7 @@ def _planned(document: dict[str, Any]) -> str:
         for number, wave in enumerate(document["waves"], 1)
         for task in wave
     ]
-    return table(rows, ("WAVE", "TASK", "STREAM", "FILES", "TITLE")) if rows else "No tasks."
+    return table(rows, ("WAVE", "TASK", "STREAM", "FILES", "TITLE")) if rows else "Nothing is left to run."
 
 
 def _merged(context: Context) -> Any:
