@@ -107,7 +107,7 @@ class LeaseMachine(RuleBasedStateMachine):
         names=st.lists(st.sampled_from(RESOURCES), min_size=1, max_size=3, unique=True),
         mode=st.sampled_from([Mode.EXCLUSIVE, Mode.EXCLUSIVE, Mode.SHARED_READ]),
         wait_s=st.sampled_from([0.0, 20.0, 20.0, 500.0]),
-        duration_s=st.sampled_from([None, 3.0, 100.0]),
+        duration_s=st.sampled_from([None, 1.0, 3.0, 100.0]),
     )
     def ask(
         self, *, agent: str, names: list[str], mode: Mode, wait_s: float, duration_s: float | None
@@ -154,7 +154,7 @@ class LeaseMachine(RuleBasedStateMachine):
         else:
             raise AssertionError("waiters wake each other for ever")
         standing = [lease for lease in self.live() if not self.over(lease)]
-        waiting = [r for r in self.queue() if not self.dead(self.waiters[r.id].process)]
+        waiting = [r for r in self.queue() if not self.ended(r)]
         for at, request in enumerate(waiting):
             if not self.dead(self.owners[request.agent]):
                 assert self.blocked(request.agent, request.resources, standing, waiting[:at])
@@ -335,9 +335,9 @@ class LeaseMachine(RuleBasedStateMachine):
         return CRITICAL_S if below(resource, "a/x") else LIMITS.max_duration_s
 
     def over(self, lease: Lease) -> bool:
-        late = lease.claim_by_s is not None and lease.claim_by_s <= self.now
+        ends_s = lease.expires_s if lease.claim_by_s is None else lease.claim_by_s
         gone = lease.owner is not None and self.dead(lease.owner)
-        return gone or late or lease.expires_s <= self.now or lease.boot_id != self.clock.boot_id
+        return gone or ends_s <= self.now or lease.boot_id != self.clock.boot_id
 
     def ended(self, request: Request) -> bool:
         waiter = self.waiters.get(request.id)

@@ -157,8 +157,8 @@ def expired(lease: Lease, boot_id: str, now_s: float) -> bool:
         return False
     if lease.boot_id != boot_id:
         return True
-    if lease.state is LeaseState.RESERVED and lease.claim_by_s is not None and lease.claim_by_s <= now_s:
-        return True
+    if lease.state is LeaseState.RESERVED and lease.claim_by_s is not None:
+        return lease.claim_by_s <= now_s  # its own length begins with the claim
     return lease.expires_s <= now_s
 
 

@@ -210,6 +210,7 @@ def test_serving_ten_thousand_waiters_compares_no_pairs() -> None:
         ({"boot_id": "another", "landing": 7}, False),
         ({"state": LeaseState.RESERVED, "claim_by_s": 50.0}, True),
         ({"state": LeaseState.RESERVED, "claim_by_s": 51.0}, False),
+        ({"state": LeaseState.RESERVED, "claim_by_s": 51.0, "expires_s": 40.0}, False),
         ({"state": LeaseState.RESERVED, "claim_by_s": None}, False),
     ],
 )
