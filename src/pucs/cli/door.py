@@ -137,13 +137,22 @@ def _plain(value: Any) -> Any:
 
 def table(rows: Iterable[Sequence[Any]], header: Sequence[str]) -> str:
     """Return rows as aligned columns under a header, plain enough for pipes; made without any table library."""
-    cells = [[str(cell) for cell in row] for row in (header, *rows)]
+    cells = [[one_line(str(cell)) for cell in row] for row in (header, *rows)]
     widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in cells
     ]
     return "\n".join(lines)
+
+
+def one_line(text: str) -> str:
+    """Return a text that cannot move the cursor or begin a line of its own: words from agents are data here."""
+    return (
+        text
+        if text.isprintable()
+        else "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)
+    )
 
 
 def count(number: int, thing: str, things: str = "") -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, table, to_json
+from pucs.cli.door import Door, common_options, one_line, table, to_json
 from pucs.core.errors import NotFound, Usage
 from pucs.core.instants import iso, parse_iso
 
@@ -148,7 +148,9 @@ def line(entry: Entry) -> str:
     said = "".join(f"  {key}={_plain(value)}" for key, value in shown.items())
     if not entry.agent and entry.stream:
         files = f"  {entry.stream}{files}"
-    return f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
+    return one_line(
+        f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
+    )
 
 
 @click.command()

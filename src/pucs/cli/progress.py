@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from pucs.cli.door import one_line
 from pucs.crosslog.records import Entry, Level, Query
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class Progress:
             if line:
                 mark, colour, text = line
                 click.echo(
-                    f"{self._stamp(entry)}  {click.style(mark, fg=colour)} {text}", color=not self._plain
+                    f"{self._stamp(entry)}  {click.style(mark, fg=colour)} {one_line(text)}",
+                    color=not self._plain,
                 )
 
     def _stamp(self, entry: Entry) -> str:

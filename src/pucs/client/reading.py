@@ -28,6 +28,6 @@ def session_document(context: Context) -> dict[str, Any]:
         "task_list": tasks(context),
         "conflict_list": conflicts(context),
         "landing_list": landings,
-        "salvage_list": salvages(context),
+        "salvage_list": salvages(context, session=found["session"]),
         "log": entries(context, Query(session=found["session"], limit=ENTRIES_MAX)),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.agents import place, stream_named
 from pucs.coordinator.sessions import branch_of, current, stream_ref
-from pucs.core.errors import NotFound
+from pucs.core.errors import EnvironmentFailure, NotFound
 
 if TYPE_CHECKING:
     from pucs.agents.records import Agent
@@ -22,7 +22,7 @@ def prepare_worktree(context: Context, *, agent: str) -> Agent:
 
     Raises:
         NotFound: no such agent.
-        GitError: git refused; nothing is left behind.
+        EnvironmentFailure: the place cannot be written, or git refused; nothing is left behind.
     """
     session = current(context)
     with context.store.read() as tx:
@@ -39,6 +39,14 @@ def prepare_worktree(context: Context, *, agent: str) -> Agent:
     path = posixpath.normpath(posixpath.join(root, template))
     own_branch = branch_of(settings.branches.agent, session=session.id, stream=known.stream, agent=agent)
     if path not in context.worktrees.paths():
-        context.worktrees.create(path, own_branch, start)
+        try:
+            context.worktrees.create(path, own_branch, start)
+        except EnvironmentFailure as error:
+            if error.remedy:
+                raise
+            raise type(error)(
+                f"{error.message} No worktree can be made at {path}.",
+                remedy="Check its permissions, or choose another place with worktrees.path in the configuration.",
+            ) from error
         context.worktrees.copy(path, settings.worktrees.copy)
     return place(context, agent=agent, worktree=path, branch=own_branch)

@@ -42,8 +42,12 @@ def import_tasks(context: Context, *, tasks: Sequence[Task]) -> Imported:
     Declared files become canonical resources. A task without a stream belongs to the one that covers its files.
 
     Raises:
-        Usage: too many tasks, an unknown stream, or files of several streams and no stream named.
+        Usage: too many tasks, an id or title that cannot stand in a commit, tasks that wait for each other, or files of
+            several streams and no stream named.
+        NotFound: an unknown stream.
     """
+    for task in tasks:
+        _check_words(task)
     declared = {
         task.id: context.worktrees.canonical(context.repository.root, task.files) if task.files else ()
         for task in tasks
@@ -76,6 +80,22 @@ def import_tasks(context: Context, *, tasks: Sequence[Task]) -> Imported:
     return Imported(added=tuple(added), updated=tuple(updated), kept=tuple(kept))
 
 
+def _check_words(task: Task) -> None:
+    """Refuse an id or a title that could not stand in a commit, whichever door it came through."""
+    from pucs.tasks.file import TASK_ID, TITLE_CHARACTERS_MAX  # noqa: PLC0415 - it loads the YAML reader
+
+    if not TASK_ID.fullmatch(task.id):
+        raise Usage(
+            f"{task.id!r} cannot be the id of a task.",
+            remedy="Use letters, digits, - _ . and at most 64 of them.",
+        )
+    if not task.title.strip() or not task.title.isprintable() or len(task.title) > TITLE_CHARACTERS_MAX:
+        raise Usage(
+            f"The title of task {task.id} is not one line of at most {TITLE_CHARACTERS_MAX} characters.",
+            remedy='Write something like "feat: add discounts".',
+        )
+
+
 def _check_order(tasks: Sequence[Task]) -> None:
     """Refuse prerequisites that do not exist or wait for each other; the transaction is rolled back."""
     graph = {task.id: task.after for task in tasks}
@@ -99,11 +119,18 @@ def _stream_of(opened: Unit, task: Task, files: Sequence[str]) -> str:
         return stream_named(opened.tx, session.id, task.stream).stream.name
     boundaries = boundaries_of(opened.tx, session.id)
     owners = {owner for owner in (boundaries.owner(file) for file in files) if owner}
-    if len(owners) != 1:
+    if len(owners) == 1:
+        return owners.pop()
+    if not opened.tx.sessions.streams(session.id):
         raise Usage(
-            f"Task {task.id} names no stream.", remedy="Add stream: NAME, or declare files of one stream."
+            f"There is no stream for task {task.id}: the configuration has none.",
+            remedy="Add one under streams: and call: pucs config apply",
         )
-    return owners.pop()
+    why = f"its files belong to {', '.join(sorted(owners))}" if owners else "no stream covers its files"
+    raise Usage(
+        f"Task {task.id} names no stream, and {why}.",
+        remedy="Add stream: NAME, or declare files of one stream.",
+    )
 
 
 def take(context: Context, *, agent: str) -> Task | None:

@@ -18,8 +18,8 @@ _TOLD = {
     "task done": "finishes",
     "attempt failed": "fails at",
     "task failed": "gives up on",
-    "failed": "ends in failure",
-    "stream merged": "merged",
+    "failed": "ends:",
+    "merged": "is merged",
     "session finalized": "session finalized",
 }
 """Actions of the cross-log that make a story, in its words."""
@@ -42,6 +42,7 @@ def _head(document: dict[str, Any]) -> str:
     counts = document["tasks"]
     waits = [entry for entry in document["log"] if entry.action == "lock claimed"]
     longest = max((entry.details.get("waited_s", 0.0) for entry in waits), default=0.0)
+    waited = f"{len(waits)} waited for (longest {longest:.1f} s)" if waits else "none waited for"
     grants = sum(entry.action in {"lock granted", "lock reserved"} for entry in document["log"])
     refused = sum(entry.action == "boundary refused" for entry in document["log"])
     return "\n".join([
@@ -54,14 +55,18 @@ def _head(document: dict[str, Any]) -> str:
         "",
         (
             f"- **{counts['done']}** tasks done, {counts['failed']} failed, {counts['pending'] + counts['running']} open, "
-            f"by {len(document['agents'])} agents in {len(document['streams'])} streams"
+            f"by {_count(len(document['agents']), 'agent')} in {_count(len(document['streams']), 'stream')}"
         ),
-        f"- **{grants}** leases granted, {len(waits)} waited for (longest {longest:.1f} s), {refused} refused at a boundary",
+        f"- **{grants}** leases granted, {waited}, {refused} refused at a boundary",
         (
-            f"- **{document['landings']}** landings, {document['conflicts']['total']} conflicts met, "
-            f"{document['conflicts']['open']} still open, {len(document['salvage_list'])} pieces of work kept on salvage refs"
+            f"- **{document['landings']}** landings, {_count(document['conflicts']['total'], 'conflict')} met, "
+            f"{document['conflicts']['open']} still open, {_count(len(document['salvage_list']), 'piece')} of work kept on salvage refs"
         ),
     ])
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _streams(document: dict[str, Any]) -> str:
@@ -123,6 +128,14 @@ def _what(entry: Any) -> str:
     if entry.action in {"task done", "attempt failed", "task failed"}:
         reason = entry.details.get("reason")
         return f"{entry.details.get('title') or entry.details.get('task')}{f': {reason}' if reason else ''}"
+    if entry.action == "boundary refused":
+        return f"{entry.details.get('other', '')}: {_files(entry)}"
+    if entry.action == "failed":
+        return str(entry.details.get("reason", ""))
+    return _files(entry)
+
+
+def _files(entry: Any) -> str:
     return ", ".join(entry.files[:4]) + (" …" if len(entry.files) > 4 else "")  # noqa: PLR2004 - fits a line
 
 
@@ -139,4 +152,6 @@ def _row(cells: Any) -> str:
 
 def _cell(text: str) -> str:
     """Return a text that cannot break out of its table cell: words from agents are data here."""
-    return text.replace("|", "\\|").replace("\n", " ").replace("\r", " ")
+    one_line = " ".join(text.split()).replace("|", "\\|")
+    plain = "".join(character if character.isprintable() else "·" for character in one_line)
+    return plain if plain.startswith("`") else plain.replace("<", "&lt;")
