@@ -141,7 +141,7 @@ def test_flooding_task_succeeds_within_its_cap(scene: Scene) -> None:
 def test_environment_of_a_command(scene: Scene) -> None:
     """A command finds who it is, where it works and what it was asked; nothing of the caller's git shines through."""
     scene.run(
-        task("t 1/2", "", prompt="Do it well", files=()),
+        task("t.1-2", "", prompt="Do it well", files=()),
         program='env | grep -E "^(PUCS|GIT_DIR)" | sort > core/env.txt',
     )
     found = dict(each.split("=", 1) for each in scene.landed("core", "core/env.txt").splitlines())
@@ -155,11 +155,11 @@ def test_environment_of_a_command(scene: Scene) -> None:
         "PUCS_SESSION": sessions.current(scene.context).id,
         "PUCS_STORE": scene.context.store.path,
         "PUCS_STREAM": "core",
-        "PUCS_TASK": "t 1/2",
+        "PUCS_TASK": "t.1-2",
         "PUCS_WORKTREE": found["PUCS_WORKTREE"],
     }
     assert found["PUCS_WORKTREE"].endswith("core-agent-1")
-    assert [path.name for path in scene.outputs.iterdir()] == ["t%201%2F2.1.core-agent-1.log"]
+    assert [path.name for path in scene.outputs.iterdir()] == ["t.1-2.1.core-agent-1.log"]
 
 
 def test_prompt_without_program_fails_clearly(scene: Scene) -> None:
