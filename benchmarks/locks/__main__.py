@@ -1,0 +1,85 @@
+"""Locks under load: PUCS against the seeds' design, fairness, waking, the log and start-up. See docs/reference/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from benchmarks.locks import fairness, logs, starting, throughput, waking
+
+PARTS = ("throughput", "fairness", "waking", "log", "start")
+
+
+def main() -> None:
+    """Measure the chosen parts and print a table of each."""
+    parser = argparse.ArgumentParser(prog="./run bench locks", description=__doc__)
+    parser.add_argument(
+        "parts", nargs="*", metavar="PART", help=f"any of {', '.join(PARTS)}; none: all of them"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="smaller sizes and shorter runs, for a first look"
+    )
+    parser.add_argument("--processes", type=int, nargs="+", default=[1, 8, 32])
+    parser.add_argument("--held", type=int, nargs="+", default=[0, 1000, 10_000])
+    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--length", type=float, default=3.0, metavar="S", help="seconds of each run")
+    options = parser.parse_args()
+    unknown = set(options.parts) - set(PARTS)
+    if unknown:
+        parser.error(f"there is no part {', '.join(sorted(unknown))}")
+    if options.quick:
+        options.held, options.length = [0, 1000], min(options.length, 1.0)
+    for part in options.parts or PARTS:
+        globals()[f"_{part}"](options)
+
+
+def _throughput(options: argparse.Namespace) -> None:
+    print("acquire + release with their entries, pairs per second")
+    cells = throughput.measure(options.processes, options.held, options.repeats, options.length)
+    print("| held | processes | JSON file | PUCS | ratio (median, min to max) |\n|---|---|---|---|---|")
+    for cell in cells:
+        low, middle, high = min(cell.ratios), statistics.median(cell.ratios), max(cell.ratios)
+        print(
+            f"| {cell.held:,} | {cell.processes} | {statistics.median(cell.json):.0f} "
+            f"| {statistics.median(cell.pucs):.0f} | {middle:.1f} ({low:.1f} to {high:.1f}) |"
+        )
+
+
+def _fairness(options: argparse.Namespace) -> None:
+    for _ in range(1 if options.quick else options.repeats):
+        grants = fairness.measure(2.0 if options.quick else 6.0)
+        print(f"fairness on one hot file: {min(grants)} to {max(grants)} grants each, "
+              f"{min(grants) / max(grants):.2f}, {sum(grants)} in all")  # fmt: skip
+
+
+def _waking(options: argparse.Namespace) -> None:
+    found = waking.measure(50 if options.quick else 300)
+    print(
+        f"waking: p50 {found[len(found) // 2]:.2f} ms, p99 {found[int(len(found) * 0.99)]:.2f} ms, {len(found)} trials"
+    )
+
+
+def _log(options: argparse.Namespace) -> None:
+    entries = 50_000 if options.quick else 1_000_000
+    found = logs.measure(entries, 50)
+    print(
+        f"last 100 entries of {entries:,}: " + ", ".join(f"{what} {ms:.2f} ms" for what, ms in found.items())
+    )
+
+
+def _start(options: argparse.Namespace) -> None:
+    found = starting.measure(5 if options.quick else 15)
+    if found is None:
+        print("start: pucs status does not work here")
+    else:
+        print(
+            f"start: bare Python {found[0]:.0f} ms, pucs status {found[1]:.0f} ms, {found[1] / found[0]:.1f} x"
+        )
+
+
+if __name__ == "__main__":
+    main()

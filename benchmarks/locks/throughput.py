@@ -1,0 +1,104 @@
+"""Acquire and release with their entries: PUCS against the JSON file, by processes and by leases held."""
+
+from __future__ import annotations
+
+import statistics
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.locks import world
+from benchmarks.locks.json_file import JsonLocks
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FILES = 40
+"""Files each process goes round in; nobody else wants them, as with agents that work apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One size of the table."""
+
+    processes: int
+    held: int
+    json: list[float]
+    """Pairs per second of the JSON file, one for each repeat."""
+    pucs: list[float]
+    """Pairs per second of PUCS in the same repeat."""
+
+    @property
+    def ratios(self) -> list[float]:
+        """Return how many times as many pairs PUCS did, repeat by repeat."""
+        return [ours / max(theirs, 1e-9) for ours, theirs in zip(self.pucs, self.json, strict=True)]
+
+
+def measure(processes: list[int], held: list[int], repeats: int, length_s: float) -> list[Cell]:
+    """Measure every size, both sides taking turns within each repeat."""
+    cells = []
+    for leases in held:
+        with tempfile.TemporaryDirectory(prefix="pucs-bench-") as scratch:
+            ours, theirs = Path(scratch) / "pucs", Path(scratch) / "json"
+            ours.mkdir()
+            theirs.mkdir()
+            world.build(ours, leases)
+            JsonLocks(theirs).fill(leases)
+            for count in processes:
+                cell = Cell(count, leases, [], [])
+                for _ in range(repeats):
+                    cell.json.append(_rate(_json_worker(theirs), count, length_s))
+                    cell.pucs.append(_rate(_pucs_worker(ours), count, length_s))
+                cells.append(cell)
+                middle = [statistics.median(side) for side in (cell.json, cell.pucs, cell.ratios)]
+                print(
+                    f"  {count:3} processes, {leases:6} held: JSON {middle[0]:7.1f}/s, PUCS {middle[1]:7.1f}/s, "
+                    f"{middle[2]:6.1f} x",
+                    flush=True,
+                )
+    return cells
+
+
+def _rate(worker: Callable[[int, float], Callable[[float], int]], count: int, length_s: float) -> float:
+    done: list[int] = world.together(worker, count, length_s)
+    return sum(done) / length_s
+
+
+def _json_worker(directory: Path) -> Callable[[int, float], Callable[[float], int]]:
+    def prepare(number: int, _: float) -> Callable[[float], int]:
+        locks = JsonLocks(directory)
+
+        def work(end: float) -> int:
+            done = 0
+            while time.monotonic() < end:
+                file = f"s{number % world.STREAMS}/agent_{number}/file_{done % FILES}.py"
+                assert locks.acquire(file, f"agent-{number}")
+                assert locks.release(file, f"agent-{number}")
+                done += 1
+            return done
+
+        return work
+
+    return prepare
+
+
+def _pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], int]]:
+    def prepare(number: int, _: float) -> Callable[[float], int]:
+        context = world.open_context(directory)
+        agent, stream = f"agent-{number}", f"s{number % world.STREAMS}"
+        world.register(context, agent=agent, stream=stream, owner=context.processes.current())
+
+        def work(end: float) -> int:
+            done = 0
+            while time.monotonic() < end:
+                file = f"{stream}/agent_{number}/file_{done % FILES}.py"
+                assert world.acquire(context, agent=agent, resources=(file,), task="benchmark").granted
+                assert world.release(context, agent=agent, resources=(file,)).resources
+                done += 1
+            return done
+
+        return work
+
+    return prepare

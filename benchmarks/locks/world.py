@@ -1,0 +1,110 @@
+"""A PUCS store made for a benchmark, without git, and the processes that use it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from typing import TYPE_CHECKING, Any, cast
+
+from pucs.coordinator.agents import register
+from pucs.coordinator.context import Context
+from pucs.coordinator.leases import RESOURCES_MAX, acquire, release
+from pucs.launch.bells import FifoBells
+from pucs.launch.processes import SystemClock, SystemProcesses
+from pucs.store.sqlite import SQLiteStore
+from pucs.streams.records import Configuration, Session, SessionState, Stream, StreamRow
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from pucs.coordinator.ports import Git
+
+__all__ = [
+    "STREAMS",
+    "Context",
+    "acquire",
+    "alone",
+    "build",
+    "open_context",
+    "register",
+    "release",
+    "together",
+]
+
+STREAMS = 8
+_PROCESSES = multiprocessing.get_context("fork")
+START_LIMIT_S = 60.0
+
+
+def open_context(directory: Path) -> Context:
+    """Open the store of a directory; nothing here needs a repository."""
+    clock = SystemClock()
+    return Context(
+        store=SQLiteStore(directory / "store" / "state.db", clock),
+        clock=clock,
+        processes=SystemProcesses(),
+        bells=FifoBells(directory / "bells"),
+        git=cast("Git", None),
+        door="bench",
+    )
+
+
+def build(directory: Path, held: int = 0) -> None:
+    """Start a session with a few streams and hold so many leases that nobody in the benchmark asks for."""
+    alone(_build, directory, held)
+
+
+def _build(directory: Path, held: int) -> None:
+    context = open_context(directory)
+    streams = [Stream(name=f"s{at}", files_pattern=(f"s{at}/**",), max_agents=1000) for at in range(STREAMS)]
+    with context.store.transaction() as tx:
+        tx.sessions.put(
+            Session(
+                id="BENCH",
+                state=SessionState.ACTIVE,
+                base="0" * 40,
+                target="main",
+                branch="pucs/session-BENCH",
+                started_at=context.clock.now().wall(),
+            )
+        )
+        tx.sessions.put_configuration(Configuration(streams=tuple(streams)))
+        for stream in streams:
+            tx.sessions.put_stream(StreamRow(session="BENCH", stream=stream, branch=f"b/{stream.name}"))
+    register(context, agent="holder")  # without an owner: its leases stay when this process ends
+    for start in range(0, held, RESOURCES_MAX):
+        names = [f"held/file_{at}.py" for at in range(start, min(held, start + RESOURCES_MAX))]
+        if not acquire(context, agent="holder", resources=names, duration_s=7200).granted:
+            raise RuntimeError("the leases to be held were not granted")
+
+
+def alone(call: Callable[..., None], *arguments: Any) -> None:
+    """Run a call in a process of its own, so that this one has no open store when it forks."""
+    process = _PROCESSES.Process(target=call, args=arguments)
+    process.start()
+    process.join()
+    if process.exitcode != 0:
+        raise RuntimeError(f"{call.__name__} failed")
+
+
+def together(work: Callable[[int, float], Any], count: int, length_s: float) -> list[Any]:
+    """Run ``work(number, end)`` in ``count`` processes that begin at one moment; return what each returns.
+
+    ``end`` is the reading of ``time.monotonic`` at which they are to stop.
+    """
+    barrier = _PROCESSES.Barrier(count)
+    results: Any = _PROCESSES.SimpleQueue()
+
+    def run(number: int) -> None:
+        step = work(number, 0.0)  # opens what it needs and returns the measured part
+        barrier.wait(START_LIMIT_S)
+        results.put((number, step(time.monotonic() + length_s)))
+
+    processes = [_PROCESSES.Process(target=run, args=(number,)) for number in range(count)]
+    for process in processes:
+        process.start()
+    found = dict(results.get() for _ in processes)
+    for process in processes:
+        process.join()
+    return [found[number] for number in range(count)]
