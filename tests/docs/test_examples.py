@@ -2,9 +2,10 @@
 
 A fence after `<!-- run -->` is run, sh by bash and python by Python, in one directory for each page; after
 `<!-- run, status 1 -->` it must end with that status. The lines of a fence after `<!-- shown -->` must be in what the
-last one printed, in order; `…` stands for anything.
+last one printed, in order; `…` stands for anything. A json fence must be in the printed document, which may have more.
 """
 
+import json
 import re
 import subprocess
 import sys
@@ -83,15 +84,42 @@ def run(step: Step, place: Path) -> str:
     return done.stdout
 
 
+def pattern(shown: str) -> str:
+    """Return a regular expression for shown text."""
+    return ".*".join(re.escape(part) for part in shown.split("…"))
+
+
 def lacking(shown: str, printed: str) -> list[str]:
     """Return the shown lines that were not printed, in this order."""
     lines = iter(line.rstrip() for line in printed.splitlines())
-    patterns = (
-        ".*".join(re.escape(part) for part in line.rstrip().split("…"))
-        for line in shown.splitlines()
-        if line.strip()
-    )
-    return [pattern for pattern in patterns if not any(re.fullmatch(pattern, line) for line in lines)]
+    patterns = (pattern(line.rstrip()) for line in shown.splitlines() if line.strip())
+    return [one for one in patterns if not any(re.fullmatch(one, line) for line in lines)]
+
+
+def missing(shown: str, printed: str) -> list[str]:
+    """Return where a printed JSON document differs from the shown one; fields and elements may be added."""
+    plain = re.sub(r",\s*…", "", shown.replace("{…}", "{}").replace("[…]", "[]"))
+    plain = re.sub(r"(:\s*)…", r'\1"…"', plain)
+    return list(_differences("", json.loads(plain), json.loads(printed)))
+
+
+def _differences(place: str, shown: object, printed: object) -> Iterator[str]:
+    if isinstance(shown, dict) and isinstance(printed, dict):
+        for key, value in shown.items():
+            if key in printed:
+                yield from _differences(f"{place}.{key}", value, printed[key])
+            else:
+                yield f"{place}.{key} is missing"
+    elif isinstance(shown, list) and isinstance(printed, list):
+        if len(shown) > len(printed):
+            yield f"{place} has {len(printed)} elements"
+        for number, (one, other) in enumerate(zip(shown, printed, strict=False)):
+            yield from _differences(f"{place}[{number}]", one, other)
+    elif isinstance(shown, str) and "…" in shown:
+        if not re.fullmatch(pattern(shown), str(printed)):
+            yield f"{place} is {printed!r}"
+    elif shown != printed:
+        yield f"{place} is {printed!r}"
 
 
 @pytest.mark.git
@@ -110,10 +138,23 @@ def test_a_page_can_be_followed(name: str, tmp_path: Path, make_repository: Call
         if step.kind == "run":
             printed = run(step, place)
         else:
-            assert lacking(step.text, printed) == [], printed
+            compare = missing if step.language == "json" else lacking
+            assert compare(step.text, printed) == [], printed
 
 
 def test_shown_lines_are_looked_for_in_order() -> None:
     """Lines that are missing, or come in another order, are told."""
     assert lacking("a\nc …\n", "a\nb\nc 12\n") == []
     assert lacking("c 12\na\n", "a\nb\nc 12\n") == ["a"]
+
+
+def test_a_shown_document_may_grow_and_nothing_else() -> None:
+    """Added fields and elements are fine; a missing field, another value or another kind is told."""
+    shown = '{"a": …, "b": ["x", …], "c": {…}, "d": "…Z", "e": null, …}'
+    assert missing(shown, '{"z": 0, "a": 1, "b": ["x", "y"], "c": {"k": 1}, "d": "12Z", "e": null}') == []
+    assert missing(shown, '{"a": 1, "b": [], "d": "12", "e": false}') == [
+        ".b has 0 elements",
+        ".c is missing",
+        ".d is '12'",
+        ".e is False",
+    ]
