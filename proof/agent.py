@@ -30,6 +30,10 @@ CHILD_S_MAX = 20.0
 """Longest life of a child that nobody kills."""
 LINE = "~ "
 """Beginning of a line that an agent wrote."""
+SECTIONS = ("alpha", "beta", "gamma", "delta")
+"""Places in a file; agents that write to different ones do not conflict in git, even on a stale base."""
+GAP = 4
+"""Empty lines after a section: more than the context with which git merges."""
 
 
 class Notes:
@@ -91,12 +95,18 @@ def lines_of(file: str) -> list[str]:
     return [line for line in text.split("\n") if line.startswith(LINE)]
 
 
+def skeleton(file: str) -> str:
+    """Return the text of a file in which nobody has written."""
+    return "".join(f"[{section}]\nbase of {file} {section}\n" + "\n" * GAP for section in SECTIONS)
+
+
 def added(file: str, section: str, line: str) -> str:
-    """Return the text of a file with one line more at the end of a section; a new file gets the section first."""
+    """Return the text of a file with one line more at the end of a section."""
     try:
-        lines = Path(file).read_text(encoding="utf-8").split("\n")
+        text = Path(file).read_text(encoding="utf-8")
     except FileNotFoundError:
-        lines = [f"[{section}]", "base", ""]
+        text = skeleton(file)
+    lines = text.split("\n")
     at = lines.index(f"[{section}]")
     while lines[at]:
         at += 1

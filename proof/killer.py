@@ -76,8 +76,8 @@ class Killer(threading.Thread):
         self._done = done
         self._tasks = tasks
         self._rng = random.Random(seed)
-        self.supervisor = 0
-        """Its pid, told by whoever started it: processes it has forked look like it for a moment."""
+        self.supervisors: set[int] = set()
+        """Their pids, told by whoever started them: processes they have forked look like them for a moment."""
         self._over = threading.Event()
 
     def stop(self) -> None:
@@ -102,6 +102,7 @@ class Killer(threading.Thread):
         if target is None:
             return
         if event.kind == "crash":
+            self._aim("child")  # better with one, because children are what a crash leaves behind
             keepers = [one for one in processes.of_session(self._mark) if one.kind == "keeper"]
             for one in (target, *keepers):
                 self._send(one, signal.SIGKILL, one.kind)
@@ -124,7 +125,7 @@ class Killer(threading.Thread):
         while time.monotonic() < until and not self._over.is_set():
             found = [one for one in processes.of_session(self._mark) if one.kind == kind]
             if kind == "supervisor":
-                found = [one for one in found if one.pid == self.supervisor]
+                found = [one for one in found if one.pid in self.supervisors]
             if found:
                 return self._rng.choice(sorted(found, key=lambda one: one.pid))
             self._over.wait(LOOK_S)

@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 HERE = Path(__file__).parent
 AGENTS = 7
 """Agents at once."""
+BESIDE = 0.25
+"""Share of sessions that begin with two runs at the same time."""
+BESIDE_MARK = "two-runs"
+"""Empty file in the directory of such a session."""
 RUNS_MAX = 25
 """Runs of one session: each kill of the supervisor costs one, and a few more for what that left."""
 RUN_S_MAX = 120.0
@@ -79,7 +83,7 @@ def run(order: Order, place: Path) -> Outcome:
     likely = sum(1 for task in made.tasks.values() if not task.doomed)
     chaos = killer.Killer(mark, plan, place / "done", likely, order.seed)
     try:
-        statuses, claims = _runs(system, made, chaos)
+        statuses, claims = _runs(system, made, chaos, rng)
         chaos.stop()
         survivors = _survivors(mark)
         verified, text = system.call("verify", "--json")
@@ -111,6 +115,7 @@ def run(order: Order, place: Path) -> Outcome:
     outcome.counts.update(chaos.counts)
     outcome.counts["waits"] = waits
     outcome.counts["runs"] = len(statuses)
+    outcome.counts["began with two"] = int((place / BESIDE_MARK).exists())
     return replace(outcome, duration_s=time.monotonic() - began)
 
 
@@ -161,12 +166,25 @@ class System:
             return 124, f"{arguments[0]} took longer than {TOOL_S_MAX:.0f} s"
         return done.returncode, done.stdout + done.stderr
 
-    def work(self, chaos: killer.Killer) -> int:
-        """Run the tasks until the run ends or is killed, and return its exit status."""
+    def work(self, chaos: killer.Killer, *, beside: bool) -> list[int]:
+        """Run the tasks, ``beside`` twice at the same time, until each run ends or is killed; return exit statuses."""
+        runs = [self._start(chaos) for _ in range(2 if beside else 1)]
+        until = time.monotonic() + RUN_S_MAX
+        statuses = []
+        for run in runs:
+            try:
+                statuses.append(run.wait(max(0.0, until - time.monotonic())))
+            except subprocess.TimeoutExpired:
+                os.killpg(run.pid, signal.SIGKILL)
+                run.wait()
+                statuses.append(124)
+        return statuses
+
+    def _start(self, chaos: killer.Killer) -> subprocess.Popen[bytes]:
         self._runs += 1
+        arguments = ["run", "--tasks", str(self._place / "tasks.yaml"), "--agents", str(AGENTS), "--json"]
         with (self._place / f"run-{self._runs}.log").open("wb") as output:
-            arguments = ["run", "--tasks", str(self._place / "tasks.yaml"), "--agents", str(AGENTS), "--json"]
-            process = subprocess.Popen(
+            run = subprocess.Popen(
                 [*self._tool, *arguments],
                 cwd=self._repository,
                 env=self._environment,
@@ -174,14 +192,8 @@ class System:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-            chaos.supervisor = process.pid
-            try:
-                return process.wait(RUN_S_MAX)
-            except subprocess.TimeoutExpired:
-                process.send_signal(signal.SIGQUIT)
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
-                return 124
+        chaos.supervisors.add(run.pid)
+        return run
 
     def claims(self) -> dict[str, Claim]:
         """Return what the system says of each task."""
@@ -192,22 +204,28 @@ class System:
         return {one["id"]: Claim(state=one["state"], result=one["result"]) for one in found}
 
 
-def _runs(system: System, made: world.World, chaos: killer.Killer) -> tuple[list[int], dict[str, Claim]]:
+def _runs(
+    system: System, made: world.World, chaos: killer.Killer, rng: random.Random
+) -> tuple[list[int], dict[str, Claim]]:
     """Run until every task is done or failed and a run has merged them undisturbed."""
-    statuses = []
+    statuses: list[int] = []
     status, text = system.call("init", "--session", made.name)
     if status != 0:
         (made.place / "init.log").write_text(text, encoding="utf-8")
         return [status], {}
     claims: dict[str, Claim] = {}
     chaos.start()
-    for _ in range(RUNS_MAX):
+    beside = rng.random() < BESIDE
+    if beside:
+        (made.place / BESIDE_MARK).touch()
+    for number in range(RUNS_MAX):
         disturbed = len(chaos.told)
-        statuses.append(system.work(chaos))
-        if statuses[-1] == -signal.SIGKILL:
-            continue
-        if statuses[-1] not in {0, 1}:
+        ended = system.work(chaos, beside=beside and number == 0)
+        statuses += ended
+        if not set(ended) <= {0, 1, -signal.SIGKILL}:
             break
+        if len(ended) > 1 or -signal.SIGKILL in ended:
+            continue
         claims = system.claims()
         over = all(name in claims and claims[name].state in FINISHED for name in made.tasks)
         # A run that was disturbed may rightly say that something is left; the next one must finish it.

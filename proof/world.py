@@ -11,12 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from proof.agent import SECTIONS, skeleton
 from proof.records import Stream, Task
 
-SECTIONS = ("alpha", "beta", "gamma", "delta")
-"""Places in a file; agents that write to different ones do not conflict in git, even on a stale base."""
-GAP = 4
-"""Empty lines between sections: more than the context with which git merges."""
 ATTEMPTS_MAX = 6
 """Attempts at a task before it fails for good."""
 PROFILES = ("mutual", "mutual", "mutual", "ordered", "apart")
@@ -222,11 +219,6 @@ def _configuration(streams: dict[str, Stream]) -> str:
     return json.dumps(document, indent=1) + "\n"
 
 
-def _text(name: str) -> str:
-    gap = "\n" * GAP
-    return gap.join(f"[{section}]\nbase of {name} {section}\n" for section in SECTIONS) + "\n"
-
-
 def _repository(place: Path, home: Path, rng: random.Random, streams: dict[str, Stream]) -> str:
     """Make the user's repository, with a checkout in which somebody is at work."""
 
@@ -246,7 +238,7 @@ def _repository(place: Path, home: Path, rng: random.Random, streams: dict[str, 
     for file in _files(streams):
         path = place / file
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(_text(file), encoding="utf-8")
+        path.write_text(skeleton(file), encoding="utf-8")
     (place / "pucs.yaml").write_text(_configuration(streams), encoding="utf-8")
     (place / ".gitignore").write_text("*.log\n", encoding="utf-8")
     run("add", "-A")
