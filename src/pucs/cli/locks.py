@@ -70,6 +70,7 @@ def lock(
     Example: pucs lock shop/cart.py shop/tax/ --agent shop-agent-1 --stream shop --task "VAT" --wait 60
     """
     from pucs.coordinator.leases import acquire  # noqa: PLC0415 - after the options are checked
+    from pucs.coordinator.releasing import note  # noqa: PLC0415
 
     context = door.context()
     names = _canonical(context, door, resources)
@@ -82,6 +83,7 @@ def lock(
         wait_s=wait,
         task=task,
         stream=stream,
+        noted=note(context, agent=agent, resources=names),
     )
     document = {
         "granted": answer.granted,

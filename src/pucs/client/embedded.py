@@ -97,10 +97,12 @@ class PUCSClient:
         self._ensure()
         if mode not in Mode.__members__:
             raise Usage(f"There is no mode {mode!r}.", remedy=f"Modes: {', '.join(Mode)}.")
+        names = self._canonical(files)
         return leases.acquire(
             self._context,
             agent=self.agent_id,
-            resources=self._canonical(files),
+            resources=names,
+            noted=releasing.note(self._context, agent=self.agent_id, resources=names),
             mode=Mode(mode),
             duration_s=None if duration_min is None else duration_min * 60,
             wait_s=wait_s,

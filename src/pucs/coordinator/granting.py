@@ -16,7 +16,7 @@ from pucs.locks.records import EndReason, Lease, LeaseState, Request
 from pucs.locks.rules import expired, renewed_until, served
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Processes
@@ -175,6 +175,7 @@ def grant(
     owner: Process | None,
     *,
     claim_by_s: float | None = None,
+    noted: Mapping[str, str] | None = None,
 ) -> list[Lease]:
     """Record the leases of one grant under consecutive tokens, with their entry."""
     if not needed:
@@ -199,7 +200,7 @@ def grant(
             claim_by_s=claim_by_s,
             granted_at=now.wall(),
             expires_at=now.wall(min(request.duration_s, longest_s)),
-            noted="",
+            noted=(noted or {}).get(resource, ""),
             landing=None,
             owner=owner,
         )

@@ -41,7 +41,7 @@ from pucs.locks.records import Blocked, EndReason, Granted, Lease, LeaseState, R
 from pucs.locks.rules import conflicting, decide, expired, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pucs.coordinator.ports import Bell
     from pucs.core.processes import Process
@@ -54,6 +54,9 @@ SAFETY_CHECK_S = 1.0
 """Longest sleep of a waiter without looking (DESIGN §3.3)."""
 SHORTEST_SLEEP_S = 0.001
 """A waiter never spins, whatever the clocks say."""
+
+
+_LATE = "came too late to claim its grant"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +80,8 @@ class Acquired:
     """Conflict record of the wait or the refusal, 0 if none."""
     waited_s: float = 0.0
     """Seconds spent in the queue."""
+    late: bool = False
+    """The grant came while the waiter could not run, and passed on; asking again begins a new wait."""
 
 
 def acquire(
@@ -90,12 +95,14 @@ def acquire(
     task: str = "",
     stream: str = "",
     cancelled: Callable[[], bool] = bool,
+    noted: Mapping[str, str] | None = None,
 ) -> Acquired:
     """Lease a set of canonical resources for an agent, whole or not at all.
 
     Asking again for what one holds keeps the old tokens. A set that cannot be granted is refused at once, or, with
     ``wait_s`` and no other lease in hand, waits in the queue: a waiter holds nothing of the set. ``cancelled`` is asked
-    at each wake-up, at most a second apart.
+    at each wake-up, at most a second apart. ``noted`` says what the files look like now (``Worktrees.note``), so that
+    giving up unchanged ones needs no git.
 
     Raises:
         Usage: empty, too large, or of a kind that cannot be leased.
@@ -108,11 +115,21 @@ def acquire(
         )
     asked = _checked(resources, mode)
     if wait_s <= 0:
-        with unit(context) as opened:
-            answer, _ = _ask(
-                context, opened, asked, agent=agent, stream=stream, duration_s=duration_s, task=task
-            )
-            return answer
+        while True:
+            with unit(context) as opened:
+                answer, _ = _ask(
+                    context,
+                    opened,
+                    asked,
+                    agent=agent,
+                    stream=stream,
+                    duration_s=duration_s,
+                    task=task,
+                    noted=noted,
+                )
+            # A dead landing keeps its leases in place until somebody completes it; then it is worth asking again.
+            if answer.granted or not answer.queue_position or not _unpinned(context, resources):
+                return answer
     name = f"{context.processes.current().pid}-{agent}-{context.clock.now().boot_s:.6f}"
     with context.bells.hang(name) as bell:
         with unit(context) as opened:
@@ -127,11 +144,12 @@ def acquire(
                 task=task,
                 wait_s=wait_s,
                 bell=name,
+                noted=noted,
             )
         if request is None:
             return answer
         try:
-            return _wait(context, request, bell, cancelled, began_s)
+            return _wait(context, request, bell, cancelled, began_s=began_s, noted=noted or {})
         except BaseException:
             # Whoever stops waiting by an exception leaves its place, or others would wait behind nobody.
             with suppress(PucsError), unit(context) as opened:
@@ -139,18 +157,36 @@ def acquire(
             raise
 
 
+def _unpinned(context: Context, resources: Sequence[str]) -> bool:
+    """Complete or undo landings on these resources that dead processes left behind; tell whether there were any."""
+    from pucs.coordinator.settling import settle  # noqa: PLC0415 - light verbs never need it
+
+    with context.store.read() as tx:
+        if not tx.intentions.all():
+            return False
+    return settle(context, resources) > 0
+
+
 def _wait(
-    context: Context, request: Request, bell: Bell, cancelled: Callable[[], bool], began_s: float
+    context: Context,
+    request: Request,
+    bell: Bell,
+    cancelled: Callable[[], bool],
+    *,
+    began_s: float,
+    noted: Mapping[str, str],
 ) -> Acquired:
     """Sleep until a request is granted or given up."""
+    names = [resource for resource, _ in request.resources]
     while True:
         gives_up = cancelled()
         sleep = None if gives_up else _sleep(context, request)
         if sleep is not None:
-            bell.wait(*sleep)
+            if not _unpinned(context, names):
+                bell.wait(*sleep)
             continue
         with unit(context) as opened:
-            verdict = _look(context, opened, request, began_s, cancelled=gives_up)
+            verdict = _look(context, opened, request, began_s, cancelled=gives_up, noted=noted)
         if verdict is not None:
             return verdict
 
@@ -180,6 +216,7 @@ def _ask(
     task: str,
     wait_s: float = 0.0,
     bell: str = "",
+    noted: Mapping[str, str] | None = None,
 ) -> tuple[Acquired, Request | None]:
     """Decide a request; grant it, refuse it, or put it in the queue and return it."""
     session = opened.active()
@@ -209,7 +246,7 @@ def _ask(
     live, waiting = settled(context, opened, names)
     verdict = decide(request, live, waiting)
     if isinstance(verdict, Granted):
-        leases = grant(opened, request, verdict.needed, who.owner)
+        leases = grant(opened, request, verdict.needed, who.owner, noted=noted)
         _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
         return _answer(opened, names, [*leases, *verdict.kept]), None
     holding = [
@@ -328,7 +365,13 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked, bell: str) -> Req
 
 
 def _look(
-    context: Context, opened: Unit, request: Request, began_s: float, *, cancelled: bool
+    context: Context,
+    opened: Unit,
+    request: Request,
+    began_s: float,
+    *,
+    cancelled: bool,
+    noted: Mapping[str, str] | None = None,
 ) -> Acquired | None:
     """Look after a waiting request: claim its grant, give up, or return None to go on waiting."""
     names = [resource for resource, _ in request.resources]
@@ -342,11 +385,11 @@ def _look(
     ended = agent is not None and not agent.active
     whole = {lease.resource for lease in reserved} == set(names)
     if whole and not cancelled and not ended and not over(context, opened, reserved):
-        return _claim(opened, request, reserved, began_s)
+        return _claim(opened, request, reserved, began_s, noted or {})
     waiting = opened.tx.requests.get(request.id) is not None
     if waiting and not (cancelled or ended or timed_out):
         return None
-    why = "came too late to claim its grant"
+    why = _LATE
     if cancelled:
         why = "was cancelled"
     elif ended:
@@ -361,10 +404,13 @@ def _look(
         reason=f"The wait for {', '.join(names[:3])} {why}.",
         conflict=request.id,
         waited_s=round(now.boot_s - began_s, 6),
+        late=why == _LATE,
     )
 
 
-def _claim(opened: Unit, request: Request, reserved: Sequence[Lease], began_s: float) -> Acquired:
+def _claim(
+    opened: Unit, request: Request, reserved: Sequence[Lease], began_s: float, noted: Mapping[str, str]
+) -> Acquired:
     now = opened.now
     leases = []
     for lease in reserved:
@@ -376,6 +422,7 @@ def _claim(opened: Unit, request: Request, reserved: Sequence[Lease], began_s: f
             expires_s=now.boot_s + length_s,
             limit_s=now.boot_s + (lease.limit_s - lease.granted_s),
             expires_at=now.wall(length_s),
+            noted=noted.get(lease.resource, ""),
         )
         opened.tx.leases.replace(claimed)
         leases.append(claimed)

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.conflicts.records import Kind
-from pucs.coordinator import landing, leases, salvaging
+from pucs.coordinator import landing, leases
 from pucs.core.errors import NotFound
 from pucs.core.modes import Mode
-from pucs.core.resources import contains
+from pucs.core.resources import contains, is_directory
 from pucs.locks.records import EndReason
 
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ def give_up(
     if not held:
         return GivenUp(resources=())
     names = [lease.resource for lease in held]
-    changed = _changed(context, agent, held)
+    changed = [] if _untouched(context, agent, held) else _changed(context, agent, held)
     if not changed:
         released = leases.release(context, agent=agent, resources=names, token=token)
         return GivenUp(resources=released.resources)
@@ -55,10 +54,7 @@ def give_up(
     if isinstance(outcome, landing.Landed):
         landed = outcome.paths
     else:
-        left = _changed(context, agent, held)
-        if left:
-            bench = salvaging.bench_of(context, agent)
-            parked.append(salvaging.park(context, bench, left, kind=Kind.FILE_LOCK, reason=outcome.message))
+        parked += landing.park_unlanded(context, agent=agent, resources=names, reason=outcome.message)
     reason = EndReason.LANDED if landed else EndReason.PARKED
     leases.release(context, agent=agent, resources=names, token=token, reason=reason)
     return GivenUp(resources=tuple(names), landed=landed, parked=tuple(parked))
@@ -73,6 +69,24 @@ def _held(context: Context, agent: str, resources: Sequence[str] | None, token: 
         for lease in held
         if (wanted is None or lease.resource in wanted) and (token is None or lease.token == token)
     ]
+
+
+def note(context: Context, *, agent: str, resources: Sequence[str]) -> dict[str, str]:
+    """Describe files as they are in the agent's worktree before it may change them; directories are left out."""
+    with context.store.read() as tx:
+        known = tx.agents.get(agent)
+    place = known.worktree if known is not None and known.worktree else context.repository.root
+    files = (name for name in resources if not is_directory(name))
+    return {name: context.worktrees.note(place, name) for name in files}
+
+
+def _untouched(context: Context, agent: str, held: Sequence[Lease]) -> bool:
+    """Tell without git whether every leased file is as it was noted at the grant (DESIGN §3.5)."""
+    own = [lease for lease in held if lease.mode is Mode.EXCLUSIVE]
+    if not all(lease.noted for lease in own):
+        return False
+    now = note(context, agent=agent, resources=[lease.resource for lease in own])
+    return all(now[lease.resource] == lease.noted for lease in own)
 
 
 def _changed(context: Context, agent: str, held: Sequence[Lease]) -> list[Resource]:

@@ -58,8 +58,8 @@ class NotSynced:
 def sync(context: Context, *, agent: str) -> Synced | NotSynced:
     """Commit an agent's own edits to its branch, then merge what others landed that its work has to build on.
 
-    That is its stream's branch and, for each live lease, the newest landing of each other stream on an overlapping
-    resource. Commits exist before the worktree moves; a conflict leaves the worktree alone. Safe to repeat.
+    That is its stream's branch; for each live lease, the newest landing of each other stream on an overlapping resource;
+    and what the prerequisites of its task landed. Commits exist before the worktree moves; a conflict leaves the worktree alone. Safe to repeat.
 
     Raises:
         NotFound: no such agent.
@@ -72,6 +72,7 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         rows = tx.sessions.streams(bench.session)
         live = tx.leases.of_agent(agent)
         landed = _relevant(tx, bench.session, bench.stream, [lease.resource for lease in live])
+        landed += _prerequisites(tx, bench)
     branch = next((row.branch for row in rows if row.stream.name == bench.stream), "")
     wanted = [
         tip
@@ -127,6 +128,14 @@ def missing(context: Context, work: Work, tip: str, paths: Sequence[Resource]) -
     with context.store.read() as tx:
         landed = _relevant(tx, work.bench.session, work.bench.stream, paths)
     return [commit for commit in landed if not context.repository.contains(tip, commit)]
+
+
+def _prerequisites(tx: Transaction, bench: Bench) -> list[str]:
+    """Return what the tasks that come before the agent's task landed, on whatever stream."""
+    task = tx.tasks.get(bench.session, bench.task) if bench.task else None
+    if task is None or not task.after:
+        return []
+    return [landing.commit for landing in tx.landings.all(bench.session) if landing.task in task.after]
 
 
 def _relevant(tx: Transaction, session: str, stream: str, resources: Sequence[str]) -> list[str]:

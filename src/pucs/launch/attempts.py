@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 REASON_LENGTH_MAX = 500
 """Longest part of a reason that was taken from a command's output: it goes into the task's record."""
+LATE_MAX = 10
+"""Waits begun anew because the machine was too busy for this process to claim its grant in time."""
 LANDINGS_MAX = 5
 """Tries to land against others who land on the same files: each needs another sync, and a lease should prevent it."""
 SHELL_SIGNAL_BASE = 128
@@ -127,14 +129,18 @@ class Attempt:
                 task=task.id, agent=self.agent.id, position=answer.queue_position, reason=answer.reason
             )
         )
-        return leases.acquire(
-            self.context,
-            agent=self.agent.id,
-            resources=task.files,
-            task=task.id,
-            wait_s=self.configuration.limits.queue_timeout_s,
-            cancelled=self.stopping,
-        )
+        for _ in range(LATE_MAX):
+            answer = leases.acquire(
+                self.context,
+                agent=self.agent.id,
+                resources=task.files,
+                task=task.id,
+                wait_s=self.configuration.limits.queue_timeout_s,
+                cancelled=self.stopping,
+            )
+            if not answer.late:
+                break
+        return answer
 
     def _up_to_date(self, task: Task) -> str:
         """Sync, and return why the work may still not begin; empty if it may (DESIGN §3.5)."""
