@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -68,8 +69,15 @@ class LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(name, text) for name, (_, text) in sorted(COMMANDS.items())])
 
-    def invoke(self, ctx: click.Context) -> object:
-        """Run the command; a reader that leaves early ends it quietly and is no failure."""
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        """Parse the arguments; a reader that leaves early, as in ``pucs --help | head``, is no failure."""
+        try:
+            return super().make_context(*args, **extra)
+        except BrokenPipeError:
+            quiet_exit()
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command; a reader that leaves early ends it quietly."""
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
