@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import threading
 import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.context import Context
+from pucs.core.errors import PucsError
 from pucs.launch.bells import FifoBells
 from pucs.launch.processes import SystemClock, SystemProcesses
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
@@ -18,10 +21,13 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Repository, Worktrees
     from pucs.launch.events import Event
     from pucs.launch.settings import RunResult
+    from pucs.streams.records import Configuration
 
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
 STORE_FILE = "state.db"
+BACKUP_INTERVAL_S = 3600.0
+"""Time between backups during a run (DESIGN §3.7)."""
 BACKUPS_KEPT = 24
 """Backups of one store: a day of hourly ones."""
 
@@ -45,6 +51,7 @@ def open_context(
     place = Path(store).expanduser() if store else Path(hands.common_dir) / STORE_DIRECTORY / STORE_FILE
     clock = SystemClock()
     opened = SQLiteStore(place, clock, create=create)
+    hands.sign = lambda: _configuration(opened).worktrees.sign_commits
     return Context(
         store=opened,
         clock=clock,
@@ -54,6 +61,11 @@ def open_context(
         door=door,
         session=session,
     )
+
+
+def _configuration(store: SQLiteStore) -> Configuration:
+    with store.read() as tx:
+        return tx.sessions.configuration()
 
 
 def open_repository(repo: str | Path = ".") -> tuple[Repository, Worktrees]:
@@ -129,7 +141,20 @@ def run_tasks(
         environment=dict(os.environ),
         keep_worktrees=keep_worktrees,
     )
-    return Supervisor(context, settings, on_event).run()
+    over = threading.Event()
+    threading.Thread(target=_back_up_hourly, args=(context, over), name="backup", daemon=True).start()
+    try:
+        return Supervisor(context, settings, on_event).run()
+    finally:
+        over.set()
+
+
+def _back_up_hourly(context: Context, over: threading.Event) -> None:
+    """Write a backup each hour of a run; a full disk must not stop the agents, and doctor shows what is missing."""
+    while not over.wait(BACKUP_INTERVAL_S):
+        with contextlib.suppress(PucsError, OSError):
+            backup(context)
+    context.store.close()
 
 
 class _Git:
@@ -140,6 +165,8 @@ class _Git:
         self._repository: Repository | None = None
         self._worktrees: Worktrees | None = None
         self.common_dir = _common_dir(start) or self.repository.common_dir
+        self.sign: Callable[[], bool] = bool
+        """Tells whether agents' commits may be signed (``worktrees.sign_commits``)."""
 
     @property
     def repository(self) -> Repository:
@@ -154,9 +181,10 @@ class _Git:
     def worktrees(self) -> Worktrees:
         """Agents' checkouts."""
         if self._worktrees is None:
+            from pucs.git.repository import GitRepository  # noqa: PLC0415 - light verbs never need it
             from pucs.git.worktrees import GitWorktrees  # noqa: PLC0415 - light verbs never need it
 
-            self._worktrees = GitWorktrees.open(self._start)
+            self._worktrees = GitWorktrees(GitRepository.open(self._start), sign=self.sign())
         return self._worktrees
 
 

@@ -57,6 +57,8 @@ def finalized(
         "reasons": {one.stream: one.message for one in result.held},
         "tests_passed": result.tests_passed,
         "how_to_take": result.how_to_take,
+        "target": result.target,
+        "target_commit": result.target_commit,
         "open_conflicts": len(conflicts(context, unresolved=True)),
         "unfinished_tasks": left,
         "ended": False,
@@ -93,6 +95,8 @@ def _told(document: dict[str, Any]) -> str:
         )
     if document["ended"]:
         lines.append(f"Session {document['session']} is finalized.")
+    if document["target_commit"]:
+        lines.append(f"Branch {document['target']} is now at {document['target_commit'][:12]}.")
     if document["how_to_take"]:
         lines.append(f"Take the result: {document['how_to_take']}")
     return "\n".join(lines)

@@ -172,6 +172,8 @@ def _agent(context: Context, session: Session, rows: list[StreamRow], agent: Age
     try:
         dirty = context.worktrees.dirty(agent.worktree)
     except GitError:
+        if not agent.active:
+            return found  # removed when it ended
         gone = f"The worktree {agent.worktree} of {agent.id} is gone; its branch is there."
         return [
             *found,
