@@ -112,11 +112,9 @@ def _since(text: str, now_s: float) -> str:
     if not text:
         return ""
     span = _SPAN.fullmatch(text)
-    if span:
-        return iso(now_s - float(span[1]) * _SPAN_S[span[2]])
     try:
-        return iso(parse_iso(text))
-    except (ValueError, OverflowError) as error:
+        return iso(now_s - float(span[1]) * _SPAN_S[span[2]] if span else parse_iso(text))
+    except (ValueError, OverflowError, OSError) as error:
         raise Usage(f"{text!r} is no time.", remedy="Write 30m, 1h, 2d or 2025-12-06T10:00:00Z.") from error
 
 
