@@ -129,15 +129,22 @@ def test_an_interrupted_wait_does_not_shut_the_gate(
     """Ctrl-C while waiting leaves nobody inside: neither this handle nor its helper thread."""
     gate = Gate(path, wait_s_max=20)
 
-    def interrupted(self: threading.Event, timeout: float | None = None) -> bool:
-        raise KeyboardInterrupt
+    class Interrupted:
+        def __init__(self) -> None:
+            self.real = threading.Lock()
 
-    with monkeypatch.context() as patch:
-        patch.setattr(threading.Event, "wait", interrupted)
-        # Starting a thread waits for an event of its own, which must still work.
-        patch.setattr(threading.Thread, "start", lambda self: threading._start_new_thread(self.run, ()))  # type: ignore[attr-defined]
-        with pytest.raises(KeyboardInterrupt):
-            gate.enter()
+        def acquire(self, *, blocking: bool = True, timeout: float = -1) -> bool:
+            if timeout > 0:
+                raise KeyboardInterrupt
+            return self.real.acquire(blocking)
+
+        def release(self) -> None:
+            self.real.release()
+
+    monkeypatch.setattr("pucs.store.gate.allocate_lock", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        gate.enter()
+    monkeypatch.undo()
     holder.kill()
     holder.wait()
     other = Gate(path, wait_s_max=20)

@@ -178,13 +178,19 @@ def _wait(
 ) -> Acquired:
     """Sleep until a request is granted or given up."""
     names = [resource for resource, _ in request.resources]
+    rung = False
     while True:
         gives_up = cancelled()
-        sleep = None if gives_up else _sleep(context, request)
+        sleep = None if gives_up or rung else _sleep(context, request)
         if sleep is not None:
             if not _unpinned(context, names):
-                bell.wait(*sleep)
+                timeout_s, watched = sleep
+                until_s = context.clock.now().boot_s + timeout_s
+                bell.wait(timeout_s, watched)
+                # Whoever wakes early was rung and most likely granted: it claims without a look around first.
+                rung = context.clock.now().boot_s < until_s
             continue
+        rung = False
         with unit(context) as opened:
             verdict = _look(context, opened, request, began_s, cancelled=gives_up, noted=noted)
         if verdict is not None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,8 +27,12 @@ class Instant:
         return iso(self.wall_s + after_s)
 
 
+@lru_cache(maxsize=64)
 def iso(wall_s: float) -> str:
-    """Return a wall time as ISO 8601 UTC with milliseconds and ``Z`` (DESIGN §7)."""
+    """Return a wall time as ISO 8601 UTC with milliseconds and ``Z`` (DESIGN §7).
+
+    A verb writes the same instant several times over, so the last few are remembered.
+    """
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import threading
+from _thread import allocate_lock, start_new_thread
 from pathlib import Path
 
 from pucs.core.errors import StoreBusy, StoreError
@@ -49,39 +49,31 @@ class Gate:
         os.pwrite(self._descriptor, f"{os.getpid():<20}".encode(), 0)
 
     def _enter_slowly(self) -> None:
-        # A blocking flock cannot be given a timeout, so a helper thread blocks in our place.
-        arrived = threading.Event()
-        abandoned = threading.Event()
-        handing_over = threading.Lock()
+        # A blocking flock cannot be given a timeout, so a helper thread blocks in our place. The gate is shut and idle
+        # while the thread hands it over; plain locks and no Thread object keep that short.
+        arrived, decided = allocate_lock(), allocate_lock()
+        arrived.acquire()
         descriptor = self._descriptor
 
         def block() -> None:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
-            with handing_over:
-                if abandoned.is_set():
-                    os.close(descriptor)  # closing gives the lock back
-                else:
-                    arrived.set()
+            if decided.acquire(blocking=False):
+                arrived.release()
+            else:
+                os.close(descriptor)  # nobody waits any more; closing gives the lock back
 
-        def abandon() -> bool:
-            """Leave the lock to the thread, which gives it back; False if it has handed it over already."""
-            with handing_over:
-                if not arrived.is_set():
-                    abandoned.set()
-            return abandoned.is_set()
-
-        threading.Thread(target=block, name="pucs-gate", daemon=True).start()
+        start_new_thread(block, ())
         try:
-            if arrived.wait(self._wait_s_max):
+            if arrived.acquire(timeout=self._wait_s_max):
                 return
         except BaseException:  # Ctrl-C: a gate that arrived now would stay shut for everybody
-            if abandon():
+            if decided.acquire(blocking=False):
                 self._open()
             else:
                 self.leave()
             raise
-        if not abandon():
-            return
+        if not decided.acquire(blocking=False):
+            return  # it arrived at the last moment
         holder = self._holder()
         self._open()
         raise StoreBusy(
