@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from pucs.coordinator import agents, salvaging, syncing
+from pucs.coordinator import agents, landing, leases, salvaging, syncing, tasks
+from pucs.tasks.records import Task
 
 pytestmark = pytest.mark.git
 
@@ -130,3 +131,39 @@ def test_half_written_worktree_is_repaired(world: Any, killed: type[BaseExceptio
     assert outcome.committed == ""
     assert (place / "core/b.py").read_text() == "b = 2\n"
     assert [kept.paths for kept in salvaging.salvages(world.context)] == [("core/n.py",)]
+
+
+def test_sync_brings_what_prerequisites_landed(world: Any) -> None:
+    """A task builds on the tasks before it, whatever stream they landed on and whatever files it declares."""
+    place = world.agent("a1")
+    world.agent("x1", "api")
+    before = Task(id="before", title="feat: first", stream="api", command="true")
+    tasks.import_tasks(
+        world.context,
+        tasks=(before, Task(id="then", title="feat: next", stream="core", command="true", after=("before",))),
+    )
+    assert tasks.take(world.context, agent="x1") is not None
+    world.edit("x1", "api/x.py", "x = 2\n")
+    world.land("x1")
+    tasks.finish(world.context, agent="x1", task="before")
+    assert synced(world, "a1").merged == ()
+    taken = tasks.take(world.context, agent="a1")
+    assert taken is not None
+    assert taken.id == "then"
+    assert len(synced(world, "a1").merged) == 1
+    assert (place / "api/x.py").read_text() == "x = 2\n"
+
+
+def test_asking_completes_a_dead_landing_in_the_way(world: Any, killed: type[BaseException]) -> None:
+    """A lease that a killed landing holds in place is free as soon as anybody asks for it."""
+    world.agent("a1", pid=7)
+    world.agent("a2")
+    world.lock("a1", "core/a.py")
+    world.edit("a1", "core/a.py", "a = 2\n")
+    dying, _ = world.dying(2)
+    with pytest.raises(killed):
+        landing.land(dying, agent="a1")
+    assert not leases.acquire(world.context, agent="a2", resources=["core/a.py"]).granted
+    world.bury(2)
+    assert leases.acquire(world.context, agent="a2", resources=["core/a.py"]).granted
+    assert world.text("core", "core/a.py") == "a = 2"
