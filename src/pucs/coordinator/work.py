@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.salvaging import Bench, Parked
 from pucs.core.resources import Resource
+from pucs.locks.rules import covering
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,10 +75,10 @@ def own_changes(context: Context, work: Work) -> list[Resource]:
 
 
 def fresh_edits(context: Context, work: Work, dirty: Sequence[Resource]) -> list[Resource]:
-    """Return which uncommitted changes of a person's checkout have not landed yet.
+    """Return which uncommitted changes of a person's checkout this agent has leased and not landed yet.
 
-    They stay uncommitted there after they landed, so they are told by content: from what the stream has, and from what
-    the same agent landed last.
+    Others work in that checkout too, so what no lease of this agent ever covered is not its to land. Landed changes stay
+    there uncommitted, so they are told by content: from what the stream has, and from what the agent landed last.
     """
     if not dirty:
         return []
@@ -87,13 +88,14 @@ def fresh_edits(context: Context, work: Work, dirty: Sequence[Resource]) -> list
         return []
     with context.store.read() as tx:
         mine = [row for row in tx.landings.all(bench.session) if row.agent == bench.agent]
+        leased = [path for path in dirty if covering(path, tx.leases.last_of(bench.agent, path)) is not None]
     differing = set(repository.changed(work.stream_tip, now))
     last = {path: row.commit for row in mine for path, _ in row.paths}
     since = {
         commit: set(repository.changed(commit, now))
-        for commit in {last[path] for path in dirty if path in last}
+        for commit in {last[path] for path in leased if path in last}
     }
-    return [path for path in dirty if path in differing and (path not in last or path in since[last[path]])]
+    return [path for path in leased if path in differing and (path not in last or path in since[last[path]])]
 
 
 def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], message: str) -> str:

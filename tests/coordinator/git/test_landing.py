@@ -251,6 +251,21 @@ def test_person_lands_through_temporary_index(world: Any) -> None:
     assert world.land("ann", files=["core/a.py"]).paths == ()
 
 
+def test_person_lands_only_what_is_leased(world: Any) -> None:
+    """Several people share a checkout: what an agent never leased stays for its owner to land."""
+    agents.register(world.context, agent="ann", program="person")
+    agents.register(world.context, agent="bob", program="person")
+    world.lock("ann", "core/a.py")
+    world.lock("bob", "core/b.py")
+    (world.root / "core/a.py").write_text("a = 'ann'\n")
+    (world.root / "core/b.py").write_text("b = 'bob'\n")
+    (world.root / "core/notes.txt").write_text("nobody's\n")
+    assert world.land("ann").paths == ("core/a.py",)
+    assert world.text("core", "core/b.py") == "b = 1"
+    assert world.land("bob").paths == ("core/b.py",)
+    assert world.held("bob") == []
+
+
 def test_refusing_hook_is_told(world: Any) -> None:
     """A commit hook that refuses stops the landing, with its words; lease and edits stay."""
     place = world.agent("a1")
