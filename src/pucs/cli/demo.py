@@ -57,9 +57,15 @@ def demo(door: Door, keep: Path | None) -> None:
 @contextmanager
 def _place(keep: Path | None) -> Iterator[Path]:
     if keep is not None:
-        if keep.exists() and any(keep.iterdir()):
+        try:
+            keep.mkdir(parents=True, exist_ok=True)
+            used = any(keep.iterdir())
+        except OSError as error:
+            raise Usage(
+                f"{keep} cannot be used: {error.strerror}.", remedy="Name a new directory."
+            ) from error
+        if used:
             raise Usage(f"{keep} is not empty.", remedy="Name a new directory.")
-        keep.mkdir(parents=True, exist_ok=True)
         yield keep.resolve()
         return
     with tempfile.TemporaryDirectory(prefix="pucs-demo-", ignore_cleanup_errors=True) as made:
@@ -117,7 +123,11 @@ def _stage(place: Path) -> tuple[Path, Path]:
         ["commit", "-q", "--no-verify", "-m", "Open the shop"],
     ):
         subprocess.run(
-            ["git", *call], cwd=shop, check=True, capture_output=True, env={**os.environ, **_IDENTITY}
+            ["git", "-c", "commit.gpgSign=false", "-c", "core.hooksPath=/dev/null", *call],
+            cwd=shop,
+            check=True,
+            capture_output=True,
+            env={**os.environ, **_IDENTITY},
         )
     return shop, plans
 

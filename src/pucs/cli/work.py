@@ -28,7 +28,11 @@ def land(door: Door, agent: str, message: str) -> None:
     answer = bring(door.context(), agent=agent, message=message or None)
     if isinstance(answer, Landed):
         where = f" as {answer.stream_commit[:12]}" if answer.stream_commit else ""
-        text = f"{agent} landed {', '.join(answer.paths) or 'nothing'}{where}."
+        text = (
+            f"{agent} landed {', '.join(answer.paths)}{where}."
+            if answer.paths
+            else f"{agent} has nothing to land."
+        )
         if answer.parked:
             text += "".join(f" Kept aside on {parked.ref}: {parked.reason}" for parked in answer.parked)
         door.say({"landed": True, **_fields(answer)}, text)
