@@ -1,0 +1,74 @@
+"""The one table of verbs: what PUCS can be asked to do, by whom, and under which names at each door.
+
+Doors are written by hand and held to this table by a test, so that a verb cannot be missing at one of them or be offered
+to somebody it is not meant for (DESIGN §1).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Audience(StrEnum):
+    """Who may use a verb where doors check it."""
+
+    AGENT = "agent"
+    """An agent, for itself: its own leases, work, tasks and words."""
+    OPERATOR = "operator"
+    """A person, or whoever runs the session."""
+    ANYONE = "anyone"
+    """Reading only."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One thing that can be asked."""
+
+    home: str
+    """``module:function`` below ``pucs.coordinator``."""
+    audience: Audience
+    command: str
+    """Command line, without ``pucs``; empty: not offered there."""
+    method: str
+    """Method of ``PUCSClient``; empty: not offered there."""
+    effect: str
+    """What it does, in one clause."""
+
+
+_A, _O, _R = Audience.AGENT, Audience.OPERATOR, Audience.ANYONE
+VERBS = (
+    Verb("agents:register", _A, "", "register", "makes an agent known, with the process that owns it"),
+    Verb("leases:acquire", _A, "lock", "acquire_locks", "leases files or directories, all or none"),
+    Verb("leases:renew", _A, "", "renew_locks", "keeps leases alive, up to their longest life"),
+    Verb(
+        "releasing:give_up",
+        _A,
+        "unlock",
+        "release_locks",
+        "gives leases up; work under them lands or is kept",
+    ),
+    Verb("leases:why", _R, "why", "check_lock", "explains who covers, holds and waits for a resource"),
+    Verb("landing:land", _A, "land", "land", "brings an agent's work onto its stream's branch"),
+    Verb("syncing:sync", _A, "sync", "sync", "brings others' landed work into an agent's worktree"),
+    Verb("log:log", _A, "", "log_change", "records what an agent did, in its words"),
+    Verb("tasks:finish", _A, "", "complete_task", "marks a task as done"),
+    Verb("leases:locks", _R, "locks", "", "lists live leases"),
+    Verb("leases:queue", _R, "queue", "", "lists who waits, in order"),
+    Verb("log:entries", _R, "log", "", "reads the cross-log"),
+    Verb("conflicts:conflicts", _R, "conflicts", "", "lists conflicts"),
+    Verb("status:status", _R, "status", "", "shows the session at a glance"),
+    Verb("status:state", _R, "state", "", "prints the whole state"),
+    Verb("status:agents_document", _R, "agents", "", "lists agents and what is known of their life"),
+    Verb("tasks:tasks", _R, "task list", "", "lists tasks"),
+    Verb("salvaging:salvages", _R, "salvage list", "", "lists work that was kept aside"),
+    Verb("salvaging:show", _R, "salvage show", "", "shows one piece of it"),
+    Verb("verifying:verify", _R, "verify", "", "checks that every change is accounted for"),
+    Verb("sessions:start", _O, "init", "", "starts a session"),
+    Verb("sessions:apply", _O, "config apply", "", "compiles the configuration into the store"),
+    Verb("tasks:import_tasks", _O, "task add", "", "brings tasks into the session"),
+    Verb("leases:cleanup", _O, "cleanup", "", "ends leases that are over"),
+    Verb("salvaging:restore", _O, "salvage restore", "", "makes a branch of kept work"),
+    Verb("finalizing:finalize", _O, "finalize", "", "merges the streams in order and ends the session"),
+)
+"""Every verb with a door of its own; what only verbs and the supervisor call has none."""

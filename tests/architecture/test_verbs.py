@@ -1,0 +1,45 @@
+"""The doors offer the verbs of the one table, and nothing that is not in it."""
+
+import importlib
+import inspect
+
+import click
+import pytest
+
+from pucs.cli import COMMANDS, cli
+from pucs.client import PUCSClient
+from pucs.coordinator.verbs import VERBS, Audience, Verb
+
+# Commands that are made of several verbs, or need neither session nor store.
+COMPOSED = {"check", "demo", "doctor", "launch-stream", "report", "run"}
+# What a client does beside the verbs.
+HOUSEKEEPING = {"close"}
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.home)
+def test_a_verb_has_its_home_and_its_doors(verb: Verb) -> None:
+    """The function exists and takes a context; the command and the method it names are there."""
+    module, function = verb.home.split(":")
+    found = getattr(importlib.import_module(f"pucs.coordinator.{module}"), function)
+    assert next(iter(inspect.signature(found).parameters)) == "context"
+    if verb.command:
+        command: click.Command | None = cli
+        for word in verb.command.split():
+            assert isinstance(command, click.Group)
+            command = command.get_command(click.Context(command), word)
+        assert command is not None
+    if verb.method:
+        assert callable(getattr(PUCSClient, verb.method))
+
+
+def test_every_command_stands_for_a_verb() -> None:
+    """A command is a verb, the noun of some verbs, or made of several."""
+    assert set(COMMANDS) - COMPOSED == {verb.command.split()[0] for verb in VERBS if verb.command}
+
+
+def test_the_client_offers_agents_verbs_and_no_others() -> None:
+    """An agent's program finds each agent verb, and nothing that is an operator's."""
+    offered = {name for name, _ in inspect.getmembers(PUCSClient, callable) if not name.startswith("_")}
+    assert offered - HOUSEKEEPING == {verb.method for verb in VERBS if verb.method}
+    assert all(verb.method for verb in VERBS if verb.audience is Audience.AGENT)
+    assert not any(verb.method for verb in VERBS if verb.audience is Audience.OPERATOR)
