@@ -8,7 +8,6 @@ takes both defences away, because one alone breaks nothing that could be seen.
 when it is run that way.
 """
 
-# ruff: noqa: SLF001 - a plant replaces what nobody else may touch
 from __future__ import annotations
 
 import importlib
@@ -50,8 +49,14 @@ def _room(name: str) -> Any:
     return importlib.import_module(f"pucs.{name}")
 
 
+def _replace(owner: Any, name: str, by: Any) -> None:
+    """Replace something that must be there, so that a plant does not wither unseen when the product changes."""
+    assert hasattr(owner, name), f"{owner} has no {name} any more; the plant must follow"
+    setattr(owner, name, by)
+
+
 def _everyone_may() -> None:
-    _room("locks.rules").compatible = lambda *_: True
+    _replace(_room("locks.rules"), "compatible", lambda *_: True)
 
 
 def _release_first() -> None:
@@ -72,7 +77,7 @@ def _release_first() -> None:
             time.sleep(0.5)
         return carry_out(context, intention, move)
 
-    intentions.carry_out = early
+    _replace(intentions, "carry_out", early)
 
 
 def _no_sync() -> None:
@@ -83,36 +88,39 @@ def _no_sync() -> None:
             place = tx.agents.get(agent).worktree
         return syncing.Synced(commit=context.worktrees.head(place))
 
-    syncing.sync = sync
-    syncing.required = lambda *_, **__: []
-    syncing.missing = lambda *_, **__: []
+    _replace(syncing, "sync", sync)
+    _replace(syncing, "required", lambda *_, **__: [])
+    _replace(syncing, "missing", lambda *_, **__: [])
 
 
 def _no_salvage() -> None:
     salvaging = _room("coordinator.salvaging")
-    salvaging._new_ref = lambda _, session, agent, __: f"refs/pucs/salvage/{session}/{agent}/1"
+    _replace(salvaging, "_new_ref", lambda _, session, agent, __: f"refs/pucs/salvage/{session}/{agent}/1")
 
 
 def _one_token() -> None:
     protocol = _room("streams.protocol")
     trailers_of = protocol.trailers_of
-    protocol.trailers_of = lambda agent, stream, session, task, tokens: trailers_of(
-        agent, stream, session, task, [1 << 32 for _ in tokens]
-    )
+
+    def same(agent: str, stream: str, session: str, task: str, tokens: Any) -> Any:
+        return trailers_of(agent, stream, session, task, [1 << 32 for _ in tokens])
+
+    _replace(protocol, "trailers_of", same)
 
 
 def _ours() -> None:
     repository = _room("git.repository")
-    merged = _room("coordinator.ports").Merged
-    repository.GitRepository.merge = lambda self, ours, _: merged(
-        self._git("rev-parse", "--verify", f"{ours}^{{tree}}").line, ()
-    )
+
+    def merge(self: Any, ours: str, _: str) -> Any:
+        return repository.Merged(self._git("rev-parse", "--verify", f"{ours}^{{tree}}").line, ())
+
+    _replace(repository.GitRepository, "merge", merge)
 
 
 def _no_trailers() -> None:
     protocol = _room("streams.protocol")
     compose = protocol.compose
-    protocol.compose = lambda stream, title, _, *, body="": compose(stream, title, (), body=body)
+    _replace(protocol, "compose", lambda stream, title, _, *, body="": compose(stream, title, (), body=body))
 
 
 def _touches_checkout() -> None:
@@ -125,7 +133,7 @@ def _touches_checkout() -> None:
         subprocess.run(["git", "-C", context.repository.root, "reset", "--quiet"], check=False)
         return finalize(context, **options)
 
-    finalizing.finalize = careless
+    _replace(finalizing, "finalize", careless)
 
 
 def _lets_go() -> None:
@@ -141,15 +149,17 @@ def _lets_go() -> None:
 
 def _any_order() -> None:
     finalizing = _room("coordinator.finalizing")
-    finalizing.merge_phases = lambda streams, *_: [[(stream.name,)] for stream in reversed(streams)]
-    finalizing._held_back = lambda *_: None
+    _replace(
+        finalizing, "merge_phases", lambda streams, *_: [[(stream.name,)] for stream in reversed(streams)]
+    )
+    _replace(finalizing, "_held_back", lambda *_: None)
 
 
 def _no_boundary() -> None:
     boundaries = _room("streams.boundaries")
-    boundaries.Boundaries.crossed = lambda *_: None
+    _replace(boundaries.Boundaries, "crossed", lambda *_: None)
     finalizing = _room("coordinator.finalizing")
-    finalizing.gate = lambda *_: []
+    _replace(finalizing, "gate", lambda *_: [])
 
 
 def _lands_twice() -> None:
@@ -163,14 +173,14 @@ def _lands_twice() -> None:
         time.sleep(0.4)
         return finish(context, **arguments)
 
-    tasks.finish = slow
-    recovery._landed = lambda *_: {}
+    _replace(tasks, "finish", slow)
+    _replace(recovery, "_landed", lambda *_: {})
 
 
 def _fast_and_loose() -> None:
     """Leave uncommitted work of agents that ended where it is, and clear the worktree."""
     salvaging = _room("coordinator.salvaging")
-    salvaging.keep_work = lambda *_, **__: ""
+    _replace(salvaging, "keep_work", lambda *_, **__: "")
 
 
 _KILLS = tuple(Event("agent", 0.3) for _ in range(6))

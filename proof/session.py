@@ -28,6 +28,8 @@ BESIDE = 0.25
 """Share of sessions that begin with two runs at the same time."""
 BESIDE_MARK = "two-runs"
 """Empty file in the directory of such a session."""
+IDLE_RUNS_MAX = 3
+"""Runs in a row that nobody disturbed and that still leave something; the first should have been enough."""
 RUNS_MAX = 25
 """Runs of one session: each kill of the supervisor costs one, and a few more for what that left."""
 RUN_S_MAX = 120.0
@@ -215,6 +217,7 @@ def _runs(
         return [status], {}
     claims: dict[str, Claim] = {}
     chaos.start()
+    idle = 0
     beside = rng.random() < BESIDE
     if beside:
         (made.place / BESIDE_MARK).touch()
@@ -229,7 +232,8 @@ def _runs(
         claims = system.claims()
         over = all(name in claims and claims[name].state in FINISHED for name in made.tasks)
         # A run that was disturbed may rightly say that something is left; the next one must finish it.
-        if over and (statuses[-1] == 0 or len(chaos.told) == disturbed):
+        idle = idle + 1 if len(chaos.told) == disturbed else 0
+        if (over and (idle or statuses[-1] == 0)) or idle >= IDLE_RUNS_MAX:
             break
     return statuses, claims or system.claims()
 

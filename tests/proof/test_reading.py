@@ -61,6 +61,13 @@ def test_plants_name_rules_that_exist() -> None:
     assert set(plants.SHORT) <= set(plants.NAMES)
 
 
+def test_plants_find_what_they_replace() -> None:
+    """Every planted bug finds the functions that it takes the place of."""
+    code = "from proof import plants\nfor plant in plants.PLANTS.values(): plant.install()"
+    environment = {**os.environ, "PYTHONPATH": str(PROOF.parent)}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
 def test_seed_decides_world_and_kills(tmp_path: Path) -> None:
     """The same seed gives the same plans, tasks and events, and both files are ones the product accepts."""
     made = [world.make(tmp_path / str(number), "S", seeded("7")) for number in (1, 2)]
