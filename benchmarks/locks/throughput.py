@@ -61,43 +61,46 @@ def measure(processes: list[int], held: list[int], repeats: int, length_s: float
     return cells
 
 
-def _rate(worker: Callable[[int, float], Callable[[float], int]], count: int, length_s: float) -> float:
-    done: list[int] = world.together(worker, count, length_s)
-    return sum(done) / length_s
+def _rate(
+    worker: Callable[[int, float], Callable[[float], tuple[int, float]]], count: int, length_s: float
+) -> float:
+    """Return pairs per second until the last process has finished its last pair: a slow pair counts in full."""
+    found: list[tuple[int, float]] = world.together(worker, count, length_s)
+    return sum(done for done, _ in found) / (length_s + max(0.0, *(late_s for _, late_s in found)))
 
 
-def _json_worker(directory: Path) -> Callable[[int, float], Callable[[float], int]]:
-    def prepare(number: int, _: float) -> Callable[[float], int]:
+def _json_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+    def prepare(number: int, _: float) -> Callable[[float], tuple[int, float]]:
         locks = JsonLocks(directory)
 
-        def work(end: float) -> int:
+        def work(end: float) -> tuple[int, float]:
             done = 0
             while time.monotonic() < end:
                 file = f"s{number % world.STREAMS}/agent_{number}/file_{done % FILES}.py"
                 assert locks.acquire(file, f"agent-{number}")
                 assert locks.release(file, f"agent-{number}")
                 done += 1
-            return done
+            return done, time.monotonic() - end
 
         return work
 
     return prepare
 
 
-def _pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], int]]:
-    def prepare(number: int, _: float) -> Callable[[float], int]:
+def _pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+    def prepare(number: int, _: float) -> Callable[[float], tuple[int, float]]:
         context = world.open_context(directory)
         agent, stream = f"agent-{number}", f"s{number % world.STREAMS}"
         world.register(context, agent=agent, stream=stream, owner=context.processes.current())
 
-        def work(end: float) -> int:
+        def work(end: float) -> tuple[int, float]:
             done = 0
             while time.monotonic() < end:
                 file = f"{stream}/agent_{number}/file_{done % FILES}.py"
                 assert world.acquire(context, agent=agent, resources=(file,), task="benchmark").granted
                 assert world.release(context, agent=agent, resources=(file,)).resources
                 done += 1
-            return done
+            return done, time.monotonic() - end
 
         return work
 

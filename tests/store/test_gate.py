@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from pucs.core.errors import StoreBusy, StoreError
-from pucs.store.gate import Gate
+from pucs.store.gate import HELPER_IDLE_S, Gate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -123,6 +123,34 @@ def test_a_killed_holder_frees_the_gate(path: Path, holder: subprocess.Popen[str
 
 
 @pytest.mark.process
+@pytest.mark.parametrize("idle_s", [1e-4, 1.0])
+def test_a_contended_gate_lets_everybody_in(
+    path: Path, idle_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether helper threads are kept or end between two waits, nobody is lost and nobody is inside twice."""
+    monkeypatch.setattr("pucs.store.gate.HELPER_IDLE_S", idle_s)
+    inside = threading.Lock()
+    done: list[int] = []
+
+    def work() -> None:
+        gate = Gate(path, wait_s_max=20)
+        for _ in range(200):
+            gate.enter()
+            assert inside.acquire(blocking=False)
+            os.sched_yield()
+            inside.release()
+            gate.leave()
+            done.append(1)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(done) == 1200
+
+
+@pytest.mark.process
 def test_an_interrupted_wait_does_not_shut_the_gate(
     path: Path, holder: subprocess.Popen[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -134,9 +162,9 @@ def test_an_interrupted_wait_does_not_shut_the_gate(
             self.real = threading.Lock()
 
         def acquire(self, *, blocking: bool = True, timeout: float = -1) -> bool:
-            if timeout > 0:
+            if timeout > HELPER_IDLE_S:
                 raise KeyboardInterrupt
-            return self.real.acquire(blocking)
+            return self.real.acquire(blocking, timeout)
 
         def release(self) -> None:
             self.real.release()

@@ -17,6 +17,58 @@ GATE_WAIT_S_MAX = 20.0
 """Longest wait for the gate. A transaction takes milliseconds, so only a stopped holder makes anyone wait this long."""
 
 
+HELPER_IDLE_S = 1.0
+"""Time after which a helper thread that nobody needs ends."""
+
+
+class _Helper:
+    """A thread that blocks in the gate for one that has a bound, which a blocking ``flock`` cannot be given.
+
+    While it hands the gate over, the gate is shut and nobody works; so it is kept for the next time for a while, and
+    only plain locks lie between the two threads.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self.abandoned = False
+        self.claimed = allocate_lock()
+        """Held by whoever uses the thread, and for good by the thread once it has ended."""
+        self._wanted, self._arrived, self._decided = allocate_lock(), allocate_lock(), allocate_lock()
+        self._descriptor = descriptor
+        for lock in (self.claimed, self._wanted, self._arrived):
+            lock.acquire()
+        start_new_thread(self._run, ())
+
+    def enter(self, wait_s_max: float) -> bool:
+        """Take the lock; False if it did not come in time, and then the thread gives it back whenever it comes."""
+        self._wanted.release()
+        try:
+            arrived = self._arrived.acquire(timeout=wait_s_max)
+        except BaseException:
+            self.abandoned = self._decided.acquire(blocking=False)
+            self.claimed.release()  # so that the thread ends; whoever used it lets go of it
+            raise
+        if not arrived and self._decided.acquire(blocking=False):
+            self.abandoned = True
+            return False
+        if not arrived:
+            self._arrived.acquire()  # it came at the last moment
+        self._decided.release()
+        self.claimed.release()
+        return True
+
+    def _run(self) -> None:
+        while True:
+            if not self._wanted.acquire(timeout=HELPER_IDLE_S):
+                if self.claimed.acquire(blocking=False):
+                    return
+                self._wanted.acquire()  # somebody has just claimed this thread
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if not self._decided.acquire(blocking=False):
+                os.close(self._descriptor)  # nobody waits any more; closing gives the lock back
+                return
+            self._arrived.release()
+
+
 class Gate:
     """One open handle on the gate file; used by one thread."""
 
@@ -28,6 +80,7 @@ class Gate:
         self._open()
 
     def _open(self) -> None:
+        self._helper: _Helper | None = None
         try:
             self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
@@ -49,31 +102,18 @@ class Gate:
         os.pwrite(self._descriptor, f"{os.getpid():<20}".encode(), 0)
 
     def _enter_slowly(self) -> None:
-        # A blocking flock cannot be given a timeout, so a helper thread blocks in our place. The gate is shut and idle
-        # while the thread hands it over; plain locks and no Thread object keep that short.
-        arrived, decided = allocate_lock(), allocate_lock()
-        arrived.acquire()
-        descriptor = self._descriptor
-
-        def block() -> None:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            if decided.acquire(blocking=False):
-                arrived.release()
-            else:
-                os.close(descriptor)  # nobody waits any more; closing gives the lock back
-
-        start_new_thread(block, ())
+        if self._helper is None or not self._helper.claimed.acquire(blocking=False):
+            self._helper = _Helper(self._descriptor)
         try:
-            if arrived.acquire(timeout=self._wait_s_max):
+            if self._helper.enter(self._wait_s_max):
                 return
         except BaseException:  # Ctrl-C: a gate that arrived now would stay shut for everybody
-            if decided.acquire(blocking=False):
+            if self._helper.abandoned:
                 self._open()
             else:
+                self._helper = None
                 self.leave()
             raise
-        if not decided.acquire(blocking=False):
-            return  # it arrived at the last moment
         holder = self._holder()
         self._open()
         raise StoreBusy(
