@@ -243,6 +243,7 @@ def _take_phase(context: Context, run: _Run, before: str, number: int, names: Se
         raise Refused(
             f"The branch {run.found.session.branch} was moved by somebody else.",
             remedy="Finalize again; what was merged stays merged.",
+            again=True,
         )
 
 

@@ -39,6 +39,8 @@ START_FAILURES_MAX = 3
 """Agents of one stream that may fail to begin before nothing more is begun for it: the cause is not chance."""
 RECOVER_S = 5.0
 """Pause between looks for agents of other runs that died meanwhile."""
+RECOVER_TRIES_MAX = 3
+"""Looks in a row that fail in the same words before the run is ended: a full disk does not pass by waiting."""
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -137,16 +139,19 @@ class Supervisor:
     def _attend(self, dispatcher: Dispatcher, slots: int) -> None:
         """Answer requests to stop until every slot has ended, and look after dead agents of other runs meanwhile."""
         answered = 0
+        failures: Counter[str] = Counter()
         poll = select.poll()
         poll.register(self._waking, select.POLLIN)
         while self._slots_ended < slots:
             if poll.poll(RECOVER_S * 1000):
                 self._waking.recv(4096)
             elif not self._stops:
-                try:
-                    self._recover()
-                except PucsError as error:
-                    self._say(events.Problem(message=str(error)))
+                failed = self._try_recover()
+                failures = Counter({failed: failures[failed] + 1}) if failed else Counter()
+                if failures.total() >= RECOVER_TRIES_MAX:
+                    self._say(events.Problem(message="The run ends here; what is not done stays to be done."))
+                    dispatcher.stop()
+                    self._stop_workers(fast=False)
             if self._stops > answered:
                 answered = self._stops
                 self._say(events.Stopping(fast=answered > 1))
@@ -205,11 +210,27 @@ class Supervisor:
                 dispatcher.taken(stream)
             dispatcher.leave(stream)
 
-    def _recover(self) -> None:
+    def _try_recover(self) -> str:
+        """Recover, and return what could not be put right; empty: nothing."""
+        try:
+            failed = self._recover()
+        except PucsError as error:
+            failed = str(error)
+            self._say(events.Problem(message=failed))
+        return failed
+
+    def _recover(self) -> str:
+        """Look after dead agents, and return what could not be put right; a problem is told once."""
         with self._guard:
             working = {worker.agent for worker in self._workers}
+        failed = ""
         for found in recovery.recover(self._context, self._settings, working=working):
+            if isinstance(found, events.Problem):
+                failed += found.message
+                if found.message in self._problems:
+                    continue
             self._say(found)
+        return failed
 
     def _look(self) -> Outlook:
         with self._guard:
