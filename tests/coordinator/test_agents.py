@@ -19,7 +19,8 @@ from pucs.coordinator.agents import (
 )
 from pucs.coordinator.conflicts import conflicts, decide_in, record
 from pucs.coordinator.context import Context, unit
-from pucs.coordinator.leases import acquire, locks
+from pucs.coordinator.inspecting import locks
+from pucs.coordinator.leases import acquire
 from pucs.coordinator.log import ACTION_LENGTH_MAX, entries, log
 from pucs.coordinator.status import agents_document, state, status
 from pucs.core.errors import NotFound, Refused, Usage

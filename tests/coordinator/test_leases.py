@@ -11,7 +11,8 @@ from pucs.coordinator import agents, leases
 from pucs.coordinator.agents import register, retire
 from pucs.coordinator.conflicts import conflicts
 from pucs.coordinator.context import Context
-from pucs.coordinator.leases import Acquired, acquire, cleanup, locks, queue, release, renew, why
+from pucs.coordinator.inspecting import locks, queue, why
+from pucs.coordinator.leases import Acquired, acquire, cleanup, release, renew
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
 from pucs.core.modes import Mode
 from pucs.crosslog.records import Query

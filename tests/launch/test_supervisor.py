@@ -13,7 +13,7 @@ import pytest
 
 from pucs.agents.records import Phase
 from pucs.coordinator import agents as registry
-from pucs.coordinator import leases, sessions
+from pucs.coordinator import inspecting, leases, sessions
 from pucs.coordinator import tasks as todo
 from pucs.core.errors import NotFound
 from pucs.launch import events, supervisor
@@ -37,7 +37,7 @@ def test_tasks_of_two_streams_land(scene: Scene) -> None:
     assert scene.landed("shop", "shop/b.txt") == "b\ntwo\n"
     assert sorted(result.agents) == ["core-agent-1", "shop-agent-1"]
     assert {agent.phase for agent in registry.agents(scene.context)} == {Phase.RETIRED}
-    assert leases.locks(scene.context) == []
+    assert inspecting.locks(scene.context) == []
     assert len(scene.context.worktrees.paths()) == 1
     assert result.tasks[0].result.startswith("landed 1 file as ")
 
@@ -112,7 +112,7 @@ def test_hopeless_task_fails_with_its_reason(scene: Scene, command: str, reason:
     assert reason in result.tasks[0].result
     assert result.tasks[0].attempts == 2
     assert result.exit_status == 1
-    assert leases.locks(scene.context) == []
+    assert inspecting.locks(scene.context) == []
 
 
 def test_hanging_task_times_out_with_its_whole_tree(scene: Scene, line: Line) -> None:
@@ -225,7 +225,7 @@ def test_stop_keeps_the_work_and_the_next_run_goes_on(scene: Scene, line: Line) 
     (left,) = result.unfinished
     assert (left.state, left.attempts) == (TaskState.PENDING, 0)
     assert scene.git("show", f"{left.salvage}:core/a.txt") == "a\nbegun\n"
-    assert leases.locks(scene.context) == []
+    assert inspecting.locks(scene.context) == []
     assert registry.agents(scene.context)[0].phase is Phase.RETIRED
     assert scene.run().exit_status == 0, scene.said
     assert scene.landed("core", "core/a.txt") == "a\nbegun\n"
@@ -253,7 +253,7 @@ def test_stop_wakes_an_agent_that_waits_in_the_queue(scene: Scene) -> None:
     result = run.run()
     assert result.exit_status == 130
     assert result.unfinished[0].attempts == 0
-    assert leases.queue(scene.context) == []
+    assert inspecting.queue(scene.context) == []
 
 
 def test_killed_keeper_costs_one_attempt(scene: Scene, line: Line) -> None:

@@ -119,10 +119,9 @@ class LeaseMachine(RuleBasedStateMachine):
         waiter = self.processes.process(next(self.pids))
         self.processes.me = waiter
         with unit(self.context) as opened:
-            answer, request = leases._ask(
-                self.context, opened, asked, agent=agent, stream="", duration_s=duration_s, task="",
-                wait_s=wait_s, bell=f"bell-{waiter.pid}",
-            )  # fmt: skip
+            wish = leases._Wish(asked=asked, agent=agent, stream="", duration_s=duration_s, task="", noted={})
+            bell = f"bell-{waiter.pid}"
+            answer, request = leases._ask(self.context, opened, wish, wait_s=wait_s, bell=bell)
         assert answer.granted == may, f"{agent} asked for {asked}: {answer}"
         if answer.granted:
             self.believe(agent, asked, answer.tokens, duration_s)

@@ -110,7 +110,8 @@ def _backups(context: Context, *, fix: bool) -> Check:
 
 
 def _leases(context: Context, *, fix: bool) -> Check:
-    from pucs.coordinator.leases import cleanup, locks  # noqa: PLC0415
+    from pucs.coordinator.inspecting import locks  # noqa: PLC0415
+    from pucs.coordinator.leases import cleanup  # noqa: PLC0415
 
     live = locks(context)
     dead = [

@@ -143,7 +143,7 @@ def locks(door: Door, stream: str) -> None:
     \b
     Example: pucs locks --stream shop
     """
-    from pucs.coordinator.leases import locks as live_locks  # noqa: PLC0415
+    from pucs.coordinator.inspecting import locks as live_locks  # noqa: PLC0415
 
     context = door.context()
     leases = live_locks(context, stream=stream)
@@ -180,7 +180,7 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
     \b
     Example: pucs queue shop/cart.py
     """
-    from pucs.coordinator.leases import queue as waiting_for  # noqa: PLC0415
+    from pucs.coordinator.inspecting import queue as waiting_for  # noqa: PLC0415
 
     context = door.context()
     requests = waiting_for(context, resources=_canonical(context, door, resources) if resources else ())
@@ -231,7 +231,7 @@ def why(door: Door, resource: str) -> None:
     \b
     Example: pucs why shop/cart.py
     """
-    from pucs.coordinator.leases import why as explain  # noqa: PLC0415
+    from pucs.coordinator.inspecting import why as explain  # noqa: PLC0415
 
     context = door.context()
     found = explain(context, resource=_canonical(context, door, (resource,))[0])

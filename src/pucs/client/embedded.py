@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Self
 
-from pucs.coordinator import agents, landing, leases, log, releasing, syncing, tasks
+from pucs.coordinator import agents, inspecting, landing, leases, log, releasing, syncing, tasks
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
 from pucs.wiring import open_context
@@ -15,7 +16,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pucs.agents.records import Agent
-    from pucs.coordinator.leases import Acquired, Explanation
+    from pucs.coordinator.inspecting import Explanation
+    from pucs.coordinator.leases import Acquired
+    from pucs.core.processes import Process
     from pucs.locks.records import Lease
 
 
@@ -54,8 +57,7 @@ class PUCSClient:
         with self._context.store.read() as tx:
             known = tx.agents.get(self.agent_id)
         owner = self._context.processes.current()
-        launched = known is not None and known.active and known.owner not in (None, owner)
-        if launched and known is not None and self._context.processes.alive(known.owner) is not False:  # type: ignore[arg-type]
+        if known is not None and self._acts_for(known, owner):
             agent = known
             if self.stream and self.stream.casefold() != known.stream.casefold():
                 agent = agents.claim_stream(self._context, agent=self.agent_id, stream=self.stream)
@@ -71,6 +73,13 @@ class PUCSClient:
             )
         self._registered = True
         return agent
+
+    def _acts_for(self, known: Agent, me: Process) -> bool:
+        """Tell whether this process was launched for an agent that its supervisor owns; another's name is not enough."""
+        launched = os.environ.get("PUCS_AGENT") == self.agent_id and known.active
+        if not launched or known.owner is None or known.owner == me:
+            return False
+        return self._context.processes.alive(known.owner) is not False
 
     def _ensure(self) -> None:
         if not self._registered:
@@ -123,7 +132,7 @@ class PUCSClient:
 
     def check_lock(self, file: str) -> Explanation:
         """Return who covers, holds and waits for a file."""
-        return leases.why(self._context, resource=self._canonical([file])[0])
+        return inspecting.why(self._context, resource=self._canonical([file])[0])
 
     def land(self, message: str = "") -> landing.Landed | landing.NotLanded:
         """Bring the work of the agent's worktree onto its stream's branch and give up the leases on it."""

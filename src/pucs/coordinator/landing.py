@@ -158,7 +158,7 @@ def _work(context: Context, bench: Bench, chosen: Sequence[Resource]) -> Work | 
             return NotLanded(
                 reason="stream",
                 message=f"{bench.agent} works for no stream, and its files do not belong to exactly one.",
-                remedy="Claim a stream, or land the files of one stream at a time.",
+                remedy="Name one, for example: pucs lock FILE --agent A --stream S. Or land one stream's files at a time.",
             )
         row = stream_named(tx, session.id, name)
     ref = f"refs/heads/{row.branch}"

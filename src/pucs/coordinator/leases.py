@@ -35,7 +35,7 @@ from pucs.coordinator.granting import (
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import PucsError, Refused, Usage
 from pucs.core.modes import Mode
-from pucs.core.resources import is_directory, is_named, is_symbol
+from pucs.core.resources import is_named, is_symbol
 from pucs.crosslog.records import Level
 from pucs.locks.records import Blocked, EndReason, Granted, Lease, LeaseState, Request
 from pucs.locks.rules import conflicting, decide, expired, normalised
@@ -50,6 +50,8 @@ RESOURCES_MAX = 10_000
 """Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
 WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
+HOLDERS_NAMED = 3
+"""Holders named in a refusal; the others are seen with ``pucs locks``."""
 SAFETY_CHECK_S = 1.0
 """Longest sleep of a waiter without looking (DESIGN §3.3)."""
 SHORTEST_SLEEP_S = 0.001
@@ -57,6 +59,7 @@ SHORTEST_SLEEP_S = 0.001
 
 
 _LATE = "came too late to claim its grant"
+_TIMED_OUT = "timed out"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +85,18 @@ class Acquired:
     """Seconds spent in the queue."""
     late: bool = False
     """The grant came while the waiter could not run, and passed on; asking again begins a new wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Wish:
+    """What ``acquire`` was asked for."""
+
+    asked: tuple[tuple[str, Mode], ...]
+    agent: str
+    stream: str
+    duration_s: float | None
+    task: str
+    noted: Mapping[str, str]
 
 
 def acquire(
@@ -113,43 +128,35 @@ def acquire(
         raise Usage(
             "A lease lasts longer than nothing.", remedy="Give a positive duration, and seconds to wait."
         )
-    asked = _checked(resources, mode)
-    if wait_s <= 0:
-        while True:
-            with unit(context) as opened:
-                answer, _ = _ask(
-                    context,
-                    opened,
-                    asked,
-                    agent=agent,
-                    stream=stream,
-                    duration_s=duration_s,
-                    task=task,
-                    noted=noted,
-                )
-            # A dead landing keeps its leases in place until somebody completes it; then it is worth asking again.
-            if answer.granted or not answer.queue_position or not _unpinned(context, resources):
-                return answer
-    name = f"{context.processes.current().pid}-{agent}-{context.clock.now().boot_s:.6f}"
+    wish = _Wish(
+        asked=_checked(resources, mode),
+        agent=agent,
+        stream=stream,
+        duration_s=duration_s,
+        task=task,
+        noted=noted or {},
+    )
+    if wait_s > 0:
+        return _acquire_in_turn(context, wish, wait_s, cancelled)
+    while True:
+        with unit(context) as opened:
+            answer, _ = _ask(context, opened, wish)
+        # A dead landing keeps its leases in place until somebody completes it; then it is worth asking again.
+        if answer.granted or not answer.queue_position or not _unpinned(context, resources):
+            return answer
+
+
+def _acquire_in_turn(context: Context, wish: _Wish, wait_s: float, cancelled: Callable[[], bool]) -> Acquired:
+    """Ask, and wait in the queue if need be."""
+    name = f"{context.processes.current().pid}-{wish.agent}-{context.clock.now().boot_s:.6f}"
     with context.bells.hang(name) as bell:
         with unit(context) as opened:
             began_s = opened.now.boot_s
-            answer, request = _ask(
-                context,
-                opened,
-                asked,
-                agent=agent,
-                stream=stream,
-                duration_s=duration_s,
-                task=task,
-                wait_s=wait_s,
-                bell=name,
-                noted=noted,
-            )
+            answer, request = _ask(context, opened, wish, wait_s=wait_s, bell=name)
         if request is None:
             return answer
         try:
-            return _wait(context, request, bell, cancelled, began_s=began_s, noted=noted or {})
+            return _wait(context, request, bell, cancelled, began_s=began_s, noted=wish.noted)
         except BaseException:
             # Whoever stops waiting by an exception leaves its place, or others would wait behind nobody.
             with suppress(PucsError), unit(context) as opened:
@@ -212,23 +219,14 @@ def _checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ..
 
 
 def _ask(
-    context: Context,
-    opened: Unit,
-    asked: tuple[tuple[str, Mode], ...],
-    *,
-    agent: str,
-    stream: str,
-    duration_s: float | None,
-    task: str,
-    wait_s: float = 0.0,
-    bell: str = "",
-    noted: Mapping[str, str] | None = None,
+    context: Context, opened: Unit, wish: _Wish, *, wait_s: float = 0.0, bell: str = ""
 ) -> tuple[Acquired, Request | None]:
     """Decide a request; grant it, refuse it, or put it in the queue and return it."""
     session = opened.active()
-    who = acting(opened, agent, stream=stream)
-    names = [resource for resource, _ in asked]
-    crossed = _crossed(opened, who.stream, names) if asked[0][1] is Mode.EXCLUSIVE else None
+    agent, task = wish.agent, wish.task
+    who = acting(opened, agent, stream=wish.stream)
+    names = [resource for resource, _ in wish.asked]
+    crossed = _crossed(opened, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
     if crossed is not None:
         return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
     limits = opened.tx.sessions.configuration().limits
@@ -238,10 +236,10 @@ def _ask(
         stream=who.stream,
         task=task,
         session=session.id,
-        resources=asked,
+        resources=wish.asked,
         duration_s=limits.default_duration_s
-        if duration_s is None
-        else min(duration_s, limits.max_duration_s),
+        if wish.duration_s is None
+        else min(wish.duration_s, limits.max_duration_s),
         boot_id=opened.now.boot_id,
         asked_s=opened.now.boot_s,
         deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
@@ -252,7 +250,7 @@ def _ask(
     live, waiting = settled(context, opened, names)
     verdict = decide(request, live, waiting)
     if isinstance(verdict, Granted):
-        leases = grant(opened, request, verdict.needed, who.owner, noted=noted)
+        leases = grant(opened, request, verdict.needed, who.owner, noted=wish.noted)
         _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
         return _answer(opened, names, [*leases, *verdict.kept]), None
     holding = [
@@ -314,14 +312,9 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
 
 
 def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
-    parts = [
-        f"{lease.resource} is held by {lease.agent}"
-        + (f" ({lease.task})" if lease.task else "")
-        + f" until {lease.expires_at}"
-        for lease in verdict.holders[:3]
-    ]
+    parts = [_held(lease) for lease in verdict.holders[:HOLDERS_NAMED]]
     if not verdict.holders:
-        parts = [f"{request.agent} asked first" for request in verdict.ahead[:3]]
+        parts = [f"{request.agent} asked first" for request in verdict.ahead[:HOLDERS_NAMED]]
     reason = "; ".join(parts) + "."
     if holding:
         reason += " You hold other leases: land or release them before you wait."
@@ -331,6 +324,11 @@ def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
         wait_time=round(verdict.wait_s(opened.now.boot_s), 3),
         reason=reason,
     )
+
+
+def _held(lease: Lease) -> str:
+    task = f" ({lease.task})" if lease.task else ""
+    return f"{lease.resource} is held by {lease.agent}{task} until {lease.expires_at}"
 
 
 def _answer(opened: Unit, names: Sequence[str], leases: Sequence[Lease]) -> Acquired:
@@ -401,17 +399,24 @@ def _look(
     elif ended:
         why = "ended with its agent"
     elif timed_out and not reserved:
-        why = "timed out"
+        why = _TIMED_OUT
     withdraw(opened, [request], why)
     end(opened, reserved, EndReason.LAPSED)
     serve(opened, names, context=context)
+    inform = _held_by(opened, names, request.agent) if why == _TIMED_OUT else ""
     return Acquired(
         granted=False,
-        reason=f"The wait for {', '.join(names[:3])} {why}.",
+        reason=f"The wait for {', '.join(names[:3])} {why}{inform}.",
         conflict=request.id,
         waited_s=round(now.boot_s - began_s, 6),
         late=why == _LATE,
     )
+
+
+def _held_by(opened: Unit, names: Sequence[str], agent: str) -> str:
+    """Return who has what the waiter wanted, as the end of a sentence."""
+    holders = [lease for lease in opened.tx.leases.overlapping(names) if lease.agent != agent]
+    return "; " + "; ".join(_held(lease) for lease in holders[:HOLDERS_NAMED]) if holders else ""
 
 
 def _claim(
@@ -547,58 +552,3 @@ def cleanup(context: Context) -> list[Lease]:
             freed = [resource for request in gone for resource, _ in request.resources]
             end(opened, now_over, None, context=context)
             serve(opened, [*freed, *(lease.resource for lease in now_over)], context=context)
-
-
-def locks(context: Context, *, stream: str = "") -> list[Lease]:
-    """Return the leases that are held or reserved now, of one stream or all, by resource.
-
-    One that is over but that nobody has met since is left out: it holds nothing.
-    """
-    now = context.clock.now()
-    with context.store.read() as tx:
-        live = tx.leases.live()
-    gone = {lease.token for lease in ended_by(context.processes, now, live)}
-    return [
-        lease
-        for lease in live
-        if lease.token not in gone and (not stream or lease.stream.casefold() == stream.casefold())
-    ]
-
-
-def queue(context: Context, *, resources: Sequence[str] = ()) -> list[Request]:
-    """Return the requests waiting for these resources (all if none is named), in order."""
-    with context.store.read() as tx:
-        return tx.requests.overlapping(resources) if resources else tx.requests.waiting()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """Everything that decides whether a resource can be had (``pucs why``)."""
-
-    resource: str
-    stream: str
-    """Stream that covers it; empty: shared."""
-    holders: tuple[Lease, ...]
-    waiting: tuple[Request, ...]
-    base: str
-    """Commit that last changed it."""
-    changed_by: str
-    """Agent of that change; empty if it is as the session found it."""
-
-
-def why(context: Context, *, resource: str) -> Explanation:
-    """Explain a resource: who covers it, holds it, waits for it and changed it last."""
-    with context.store.read() as tx:
-        session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
-        if session is None:
-            raise Refused("There is no active session.", remedy="Start one with: pucs init")
-        landings = tx.landings.last_on(session.id, (resource,))
-        owner = None if is_directory(resource) else boundaries_of(tx, session.id).owner(resource)
-        return Explanation(
-            resource=resource,
-            stream=owner or "",
-            holders=tuple(tx.leases.overlapping((resource,))),
-            waiting=tuple(tx.requests.overlapping((resource,))),
-            base=landings[-1].commit if landings else session.base,
-            changed_by=landings[-1].agent if landings else "",
-        )

@@ -229,7 +229,7 @@ def salvages(context: Context, *, session: str = "") -> list[Salvage]:
 
 
 def show(context: Context, *, ref: str) -> tuple[Salvage, str]:
-    """Return a salvage and, as a patch, how it differs from what its stream has now (the base without a stream).
+    """Return a salvage and, as a patch, what its agent had changed since it left its stream (the base without one).
 
     Raises:
         NotFound: no such salvage ref.
@@ -239,7 +239,8 @@ def show(context: Context, *, ref: str) -> tuple[Salvage, str]:
         session = tx.sessions.get(found.session)
         rows = tx.sessions.streams(found.session)
     branch = next((row.branch for row in rows if row.stream.name == found.stream), "")
-    against = f"refs/heads/{branch}" if branch else session.base if session else f"{found.commit}^"
+    left = f"refs/heads/{branch}" if branch else session.base if session else f"{found.commit}^"
+    against = context.repository.merge_base(left, found.commit) or f"{found.commit}^"
     return found, context.repository.patch(against, found.commit, [Resource(path) for path in found.paths])
 
 
