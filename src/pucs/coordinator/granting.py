@@ -45,7 +45,7 @@ def settled(context: Context, opened: Unit, names: Sequence[str]) -> tuple[list[
     while True:
         live = opened.tx.leases.overlapping(names)
         waiting = opened.tx.requests.overlapping(names)
-        ended = over(context, opened, live)
+        ended = _whole(opened, over(context, opened, live))
         gone = [request for request in waiting if withdrawn(context, opened, request)]
         if not ended and not gone:
             return live, waiting
@@ -53,6 +53,14 @@ def settled(context: Context, opened: Unit, names: Sequence[str]) -> tuple[list[
         withdraw(opened, gone)
         end(opened, ended, None, context=context)
         serve(opened, freed, context=context)
+
+
+def _whole(opened: Unit, ended: Sequence[Lease]) -> list[Lease]:
+    """Return these leases with the rest of each reserved set: one that nobody claimed passes on whole."""
+    whole = {lease.token: lease for lease in ended}
+    for request in {lease.request for lease in ended if lease.state is LeaseState.RESERVED}:
+        whole.update((lease.token, lease) for lease in opened.tx.leases.of_request(request))
+    return list(whole.values())
 
 
 def over(context: Context, opened: Unit, live: Iterable[Lease]) -> list[Lease]:
