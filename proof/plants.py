@@ -69,13 +69,13 @@ def _release_first() -> None:
     records = _room("locks.records")
     carry_out = intentions.carry_out
 
-    def early(context: Any, intention: Any, move: Any = None) -> Any:
+    def early(context: Any, intention: Any, *others: Any, **named: Any) -> Any:
         if intention.verb == intentions.LAND:
             with context_room.unit(context) as opened:
                 leases = opened.tx.leases.by_tokens(intention.payload["tokens"])
                 granting.end_and_serve(opened, leases, records.EndReason.RELEASED)
             time.sleep(0.5)
-        return carry_out(context, intention, move)
+        return carry_out(context, intention, *others, **named)
 
     _replace(intentions, "carry_out", early)
 
@@ -170,7 +170,7 @@ def _lands_twice() -> None:
     finish = tasks.finish
 
     def slow(context: Any, **arguments: Any) -> Any:
-        time.sleep(0.4)
+        time.sleep(2.5)
         return finish(context, **arguments)
 
     _replace(tasks, "finish", slow)
@@ -184,7 +184,8 @@ def _fast_and_loose() -> None:
 
 
 _KILLS = tuple(Event("agent", 0.3) for _ in range(6))
-_AT_DONE = tuple(Event("at done", pause_s) for pause_s in (0.25, 0.35, 0.3, 0.45, 0.4, 0.2))
+_AT_DONE = tuple(Event("at done", 1.2) for _ in range(3))
+"""Between a landing and the word that its task is done, which the plant draws out."""
 
 PLANTS: dict[str, Plant] = {
     "everyone may": Plant(_everyone_may, ("exclusion",)),
