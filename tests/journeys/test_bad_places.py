@@ -171,7 +171,9 @@ def test_store_that_cannot_be_written_is_told(place: Place) -> None:
     place.pucs("lock", "app/a.py", "--agent", "ada")
 
 
-@pytest.mark.parametrize("blocks", [0, 40, 100, pytest.param(160, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "blocks", [40, *(pytest.param(number, marks=pytest.mark.slow) for number in (0, 100, 160))]
+)
 def test_limit_on_file_sizes_loses_nothing(blocks: int, place: Place) -> None:
     """However little may be written, the run ends in words and soon; without the limit it goes on where it was."""
     tasks = place.tasks(f"{EDIT}'echo x >>app/a.py'")
@@ -185,6 +187,7 @@ def test_limit_on_file_sizes_loses_nothing(blocks: int, place: Place) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_full_store_refuses_and_recovers(place: Place) -> None:
     """A store at its limit of pages grants nothing more, tells it, and goes on when there is room."""
     place.pucs("init")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import Door, common_options, count, table
 from pucs.core.errors import PucsError
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _git(door: Door) -> Check:
     from pucs.wiring import open_repository  # noqa: PLC0415
 
     repository, worktrees = open_repository(door.repo)
-    return Check(name="git", ok=True, found=f"{repository.root}, {len(worktrees.paths())} worktrees")
+    return Check(name="git", ok=True, found=f"{repository.root}, {count(len(worktrees.paths()), 'worktree')}")
 
 
 def _store(context: Context) -> Check:
@@ -94,7 +94,7 @@ def _with_backups(door: Door, remedy: str) -> str:
     from pucs.wiring import backups_of  # noqa: PLC0415
 
     kept = backups_of(door.repo)
-    return f"{remedy} Newest backup: {kept[-1]}" if kept else remedy
+    return f"{remedy.rstrip('.')}. The newest backup is {kept[-1]}" if kept else remedy
 
 
 def _backups(context: Context, *, fix: bool) -> Check:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, one_line, table, to_json
+from pucs.cli.door import Door, clip, common_options, one_line, table, to_json
 from pucs.core.errors import NotFound, Usage
 from pucs.core.instants import iso, parse_iso
 
@@ -22,6 +22,8 @@ FOLLOW_S = 0.2
 """How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
 _DETAILS = ("task", "reason", "other", "behind", "waited_s", "warning", "salvage")
 """Details worth a place on the line."""
+RESOURCES_WIDTH = 40
+"""Characters of a conflict's resources; --json says the rest."""
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -184,7 +186,7 @@ def conflicts(door: Door, *, unresolved: bool) -> None:
             d["kind"],
             d["status"],
             ", ".join(d["parties"]),
-            ", ".join(d["resources"][:3]),
+            clip(", ".join(d["resources"]), RESOURCES_WIDTH),
             d["decision"] or "open",
         )
         for d in documents

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from pucs.cli.door import Door, common_options, table
+from pucs.cli.door import Door, common_options, count, table
 from pucs.core.errors import NotFound, Usage
 
 
@@ -85,7 +85,7 @@ def import_(door: Door, file: Path) -> None:
     done = import_tasks(door.context(), tasks=parse_tasks(read_text(file), str(file)))
     door.say(
         done,
-        f"{len(done.added)} tasks added, {len(done.updated)} updated, {len(done.kept)} left as they are.",
+        f"{count(len(done.added), 'task')} added, {len(done.updated)} updated, {len(done.kept)} left as they are.",
     )
 
 
