@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
 STORE_FILE = "state.db"
+STORE_POINTER = "store-path"
+"""File beside it that names another place (``store:`` in the configuration)."""
 BACKUP_INTERVAL_S = 3600.0
 """Time between backups during a run (DESIGN §3.7)."""
 BACKUPS_KEPT = 24
@@ -42,13 +44,13 @@ def open_context(
 ) -> Context:
     """Return a context for the repository that holds ``repo``.
 
-    ``store`` names another store file. Nothing is written unless ``create`` is set and there is no store yet.
+    ``store`` names another store file; without it the one that ``remember_store`` noted counts. Nothing is written unless ``create`` is set and there is no store yet.
 
     Raises:
         EnvironmentFailure: not a git repository, or the store cannot be opened; the message says what to do.
     """
     hands = _Git(str(repo))
-    place = Path(store).expanduser() if store else Path(hands.common_dir) / STORE_DIRECTORY / STORE_FILE
+    place = Path(store).expanduser() if store else _store_place(hands.common_dir)
     clock = SystemClock()
     opened = SQLiteStore(place, clock, create=create)
     hands.sign = lambda: _configuration(opened).worktrees.sign_commits
@@ -60,6 +62,32 @@ def open_context(
         git=hands,
         door=door,
         session=session,
+    )
+
+
+def _store_place(common_dir: str) -> Path:
+    folder = Path(common_dir) / STORE_DIRECTORY
+    try:
+        return Path((folder / STORE_POINTER).read_text(encoding="utf-8", errors="surrogateescape").strip())
+    except FileNotFoundError:
+        return folder / STORE_FILE
+
+
+def remember_store(repo: str | Path, place: str) -> None:
+    """Note where the configuration puts the store, so that no command has to read the configuration to find it.
+
+    ``place`` is relative to the main checkout; empty: the usual place.
+    """
+    hands = _Git(str(repo))
+    pointer = Path(hands.common_dir) / STORE_DIRECTORY / STORE_POINTER
+    if not place:
+        pointer.unlink(missing_ok=True)
+        return
+    pointer.parent.mkdir(mode=0o700, exist_ok=True)
+    pointer.write_text(
+        str(Path(hands.repository.root) / Path(place).expanduser()),
+        encoding="utf-8",
+        errors="surrogateescape",
     )
 
 

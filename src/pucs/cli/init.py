@@ -79,6 +79,7 @@ def look(door: Door) -> Found:
 def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
     """Do what ``pucs init`` does and return its document."""
     from pucs.coordinator.sessions import start  # noqa: PLC0415
+    from pucs.wiring import remember_store  # noqa: PLC0415
 
     found = look(door)
     configuration = found.configuration
@@ -108,6 +109,8 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
         return document
     if found.written:
         found.place.write_text(found.written, encoding="utf-8")
+    if not door.store:
+        remember_store(door.repo, configuration.store)
     # The session that is named need not exist yet, so the context must not be bound to it.
     context = replace(door, session="").context(create=True)
     started = start(context, configuration=configuration, session=door.session)
