@@ -21,15 +21,17 @@ _SCISSORS = "# ------------------------ >8 ------------------------"
 
 
 @click.group()
-def check() -> None:
+@common_options
+def check(door: Door) -> None:
     """Check boundaries and commit messages. Needs no session; exit status 1 if something is refused.
 
     \b
     Example: pucs check boundary --stream shop --base origin/main
     """
+    del door
 
 
-@check.command("boundary")
+@check.command("boundary", short_help="Check that changes stay out of other streams.")
 @click.argument("files", nargs=-1, metavar="[FILE...]")
 @click.option(
     "--stream",
@@ -80,7 +82,7 @@ def boundary(door: Door, files: tuple[str, ...], stream: str, base: str) -> None
         raise SystemExit(1)
 
 
-@check.command("message")
+@check.command("message", short_help="Check that a commit message follows the protocol.")
 @click.argument("file", required=False, metavar="[FILE|-]")
 @click.option("--text", metavar="MESSAGE", default=None, help="The message itself.")
 @common_options

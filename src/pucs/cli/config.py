@@ -23,15 +23,17 @@ _FILE = click.argument("file", required=False, metavar="[FILE]", type=click.Path
 
 
 @click.group()
-def config() -> None:
+@common_options
+def config(door: Door) -> None:
     """Check, show and apply the configuration: pucs.yaml, pucs_config.yaml or config/pucs_streams.yaml.
 
     \b
     Example: pucs config check
     """
+    del door
 
 
-@config.command("check")
+@config.command("check", short_help="Tell everything that is wrong with a configuration.")
 @_FILE
 @common_options
 def check(door: Door, file: Path | None) -> None:
@@ -69,7 +71,7 @@ def check(door: Door, file: Path | None) -> None:
     door.say(document, lambda: _summary(document))
 
 
-@config.command("show")
+@config.command("show", short_help="Show every setting in effect.")
 @_FILE
 @common_options
 def show(door: Door, file: Path | None) -> None:
@@ -87,7 +89,7 @@ def show(door: Door, file: Path | None) -> None:
     door.say(plain, lambda: "\n".join(f"{key} = {value}" for key, value in _flat(plain)))
 
 
-@config.command("apply")
+@config.command("apply", short_help="Compile the configuration into the store.")
 @_FILE
 @click.option("--dry-run", is_flag=True, help="Show what would change; change nothing.")
 @common_options

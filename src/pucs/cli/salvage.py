@@ -8,15 +8,17 @@ from pucs.cli.door import Door, common_options, table
 
 
 @click.group()
-def salvage() -> None:
+@common_options
+def salvage(door: Door) -> None:
     """List, show and restore work that was kept aside instead of being lost.
 
     \b
     Example: pucs salvage list
     """
+    del door
 
 
-@salvage.command("list")
+@salvage.command("list", short_help="List what is kept, and why.")
 @common_options
 def list_(door: Door) -> None:
     """List what is kept: which agent's work, for which task, and why it did not land.
@@ -31,7 +33,7 @@ def list_(door: Door) -> None:
     door.say(found, table(rows, ("REF", "AGENT", "TASK", "WHY")) if rows else "Nothing is kept aside.")
 
 
-@salvage.command("show")
+@salvage.command("show", short_help="Show the change on a salvage ref.")
 @click.argument("ref")
 @common_options
 def show(door: Door, ref: str) -> None:
@@ -46,7 +48,7 @@ def show(door: Door, ref: str) -> None:
     door.say({"salvage": found, "change": change}, change)
 
 
-@salvage.command("restore")
+@salvage.command("restore", short_help="Make a branch at the kept work.")
 @click.argument("ref")
 @click.option("--branch", metavar="NAME", default="", help="Branch to make [pucs/restored/AGENT-N].")
 @common_options

@@ -11,12 +11,14 @@ from pucs.core.errors import NotFound, Usage
 
 
 @click.group()
-def task() -> None:
+@common_options
+def task(door: Door) -> None:
     """Add, import, list and show tasks.
 
     \b
     Example: pucs task add --id docs --title "docs: explain prices" --stream catalog --command "python tools/doc.py"
     """
+    del door
 
 
 @task.command("add")
