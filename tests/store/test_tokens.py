@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 JAVASCRIPT_MAX = 2**53
+SLOW_DISK = [HealthCheck.too_slow, HealthCheck.data_too_large]
 
 
 @pytest.fixture
@@ -191,7 +192,10 @@ class TokenMachine(RuleBasedStateMachine):
 def test_tokens_grow_whatever_happens_to_the_files() -> None:
     """No order of grants, failures, copies and losses makes a number come again."""
     run_state_machine_as_test(
-        TokenMachine, settings=settings(max_examples=15, stateful_step_count=25, deadline=None)
+        TokenMachine,
+        settings=settings(
+            max_examples=15, stateful_step_count=25, deadline=None, suppress_health_check=SLOW_DISK
+        ),
     )
 
 
@@ -208,7 +212,13 @@ def test_the_judge_notices_a_side_file_that_does_nothing(part: str, monkeypatch:
     with pytest.raises((AssertionError, BaseExceptionGroup)):
         run_state_machine_as_test(
             TokenMachine,
-            settings=settings(max_examples=50, stateful_step_count=25, deadline=None, database=None),
+            settings=settings(
+                max_examples=50,
+                stateful_step_count=25,
+                deadline=None,
+                database=None,
+                suppress_health_check=SLOW_DISK,
+            ),
         )
 
 
