@@ -72,6 +72,16 @@ def test_two_runs_share_the_work(place: Place, pipe: Pipe, gate: Pipe) -> None:
     place.accounted()
 
 
+def test_two_runs_that_begin_at_once_share_a_session(place: Place) -> None:
+    """Neither has a session yet: one starts it, and the other joins."""
+    tasks = place.tasks(f"{EDIT}'echo x >>app/a.py'")
+    for running in [place.start("run", "--tasks", tasks) for _ in range(2)]:
+        out, err = running.communicate(timeout=30)
+        assert running.returncode == 0, out + err
+    assert place.result("app/a.py") == "a = 1\nx"
+    place.accounted()
+
+
 def test_damaged_store_is_left_as_it_is(place: Place) -> None:
     """Every command says that it is damaged and what to do; nothing is written over; the backup named puts it right."""
     place.pucs("init")

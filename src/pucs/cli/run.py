@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import click
 
 from pucs.cli.door import EXIT_INTERRUPTED, Door, common_options, count, table
-from pucs.core.errors import Refused, Usage
+from pucs.core.errors import PucsError, Refused, Usage
 from pucs.tasks.records import TaskState
 
 MERGES_MAX = 8
@@ -87,7 +87,7 @@ def run_session(
     streams: tuple[str, ...] = (),
 ) -> dict[str, Any]:
     """Do what ``pucs run`` does and return its document."""
-    from pucs.cli.init import initialise, keep_backup  # noqa: PLC0415
+    from pucs.cli.init import keep_backup  # noqa: PLC0415
     from pucs.cli.progress import Progress  # noqa: PLC0415
     from pucs.coordinator import tasks as todo  # noqa: PLC0415
     from pucs.wiring import run_tasks  # noqa: PLC0415
@@ -100,7 +100,7 @@ def run_session(
     if not ready:
         if not parsed:
             _refuse_nothing()
-        _tell_start(door, initialise(door))
+        _start(door)
     context = door.context(door="run")
     if parsed:
         todo.import_tasks(context, tasks=parsed)
@@ -122,8 +122,16 @@ def _refuse_nothing() -> NoReturn:
     )
 
 
-def _tell_start(door: Door, started: dict[str, Any]) -> None:
-    """Say what a run began on its own: the session, and what its agents will not see."""
+def _start(door: Door) -> None:
+    """Start a session and say what began: the session, and what its agents will not see."""
+    from pucs.cli.init import initialise  # noqa: PLC0415
+
+    try:
+        started = initialise(door)
+    except PucsError:
+        if not _has_session(door):
+            raise
+        return  # another run began at the same moment: share its session
     if door.json:
         return
     if started["proposed"]:
