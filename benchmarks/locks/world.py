@@ -12,7 +12,8 @@ from pucs.coordinator.leases import RESOURCES_MAX, acquire, release
 from pucs.launch.bells import FifoBells
 from pucs.launch.processes import SystemClock, SystemProcesses
 from pucs.store.sqlite import SQLiteStore
-from pucs.streams.records import Configuration, Session, SessionState, Stream, StreamRow
+from pucs.streams.records import Session, SessionState, Stream, StreamRow
+from pucs.streams.settings import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,18 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.context import Context
-from pucs.core.errors import PucsError
-from pucs.launch.bells import FifoBells
+from pucs.core.errors import EnvironmentFailure, PucsError, Usage
 from pucs.launch.processes import SystemClock, SystemProcesses
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
-    from pucs.coordinator.ports import Repository, Worktrees
+    from pucs.coordinator.ports import Bell, Bells, Repository, Worktrees
     from pucs.launch.events import Event
     from pucs.launch.settings import RunResult
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
 
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
@@ -47,10 +47,11 @@ def open_context(
     ``store`` names another store file; without it the one that ``remember_store`` noted counts. Nothing is written unless ``create`` is set and there is no store yet.
 
     Raises:
+        Usage: there is no such directory, or the store that is named is one.
         EnvironmentFailure: not a git repository, or the store cannot be opened; the message says what to do.
     """
     hands = _Git(str(repo))
-    place = Path(store).expanduser() if store else _store_place(hands.common_dir)
+    place = _named_store(store) if store else _store_place(hands.common_dir)
     clock = SystemClock()
     opened = SQLiteStore(place, clock, create=create)
     hands.sign = lambda: _configuration(opened).worktrees.sign_commits
@@ -58,7 +59,7 @@ def open_context(
         store=opened,
         clock=clock,
         processes=SystemProcesses(),
-        bells=FifoBells(place.parent / "bells"),
+        bells=_Bells(place.parent / "bells"),
         git=hands,
         door=door,
         session=session,
@@ -106,17 +107,26 @@ def backup(context: Context) -> Path | None:
     """Write a backup of the store outside the repository and return its place; None for a store in memory.
 
     The newest ``BACKUPS_KEPT`` are kept, in ``$XDG_STATE_HOME/pucs/<repository>/`` (DESIGN §3.7).
+
+    Raises:
+        EnvironmentFailure: the place cannot be written.
     """
     store = context.store
     if not isinstance(store, SQLiteStore) or store.path == IN_MEMORY:
         return None
     folder = backup_directory(context)
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     stamp = context.clock.now().wall().replace(":", "").replace("-", "")
     target = folder / f"state-{stamp}.db"
-    store.backup(target)
-    for old in sorted(folder.glob("state-*.db"))[:-BACKUPS_KEPT]:
-        old.unlink(missing_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        store.backup(target)
+        for old in sorted(folder.glob("state-*.db"))[:-BACKUPS_KEPT]:
+            old.unlink(missing_ok=True)
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"No backup of the store can be written to {folder}: {error.strerror}.",
+            remedy="Name another place with XDG_STATE_HOME.",
+        ) from error
     return target
 
 
@@ -185,10 +195,45 @@ def _back_up_hourly(context: Context, over: threading.Event) -> None:
     context.store.close()
 
 
+def _named_store(store: str) -> Path:
+    """Return the place of a store that was named, whole: agents look for it from their own worktrees."""
+    if store == IN_MEMORY:
+        return Path(store)
+    place = Path(store).expanduser().absolute()
+    if place.is_dir():
+        raise Usage(f"{place} is a directory.", remedy="Name a file in it as the store.")
+    return place
+
+
+class _Bells:
+    """Bells, loaded when somebody waits or is to be woken."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._bells: Bells | None = None
+
+    def _made(self) -> Bells:
+        if self._bells is None:
+            from pucs.launch.bells import FifoBells  # noqa: PLC0415 - most commands neither wait nor ring
+
+            self._bells = FifoBells(self._directory)
+        return self._bells
+
+    def hang(self, name: str) -> AbstractContextManager[Bell]:
+        """Set up a bell."""
+        return self._made().hang(name)
+
+    def ring(self, name: str) -> None:
+        """Wake a waiter."""
+        self._made().ring(name)
+
+
 class _Git:
     """Git's hands, imported and started only by verbs that need them; finding the repository needs neither."""
 
     def __init__(self, start: str) -> None:
+        if not Path(start).is_dir():
+            raise Usage(f"There is no directory {start}.", remedy="Name one in a git repository.")
         self._start = start
         self._repository: Repository | None = None
         self._worktrees: Worktrees | None = None

@@ -15,6 +15,7 @@ CONFIGURATION = "store: ../elsewhere/state.db\nstreams:\n  shop:\n    files_patt
 def test_the_configured_place_is_found_by_every_command(make_repository: Callable[..., Path]) -> None:
     """``init`` notes the place; what comes later needs neither the file nor an option to find it."""
     repository = make_repository(files={"shop/cart.py": "TOTAL = 0\n", "pucs.yaml": CONFIGURATION})
+    said = ""
     for arguments in (["init"], ["lock", "shop/cart.py", "--agent", "a-1"], ["status"]):
         done = subprocess.run(
             [sys.executable, "-m", "pucs", *arguments],
@@ -24,6 +25,7 @@ def test_the_configured_place_is_found_by_every_command(make_repository: Callabl
             text=True,
         )
         assert done.returncode == 0, done.stderr
+        said = done.stdout
     assert (repository.parent / "elsewhere/state.db").exists()
     assert not (repository / ".git/pucs/state.db").exists()
-    assert "shop/cart.py" in done.stdout
+    assert "shop/cart.py" in said

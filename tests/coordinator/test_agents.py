@@ -26,7 +26,8 @@ from pucs.coordinator.status import agents_document, state, status
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level, Query
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.streams.records import Configuration, Session, SessionState, Stream, StreamRow
+from pucs.streams.records import Session, SessionState, Stream, StreamRow
+from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:

@@ -12,7 +12,8 @@ from pucs.coordinator.context import Context
 from pucs.launch import events
 from pucs.launch.settings import RunResult, RunSettings
 from pucs.launch.supervisor import Supervisor
-from pucs.streams.records import AgentSettings, Configuration, Stream
+from pucs.streams.records import Stream
+from pucs.streams.settings import AgentSettings, Configuration
 from pucs.tasks.records import Task
 from pucs.wiring import open_context
 

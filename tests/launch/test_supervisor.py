@@ -19,7 +19,7 @@ from pucs.core.errors import NotFound
 from pucs.launch import events, supervisor
 from pucs.launch.agents import Command, Ending, Keeper, Outcome
 from pucs.launch.settings import RunResult
-from pucs.streams.records import WorktreeSettings
+from pucs.streams.settings import WorktreeSettings
 from pucs.tasks.records import TaskState
 from pucs.wiring import open_context
 from tests.launch.conftest import Line, is_gone, wait_gone

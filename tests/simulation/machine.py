@@ -22,7 +22,8 @@ from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.locks.records import Lease, LeaseState, Request
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.streams.records import Configuration, CriticalFile, Limits, Session, SessionState
+from pucs.streams.records import CriticalFile, Session, SessionState
+from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:

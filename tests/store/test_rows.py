@@ -15,16 +15,8 @@ from pucs.core.processes import Process
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.streams.records import (
-    Configuration,
-    Landing,
-    Limits,
-    Session,
-    SessionState,
-    Stream,
-    StreamRow,
-    StreamState,
-)
+from pucs.streams.records import Landing, Session, SessionState, Stream, StreamRow, StreamState
+from pucs.streams.settings import Configuration, Limits
 from pucs.tasks.records import Task, TaskState
 from pucs.testing.fakes import FakeClock
 

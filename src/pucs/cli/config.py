@@ -15,7 +15,7 @@ from pucs.core.errors import ConfigurationError, EnvironmentFailure
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
 
 SHARED_SHOWN = 10
 """Places of uncovered files that are named; the number says the rest."""

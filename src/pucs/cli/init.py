@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pucs.cli.door import Door, common_options, count, table
+from pucs.core.errors import EnvironmentFailure
 
 if TYPE_CHECKING:
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Repository, Worktrees
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
 
 UNCOVERED_SHOWN = 8
 """Uncovered files named in the summary; the count says the rest."""
@@ -121,10 +122,13 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
 
 
 def keep_backup(context: Context) -> None:
-    """Write a backup of the store outside the repository (DESIGN §3.7)."""
+    """Write a backup of the store outside the repository (DESIGN §3.7); a home that is read-only stops no work."""
     from pucs.wiring import backup  # noqa: PLC0415
 
-    backup(context)
+    try:
+        backup(context)
+    except EnvironmentFailure as error:
+        click.echo(f"Note: {error}", err=True)
 
 
 def _proposal(files: list[str]) -> str:

@@ -13,7 +13,7 @@ from pucs.streams.configuration import FILE_NAMES, parse
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
 
 CONFIGURATION_BYTES_MAX = 1024 * 1024
 """Largest configuration file: one of this size was not written by hand."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Repository
     from pucs.core.resources import Resource
     from pucs.streams.boundaries import Boundaries
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

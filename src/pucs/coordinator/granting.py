@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.conflicts import decide_in
+from pucs.coordinator.liveness import ended_by
 from pucs.coordinator.partition import critical_files
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
@@ -19,8 +20,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context, Unit
-    from pucs.coordinator.ports import Processes
-    from pucs.core.instants import Instant
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
 
@@ -66,19 +65,6 @@ def _whole(opened: Unit, ended: Sequence[Lease]) -> list[Lease]:
 def over(context: Context, opened: Unit, live: Iterable[Lease]) -> list[Lease]:
     """Return the leases that have ended by time or by the death of their owner."""
     return ended_by(context.processes, opened.now, live)
-
-
-def ended_by(processes: Processes, now: Instant, live: Iterable[Lease]) -> list[Lease]:
-    """Return the leases that are over at an instant; a landing under way holds its leases in place."""
-    dead: dict[Process, bool] = {}
-    ended: list[Lease] = []
-    for lease in live:
-        if lease.owner is not None and lease.owner not in dead:
-            dead[lease.owner] = processes.alive(lease.owner) is False
-        gone = lease.owner is not None and dead[lease.owner]
-        if (gone and lease.landing is None) or expired(lease, now.boot_id, now.boot_s):
-            ended.append(lease)
-    return ended
 
 
 def withdrawn(context: Context, opened: Unit, request: Request) -> bool:

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context
     from pucs.coordinator.records import CommitFacts
     from pucs.streams.boundaries import Boundaries
-    from pucs.streams.records import Configuration, Landing, Session, StreamRow
+    from pucs.streams.records import Landing, Session, StreamRow
+    from pucs.streams.settings import Configuration
 
 PROBLEMS_MAX = 20
 """Problems listed for one stream; the first ones say what kind of thing went wrong."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.granting import ended_by
+from pucs.coordinator.liveness import standing
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import Refused
 from pucs.core.resources import is_directory
@@ -24,13 +24,8 @@ def locks(context: Context, *, stream: str = "") -> list[Lease]:
     """
     now = context.clock.now()
     with context.store.read() as tx:
-        live = tx.leases.live()
-    gone = {lease.token for lease in ended_by(context.processes, now, live)}
-    return [
-        lease
-        for lease in live
-        if lease.token not in gone and (not stream or lease.stream.casefold() == stream.casefold())
-    ]
+        held = standing(context.processes, now, tx.leases.live())
+    return [lease for lease in held if not stream or lease.stream.casefold() == stream.casefold()]
 
 
 def queue(context: Context, *, resources: Sequence[str] = ()) -> list[Request]:

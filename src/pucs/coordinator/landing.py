@@ -269,15 +269,6 @@ def _nothing(context: Context, work: Work, done: Progress, *, release: bool) -> 
             ]
             end_and_serve(opened, held, EndReason.RELEASED)
             released = tuple(lease.token for lease in held)
-            if held:
-                names = [lease.resource for lease in held]
-                opened.log(
-                    "lock released",
-                    agent=work.bench.agent,
-                    stream=work.bench.stream,
-                    files=names,
-                    unchanged=True,
-                )
     return Landed(stream=work.bench.stream, commit=work.tip, stream_commit=work.stream_tip, released=released)
 
 

@@ -23,7 +23,6 @@ from pucs.coordinator.granting import (
     bases,
     end,
     end_and_serve,
-    ended_by,
     grant,
     over,
     renew_in,
@@ -32,6 +31,7 @@ from pucs.coordinator.granting import (
     withdraw,
     withdrawn,
 )
+from pucs.coordinator.liveness import ended_by
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import PucsError, Refused, Usage
 from pucs.core.modes import Mode

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from pucs.core.resources import Resource
     from pucs.crosslog.records import Entry, Query
     from pucs.locks.records import EndReason, Lease, Request
-    from pucs.streams.records import Configuration, Landing, Session, StreamRow
+    from pucs.streams.records import Landing, Session, StreamRow
+    from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
 
 

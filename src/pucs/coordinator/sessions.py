@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.core.errors import NotFound, Refused, Usage
-from pucs.streams.records import BranchSettings, Configuration, Session, SessionState, StreamRow
+from pucs.streams.records import Session, SessionState, StreamRow
+from pucs.streams.settings import BranchSettings, Configuration
 
 if TYPE_CHECKING:
     from pucs.core.instants import Instant

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Status
-from pucs.coordinator.partition import critical_files
+from pucs.coordinator.liveness import standing
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
@@ -42,7 +42,7 @@ def status(context: Context) -> dict[str, Any]:
     now = context.clock.now()
     with context.store.read() as tx:
         session = _session(context, tx)
-        leases = tx.leases.live()
+        leases = standing(context.processes, context.clock.now(), tx.leases.live())
         agents = tx.agents.all(session.id)
         tasks = tx.tasks.all(session.id)
         conflicts = tx.conflicts.all(session.id)
@@ -141,9 +141,11 @@ def agents_document(context: Context) -> list[dict[str, Any]]:
 
 def state(context: Context) -> dict[str, Any]:
     """Return the document of seed 000 §3.2; one read transaction."""
+    from pucs.coordinator.partition import critical_files  # noqa: PLC0415 - the glance at a session does without
+
     with context.store.read() as tx:
         session = _session(context, tx)
-        leases = tx.leases.live()
+        leases = standing(context.processes, context.clock.now(), tx.leases.live())
         agents = tx.agents.all(session.id)
         tasks = tx.tasks.all(session.id)
         entries = tx.entries.select(Query(session=session.id, limit=STATE_ENTRIES))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from pucs.launch.agents import Keeper, Outcome
     from pucs.launch.pulse import Pulse
     from pucs.launch.settings import RunSettings
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
 
 REASON_LENGTH_MAX = 500

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from pucs.coordinator.context import Context
-    from pucs.streams.records import Configuration, StreamRow
+    from pucs.streams.records import StreamRow
+    from pucs.streams.settings import Configuration
 
 SLOTS_MAX = 256
 """Most agents of one run: each costs a thread, a keeper of twelve megabytes and a worktree."""

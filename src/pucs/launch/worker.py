@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context
     from pucs.launch.dispatching import Dispatcher
     from pucs.launch.settings import RunSettings
-    from pucs.streams.records import Configuration
+    from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
 
 NUMBERS_MAX = 10_000

@@ -11,7 +11,8 @@ from pucs.streams.patterns import matches
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pucs.streams.records import Configuration, Stream
+    from pucs.streams.records import Stream
+    from pucs.streams.settings import Configuration
 
 
 def advice(configuration: Configuration, files: Sequence[str]) -> list[str]:

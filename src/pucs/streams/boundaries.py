@@ -17,7 +17,8 @@ from pucs.streams.patterns import compile_pattern, matches, may_match_below
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from pucs.streams.records import Configuration, Stream
+    from pucs.streams.records import Stream
+    from pucs.streams.settings import Configuration
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,13 @@ from pucs.core.shapes import Reading, plain
 from pucs.streams.dependencies import cycle, needs, streams_meant
 from pucs.streams.layout import CONFIGURATION
 from pucs.streams.patterns import compile_pattern
-from pucs.streams.records import (
+from pucs.streams.records import CriticalFile, Stream
+from pucs.streams.settings import (
     AgentSettings,
     BranchSettings,
     Configuration,
-    CriticalFile,
     Limits,
     MergeSettings,
-    Stream,
     WorktreeSettings,
 )
 

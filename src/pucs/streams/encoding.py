@@ -8,29 +8,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from pucs.streams.records import (
-    AgentSettings,
-    BranchSettings,
-    Configuration,
-    CriticalFile,
-    Limits,
-    MergeSettings,
-    Stream,
-    WorktreeSettings,
-)
+from pucs.streams.records import CriticalFile, Stream
+
+if TYPE_CHECKING:
+    from pucs.streams.settings import Configuration
 
 _Record = TypeVar("_Record")
-
-_PARTS: dict[str, type[Any]] = {
-    "limits": Limits,
-    "worktrees": WorktreeSettings,
-    "branches": BranchSettings,
-    "merge": MergeSettings,
-    "agents": AgentSettings,
-}
-_LISTS: dict[str, type[Any]] = {"streams": Stream, "critical_files": CriticalFile}
 
 
 def encode(configuration: Configuration) -> str:
@@ -40,14 +25,24 @@ def encode(configuration: Configuration) -> str:
 
 def decode(text: str) -> Configuration:
     """Return the configuration that ``encode`` wrote."""
+    from pucs.streams import settings  # noqa: PLC0415 - light commands decode streams only
+
     data = json.loads(text)
-    for name, record in _PARTS.items():
+    parts: dict[str, type[Any]] = {
+        "limits": settings.Limits,
+        "worktrees": settings.WorktreeSettings,
+        "branches": settings.BranchSettings,
+        "merge": settings.MergeSettings,
+        "agents": settings.AgentSettings,
+    }
+    lists: dict[str, type[Any]] = {"streams": Stream, "critical_files": CriticalFile}
+    for name, record in parts.items():
         if name in data:
             data[name] = _record(record, data[name])
-    for name, record in _LISTS.items():
+    for name, record in lists.items():
         if name in data:
             data[name] = tuple(_record(record, item) for item in data[name])
-    return _record(Configuration, data)
+    return _record(settings.Configuration, data)
 
 
 def encode_stream(stream: Stream) -> str:

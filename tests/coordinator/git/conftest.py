@@ -18,7 +18,8 @@ from pucs.core.processes import Process
 from pucs.git.repository import GitRepository
 from pucs.git.worktrees import GitWorktrees
 from pucs.store.sqlite import SQLiteStore
-from pucs.streams.records import Configuration, Stream
+from pucs.streams.records import Stream
+from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 FILES = {

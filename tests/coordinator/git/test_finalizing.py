@@ -9,7 +9,8 @@ import pytest
 
 from pucs.coordinator import conflicts, finalizing, syncing
 from pucs.core.errors import NotFound
-from pucs.streams.records import MergeSettings, StreamState
+from pucs.streams.records import StreamState
+from pucs.streams.settings import MergeSettings
 
 pytestmark = pytest.mark.git
 

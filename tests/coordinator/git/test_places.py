@@ -11,7 +11,7 @@ import pytest
 from pucs.coordinator import agents
 from pucs.coordinator.places import prepare_worktree
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused
-from pucs.streams.records import WorktreeSettings
+from pucs.streams.settings import WorktreeSettings
 from tests.coordinator.git.conftest import World
 
 pytestmark = pytest.mark.git

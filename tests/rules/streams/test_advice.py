@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pucs.streams.advice import advice
 from pucs.streams.configuration import parse
-from pucs.streams.records import Configuration, Stream
+from pucs.streams.records import Stream
+from pucs.streams.settings import Configuration
 
 TEXT = """\
 streams:

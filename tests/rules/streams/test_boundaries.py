@@ -7,7 +7,8 @@ from time import process_time
 import pytest
 
 from pucs.streams.boundaries import Boundaries, check_overlaps
-from pucs.streams.records import Configuration, Stream
+from pucs.streams.records import Stream
+from pucs.streams.settings import Configuration
 
 
 def stream(name: str, *patterns: str, lines: tuple[int, ...] = ()) -> Stream:

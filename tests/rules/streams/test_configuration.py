@@ -13,14 +13,13 @@ from pucs.streams import encoding, layout
 from pucs.streams.boundaries import Boundaries
 from pucs.streams.configuration import locate, parse
 from pucs.streams.phases import merge_phases
-from pucs.streams.records import (
+from pucs.streams.records import CriticalFile, Stream
+from pucs.streams.settings import (
     AgentSettings,
     BranchSettings,
     Configuration,
-    CriticalFile,
     Limits,
     MergeSettings,
-    Stream,
     WorktreeSettings,
 )
 

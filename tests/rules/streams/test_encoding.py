@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pucs.streams import encoding
-from pucs.streams.records import Configuration, CriticalFile, MergeSettings, Stream
+from pucs.streams.records import CriticalFile, Stream
+from pucs.streams.settings import Configuration, MergeSettings
 
 if TYPE_CHECKING:
     from collections.abc import Callable

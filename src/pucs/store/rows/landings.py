@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pucs.coordinator.records import Intention
 from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 from pucs.streams.records import Landing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from pucs.coordinator.records import Intention
 
 _SELECT_LANDING = 'SELECT id, session, stream, agent, task, "commit", before, paths, landed_at FROM landings '
 _OF_PATHS = "SELECT landing, stream FROM landing_paths WHERE session = ?"
@@ -119,6 +120,8 @@ def _landing(row: tuple[Any, ...]) -> Landing:
 
 
 def _intention(row: tuple[Any, ...]) -> Intention:
+    from pucs.coordinator.records import Intention  # noqa: PLC0415 - there hardly ever is one to read
+
     return Intention(
         id=row[0],
         verb=row[1],

@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from pucs.streams.encoding import decode, decode_stream, encode, encode_stream
-from pucs.streams.records import Configuration, Session, SessionState, StreamRow, StreamState
+from pucs.streams.records import Session, SessionState, StreamRow, StreamState
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pucs.store.rows.database import Database
+    from pucs.streams.settings import Configuration
 
 _T = TypeVar("_T")
 
@@ -129,7 +130,7 @@ class SessionRows:
 
     def _configuration(self) -> Configuration:
         row = self._database.one("SELECT value FROM settings WHERE name = 'configuration'")
-        return decode(row[0]) if row else Configuration()
+        return decode(row[0] if row else "{}")
 
     def put_configuration(self, configuration: Configuration) -> None:
         """Compile a configuration into the store."""
