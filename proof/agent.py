@@ -153,13 +153,13 @@ def be_child(order: dict[str, Any]) -> None:
 
 
 def ask(attempt: Attempt, work: dict[str, Any]) -> None:
-    """Lease one more file from inside, bring it up to date, and work on it; without an edit give it back."""
+    """Lease one more file from inside; bring it up to date and work on it, or only look at it and give it back."""
     file = work["file"]
     status = tool("lock", file)
     attempt.notes.say("asked", file=file, status=status)
     if status != 0:
         return
-    if not work["edit"]:
+    if work["how"] == "looked":
         attempt.begin(work)
         attempt.notes.mark([file], work["work_s"])
         attempt.end(work)
@@ -198,7 +198,7 @@ def work(plan: dict[str, Any]) -> int:
         attempt.write(item)
     notes.mark(names, plan["work_s"] / (len(declared) + 1))
     for item in plan["work"]:
-        if item["how"] == "asked":
+        if item["how"] in {"asked", "looked"}:
             ask(attempt, item)
         elif item["how"] == "undeclared":
             attempt.begin(item)

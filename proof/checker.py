@@ -42,7 +42,8 @@ class Attempt:
     seen: dict[str, frozenset[str]] = field(default_factory=dict)
     """Others' lines that were in each file when work on it began."""
     how: dict[str, str] = field(default_factory=dict)
-    """``declared``, ``asked`` (leased from inside) or ``undeclared``."""
+    """``declared``, ``asked`` (leased from inside), ``looked`` (the same, without an edit and so without a need to bring
+    it up to date) or ``undeclared``."""
     lines: list[tuple[str, str, str]] = field(default_factory=list)
     """File, section and text of each line it wrote, in order."""
     done: bool = False
@@ -178,7 +179,7 @@ def fresh_base(case: Case) -> Iterator[Violation]:
     landed = case.history.landed | case.merged
     for later in case.attempts:
         for file, began in later.begins.items():
-            if later.how[file] == "undeclared":
+            if later.how[file] in {"undeclared", "looked"}:
                 continue
             for earlier in case.attempts:
                 if earlier is later or earlier.how.get(file) in {None, "undeclared"} or earlier.last >= began:

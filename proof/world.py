@@ -169,8 +169,7 @@ def _plan(
             work.append({
                 "file": rng.choice(asked),
                 "section": rng.choice(SECTIONS),
-                "how": "asked",
-                "edit": rng.random() < 0.6,
+                "how": "asked" if rng.random() < 0.6 else "looked",
                 "work_s": 0.15,
             })
     child: dict[str, Any] | None = None

@@ -83,6 +83,13 @@ def test_killed_attempts_line_need_not_be_seen(told: Any) -> None:
     assert broken(checker.fresh_base, told) == []
 
 
+def test_looking_needs_no_fresh_base(told: Any) -> None:
+    """Who leases a file and changes nothing may find what its worktree has."""
+    told.result(told.works("one", 10, 20))
+    told.works("two", 30, 40, task="t2", how="looked")
+    assert broken(checker.fresh_base, told) == []
+
+
 def test_parallel_commits_break_fresh_base(told: Any) -> None:
     """Two commits under a lease on one file must stand in one line, by git alone."""
     told.commit("c1", "base", changes=("x",), tokens=(5,))
