@@ -111,6 +111,9 @@ def test_session_that_does_not_exist_is_told(command: str, session: Path, pucs: 
         (["run", "--tasks", "none.yaml"], 2, "configuration", "no file none.yaml"),
         (["--store", "/dev/null/x", "status"], 4, "store", "/dev/null/x"),
         (["--repo", "/", "status"], 4, "git", "is not in a git repository"),
+        (["--repo", "/none", "status"], 2, "usage", "There is no directory /none."),
+        (["--store", ".", "status"], 2, "usage", "is a directory"),
+        (["--store", "README.md", "status"], 4, "store", "README.md"),
     ],
 )
 def test_errors_are_words_and_documents(  # noqa: PLR0917 - one case

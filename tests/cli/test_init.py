@@ -137,3 +137,16 @@ def test_nested_repository_is_its_own(session: Path, pucs: Pucs, monkeypatch: py
     monkeypatch.chdir(session / "nested")
     said = pucs("status")
     assert (said.status, "There is no store" in said.err) == (4, True)
+
+
+@pytest.mark.parametrize("home", ["/proc/none", "/dev/null/x"])
+def test_home_that_cannot_be_written_stops_nothing(
+    home: str, shop: Path, monkeypatch: pytest.MonkeyPatch, pucs: Pucs
+) -> None:
+    """Without a place for backups the session begins all the same, and it is told how to name one."""
+    monkeypatch.setenv("XDG_STATE_HOME", home)
+    said = pucs("init", "--session", "S-1")
+    assert said.status == 0
+    assert "No backup of the store can be written" in said.err
+    assert "XDG_STATE_HOME" in said.err
+    assert "backups" in pucs("doctor", "--fix").out

@@ -192,3 +192,14 @@ def test_failing_tests_keep_the_stream_out(shop: Path, tasks_file: Path, pucs: P
     assert pucs("conflicts", "--unresolved").status == 1
     assert pucs("finalize").status == 1
     assert pucs.json("verify")
+
+
+def test_store_elsewhere_is_found_by_agents(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
+    """A store named relative to here is the same one for agents, who are called in their own worktrees."""
+    tasks = write(
+        tmp_path / "tasks.yaml",
+        'id: one, stream: app, files: [app/a.py], command: "pucs lock app/new.py && echo 1 >app/new.py"',
+    )
+    pucs.ok("--store", "../elsewhere.db", "run", "--tasks", tasks)
+    assert (tmp_path / "elsewhere.db").exists()
+    assert not (shop / ".git" / "pucs" / "state.db").exists()
