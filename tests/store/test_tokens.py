@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
@@ -199,6 +199,7 @@ def test_tokens_grow_whatever_happens_to_the_files() -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", ["_read", "_write"])
 def test_the_judge_notices_a_side_file_that_does_nothing(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without reading or writing it, an older copy would hand out the same numbers again."""
@@ -217,6 +218,8 @@ def test_the_judge_notices_a_side_file_that_does_nothing(part: str, monkeypatch:
                 stateful_step_count=25,
                 deadline=None,
                 database=None,
+                derandomize=True,
+                phases=[Phase.generate],  # finding one is enough; making it small takes minutes on a disk
                 suppress_health_check=SLOW_DISK,
             ),
         )
