@@ -114,6 +114,16 @@ def test_an_id_of_a_living_process_is_refused(context: Context, processes: FakeP
         register(context, agent="ann", owner=processes.process(51))
 
 
+def test_an_agent_of_the_command_line_is_adopted_with_its_leases(
+    context: Context, processes: FakeProcesses
+) -> None:
+    """Who leased by hand and goes on in a program keeps what it holds."""
+    answer = acquire(context, agent="ann", resources=("notes.txt",))
+    adopted = register(context, agent="ann", owner=processes.process(9))
+    assert (adopted.incarnation, adopted.owner) == (1, processes.process(9))
+    assert [lease.token for lease in locks(context)] == list(answer.tokens.values())
+
+
 def test_a_dead_owners_id_comes_back_as_the_next_incarnation(
     context: Context, processes: FakeProcesses
 ) -> None:

@@ -27,6 +27,7 @@ ODD = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "words"),
     [
@@ -51,6 +52,7 @@ def test_failure_is_told_and_work_is_kept(command: str, words: str, place: Place
     place.accounted()
 
 
+@pytest.mark.slow
 def test_agent_that_hangs_is_timed_out(make_place: Callable[..., Place], pipe: Pipe) -> None:
     """It is ended with all its children, its work is kept, and the words say how long it was waited for."""
     place = make_place(more="agents: {timeout_min: 0.01, attempts: 1}\n")
@@ -64,6 +66,7 @@ def test_agent_that_hangs_is_timed_out(make_place: Callable[..., Place], pipe: P
     place.accounted()
 
 
+@pytest.mark.slow
 def test_daemon_of_an_agent_does_not_outlive_its_task(place: Place, pipe: Pipe) -> None:
     """A child in a session of its own is ended with the task, which itself succeeds."""
     place.environment["PIPE"] = str(pipe.path)
@@ -77,6 +80,7 @@ def test_daemon_of_an_agent_does_not_outlive_its_task(place: Place, pipe: Pipe) 
     place.accounted()
 
 
+@pytest.mark.slow
 def test_flood_of_output_is_capped(place: Place) -> None:
     """An agent may print what it likes; what is kept of it is bounded, and the task succeeds."""
     command = place.script("head -c 60000000 /dev/zero | tr '\\0' x\necho x >>app/a.py\n")
@@ -94,6 +98,7 @@ def test_large_file_lands(place: Place) -> None:
     assert place.git("cat-file", "-s", f"{place.json('status')['branch']}:app/big.bin") == "104857600"
 
 
+@pytest.mark.slow
 def test_odd_names_land_and_are_told(place: Place) -> None:
     """Names with spaces, line breaks and bytes outside UTF-8 go the whole way: edit, land, merge, log, report."""
     script = place.root.parent / "odd.py"
@@ -112,6 +117,7 @@ def test_odd_names_land_and_are_told(place: Place) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_worktree_deleted_by_hand_is_made_again(place: Place) -> None:
     """The attempt that lost its place fails in words; the next one gets a new one and finishes."""
     command = place.script('[ $PUCS_ATTEMPT = 1 ] && cd / && rm -rf "$OLDPWD" && exit 0\necho x >>app/a.py\n')
@@ -122,6 +128,7 @@ def test_worktree_deleted_by_hand_is_made_again(place: Place) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_hook_that_refuses_fails_the_task(place: Place) -> None:
     """The user's pre-commit hook has the last word; what it refused is kept, and its words are in the reason."""
     hook = place.root / ".git" / "hooks" / "pre-commit"
@@ -137,6 +144,7 @@ def test_hook_that_refuses_fails_the_task(place: Place) -> None:
     assert place.result("app/a.py") == "a = 1\ntab"
 
 
+@pytest.mark.slow
 def test_signing_key_does_not_hang_anything(place: Place) -> None:
     """With signing switched on and a program that waits for a passphrase, commits in the background go on."""
     program = place.root.parent / "gpg"

@@ -50,6 +50,7 @@ def test_killed_supervisor_loses_nothing(place: Place, pipe: Pipe) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_two_runs_share_the_work(place: Place, pipe: Pipe, gate: Pipe) -> None:
     """A second run beside the first does what is left, waits for the rest, and both end well."""
     place.environment.update(PIPE=str(pipe.path), GATE=str(gate.path))
@@ -72,6 +73,7 @@ def test_two_runs_share_the_work(place: Place, pipe: Pipe, gate: Pipe) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_two_runs_that_begin_at_once_share_a_session(place: Place) -> None:
     """Neither has a session yet: one starts it, and the other joins."""
     tasks = place.tasks(f"{EDIT}'echo x >>app/a.py'")
@@ -82,6 +84,7 @@ def test_two_runs_that_begin_at_once_share_a_session(place: Place) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_damaged_store_is_left_as_it_is(place: Place) -> None:
     """Every command says that it is damaged and what to do; nothing is written over; the backup named puts it right."""
     place.pucs("init")
@@ -124,6 +127,7 @@ def test_newer_store_is_refused(place: Place) -> None:
         assert "Update PUCS." in said.stderr
 
 
+@pytest.mark.slow
 def test_place_of_worktrees_is_named_when_it_cannot_be_written(place: Place) -> None:
     """Without the right to write beside the repository the words name the setting that moves the worktrees."""
     tasks = place.tasks(f"{EDIT}'echo x >>app/a.py'")
@@ -212,6 +216,7 @@ def test_full_store_refuses_and_recovers(place: Place) -> None:
     assert held == sorted([*(f"app/{n}.py" for n in range(number)), "app/last.py"])
 
 
+@pytest.mark.slow
 def test_clock_set_back_keeps_leases(make_place: Callable[..., Place], tmp_path: Path) -> None:
     """Leases follow the machine's own time: with the wall clock a day back they neither end nor grow."""
     place = make_place()

@@ -144,6 +144,7 @@ def test_any_change_shows_in_a_checkout(tmp_path: Path) -> None:
     assert {name for name in before if before[name] != after[name]} == {"index", "ignored.log"}
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_agent_writes_what_it_notes(tmp_path: Path) -> None:
     """An agent killed in its work leaves its notes; every line it noted as written is in the file."""

@@ -84,6 +84,7 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
     """Register inside an open unit."""
     known = opened.tx.agents.get(wanted.id)
     now = opened.now
+    known = _adopted(opened, known, wanted)
     if known is not None and known.session == wanted.session and known.active and known.owner == wanted.owner:
         if wanted.stream and wanted.stream.casefold() != known.stream.casefold():
             return claim_in(opened, known, wanted.stream)
@@ -117,6 +118,17 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         program=agent.program,
     )
     return claim_in(opened, agent, wanted.stream) if wanted.stream else agent
+
+
+def _adopted(opened: Unit, known: Agent | None, wanted: Agent) -> Agent | None:
+    """Give an agent that nobody owned (one of the command line) to the process that registers it; its leases stay."""
+    ownerless = known is not None and known.active and known.owner is None and known.session == wanted.session
+    if known is None or not ownerless or wanted.owner is None:
+        return known
+    adopted = replace(known, owner=wanted.owner, program=wanted.program)
+    opened.tx.agents.put(adopted)
+    opened.log("adopted", agent=known.id, stream=known.stream, program=wanted.program)
+    return adopted
 
 
 def stream_named(tx: Transaction, session: str, name: str) -> StreamRow:

@@ -46,8 +46,8 @@ def stream_ref(branch: str) -> str:
 def start(context: Context, *, configuration: Configuration, session: str = "") -> Started:
     """Start a session on the commit the main checkout is at, or continue the active one; safe to repeat.
 
-    The session branch and one branch for each stream are made first (they are harmless alone), then session, streams and
-    configuration are written in one transaction. The checkout is not touched.
+    Session, streams and configuration are written in one transaction, then the session branch and one branch for each
+    stream are made; whoever comes first after a kill in between makes them. The checkout is not touched.
 
     Raises:
         Refused: another session is active.
@@ -67,7 +67,6 @@ def start(context: Context, *, configuration: Configuration, session: str = "") 
     ):
         raise Refused(f"The branch of session {chosen} exists already.", remedy="Choose another --session.")
     branch = branch_of(configuration.branches.session, session=chosen)
-    context.repository.move_ref(stream_ref(branch), base, None)
     with unit(context, durable=True) as opened:
         if opened.tx.sessions.active() is not None:
             raise Refused("Another session was started at this moment.", remedy="See: pucs status")
@@ -126,15 +125,15 @@ def _apply_in(opened: Unit, configuration: Configuration) -> tuple[str, ...]:
 
 
 def _make_branches(context: Context) -> None:
-    """Make the stream branches that do not exist yet; each starts at the session's base."""
+    """Make the branches that do not exist yet; each starts at the session's base."""
     with context.store.read() as tx:
         session = tx.sessions.active()
         rows = tx.sessions.streams(session.id) if session else []
     if session is None:
         return
-    for row in rows:
-        if context.repository.resolve(stream_ref(row.branch)) is None:
-            context.repository.move_ref(stream_ref(row.branch), session.base, None)
+    for branch in (session.branch, *(row.branch for row in rows)):
+        if context.repository.resolve(stream_ref(branch)) is None:
+            context.repository.move_ref(stream_ref(branch), session.base, None)
 
 
 def _next_id(context: Context, branches: BranchSettings) -> str:
