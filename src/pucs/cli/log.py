@@ -74,7 +74,7 @@ def log(
     found = False
     for entry in _entries(context, query, follow=follow):
         found = True
-        click.echo(to_json(document(entry)) if door.json else line(entry))
+        click.echo(to_json(entry.document()) if door.json else line(entry))
     if not found:
         _check_stream(context, query.stream)
         if not door.json:
@@ -120,20 +120,6 @@ def _since(text: str, now_s: float) -> str:
         raise Usage(f"{text!r} is no time.", remedy="Write 30m, 1h, 2d or 2025-12-06T10:00:00Z.") from error
 
 
-def document(entry: Entry) -> dict[str, Any]:
-    """Return an entry as its JSON document (DESIGN §7)."""
-    return {
-        "seq": entry.seq,
-        "timestamp": entry.timestamp,
-        "agent": entry.agent,
-        "stream": entry.stream,
-        "level": entry.level.value,
-        "action": entry.action,
-        "files": list(entry.files),
-        "details": entry.details,
-    }
-
-
 def _plain(value: Any) -> str:
     """Return a detail without brackets, endless digits or line breaks."""
     if isinstance(value, list):
@@ -165,21 +151,7 @@ def conflicts(door: Door, *, unresolved: bool) -> None:
     from pucs.coordinator.conflicts import conflicts as recorded  # noqa: PLC0415
 
     found = recorded(door.context(), unresolved=unresolved)
-    documents: list[dict[str, Any]] = [
-        {
-            "id": conflict.id,
-            "kind": conflict.kind.value,
-            "severity": conflict.severity.value,
-            "status": conflict.status.value,
-            "parties": list(conflict.parties),
-            "resources": list(conflict.resources),
-            "strategy": conflict.strategy.value if conflict.strategy else None,
-            "decision": conflict.decision,
-            "evidence": conflict.evidence,
-            "opened_at": conflict.opened_at,
-        }
-        for conflict in found
-    ]
+    documents = [conflict.document() for conflict in found]
     rows = [
         (
             d["id"],

@@ -65,3 +65,18 @@ class Conflict:
     """Wall time."""
     resolved_at: str = ""
     """Wall time."""
+
+    def document(self) -> dict[str, Any]:
+        """Return the conflict as its JSON document (DESIGN §7)."""
+        return {
+            "id": self.id,
+            "kind": self.kind.value,
+            "severity": self.severity.value,
+            "status": self.status.value,
+            "parties": list(self.parties),
+            "resources": list(self.resources),
+            "strategy": self.strategy.value if self.strategy else None,
+            "decision": self.decision,
+            "evidence": self.evidence,
+            "opened_at": self.opened_at,
+        }

@@ -163,32 +163,8 @@ def state(context: Context) -> dict[str, Any]:
                 )
                 for file in configuration.critical_files
             },
-            "conflicts": [
-                {
-                    "id": conflict.id,
-                    "kind": conflict.kind.value,
-                    "severity": conflict.severity.value,
-                    "status": conflict.status.value,
-                    "parties": list(conflict.parties),
-                    "resources": list(conflict.resources),
-                    "strategy": conflict.strategy.value if conflict.strategy else None,
-                    "decision": conflict.decision,
-                }
-                for conflict in tx.conflicts.all(session.id)
-            ],
-            "cross_log": [
-                {
-                    "seq": entry.seq,
-                    "timestamp": entry.timestamp,
-                    "agent": entry.agent,
-                    "stream": entry.stream,
-                    "level": entry.level.value,
-                    "action": entry.action,
-                    "files": list(entry.files),
-                    "details": entry.details,
-                }
-                for entry in entries
-            ],
+            "conflicts": [conflict.document() for conflict in tx.conflicts.all(session.id)],
+            "cross_log": [entry.document() for entry in entries],
         }
 
 

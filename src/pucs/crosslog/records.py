@@ -36,6 +36,19 @@ class Entry:
     details: dict[str, Any] = field(default_factory=dict)
     """Anything else, as JSON; ``door`` says through which surface it came."""
 
+    def document(self) -> dict[str, Any]:
+        """Return the entry as its JSON document (DESIGN §7)."""
+        return {
+            "seq": self.seq,
+            "timestamp": self.timestamp,
+            "agent": self.agent,
+            "stream": self.stream,
+            "level": self.level.value,
+            "action": self.action,
+            "files": list(self.files),
+            "details": self.details,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
