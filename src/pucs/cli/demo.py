@@ -100,7 +100,7 @@ def play(place: Path, *, quiet: bool) -> dict[str, Any]:
     return {
         "agents": len(found["agents"]),
         "streams": len(found["streams"]),
-        "tasks": found["tasks"],
+        "tasks": found["tasks"]["done"],
         "merged_streams": list(dict.fromkeys([*ran["merged_streams"], *merged["merged_streams"]])),
         "conflicts": {"detected": detected, "resolved": detected - found["conflicts"]["open"]},
         "changes_lost": _lost(shop, plans, found["branch"]) + (0 if checked.ok else len(checked.findings)),
@@ -152,7 +152,7 @@ def _told(document: dict[str, Any], keep: Path | None) -> str:
     conflicts = document["conflicts"]
     lines = [
         "",
-        f"{document['agents']} agents, {document['streams']} streams, {document['tasks']['done']} tasks in {document['duration_s']:.1f} s.",
+        f"{document['agents']} agents, {document['streams']} streams, {document['tasks']} tasks in {document['duration_s']:.1f} s.",
         (
             f"Merged in dependency order: {', '.join(document['merged_streams'])}; the shop's tests "
             f"{'pass' if document['tests_passed'] else 'FAIL'} on the result."
