@@ -176,6 +176,14 @@ def quiet_exit() -> NoReturn:
     raise SystemExit(0)
 
 
+def _let_go_of_output() -> None:
+    """Drop what the output cannot take, or the interpreter would fail on it again at its very end, with a status of its own."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
 def fail(error: BaseException, *, as_json: bool = False) -> NoReturn:
     """Print what went wrong and exit with the status that says of what kind it is; with ``as_json`` also as JSON."""
     if isinstance(error, SystemExit):
@@ -188,6 +196,7 @@ def fail(error: BaseException, *, as_json: bool = False) -> NoReturn:
     if isinstance(error, BrokenPipeError):
         quiet_exit()
     if isinstance(error, OSError) and error.errno in _ENVIRONMENT:
+        _let_go_of_output()
         error = _of_the_system(error)
     if isinstance(error, click.ClickException):
         _fail_on_use(error, as_json=as_json)

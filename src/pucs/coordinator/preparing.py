@@ -15,12 +15,13 @@ from pucs.core.modes import Mode
 from pucs.streams import protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context
     from pucs.coordinator.salvaging import Bench
     from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
+    from pucs.locks.records import Lease
 
 LATE_SET_MAX = 5000
 """Undeclared paths asked for in one set; half of what one request may hold."""
@@ -68,17 +69,29 @@ def _covered(context: Context, work: Work, paths: Sequence[Resource], done: Prog
     stream = bench.stream if work.bounded else ""
     with context.store.read() as tx:
         found = judge(tx, bench.session, bench.agent, stream, paths)
+    if found.stale:
+        return _park_together(context, bench, paths, found.stale, done)
     done.tokens = dict(found.covered)
     refusals = _late(context, bench, found.undeclared, done)
     for path, other in found.foreign.items():
         refusals.setdefault((Kind.BOUNDARY, f"it belongs to stream {other}", other), []).append(path)
-    for path, lease in found.stale.items():
-        why = f"its lease ended, and {lease.agent} was granted {lease.resource} since"
-        refusals.setdefault((Kind.FILE_LOCK, why, lease.agent), []).append(path)
     for (kind, reason, other), refused in refusals.items():
         parked = salvaging.park(context, bench, refused, kind=kind, reason=reason, others=(other,))
         done.parked.append(parked)
     return set(done.tokens)
+
+
+def _park_together(
+    context: Context, bench: Bench, paths: Sequence[Resource], stale: Mapping[Resource, Lease], done: Progress
+) -> set[Resource]:
+    """Park a whole change whose agent lost a lease on part of it: half of what belongs together must not land."""
+    path, lease = next(iter(stale.items()))
+    why = f"the lease on {path} ended, and {lease.agent} was granted {lease.resource} since"
+    done.parked.append(
+        salvaging.park(context, bench, paths, kind=Kind.FILE_LOCK, reason=why, others=(lease.agent,))
+    )
+    done.tokens = {}
+    return set()
 
 
 def _late(

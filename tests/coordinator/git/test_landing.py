@@ -251,6 +251,23 @@ def test_person_lands_through_temporary_index(world: Any) -> None:
     assert world.land("ann", files=["core/a.py"]).paths == ()
 
 
+def test_half_a_change_does_not_land(world: Any) -> None:
+    """Who lost the lease on one of its files lands none of them: what belongs together is kept together."""
+    place = world.agent("a1")
+    world.agent("a2")
+    world.lock("a1", "core/a.py", "core/b.py")
+    world.edit("a1", "core/a.py", "a = 'a1'\n")
+    world.edit("a1", "core/b.py", "b = 'a1'\n")
+    world.clock.pass_s(3 * 3600)
+    world.lock("a2", "core/b.py")
+    refused = world.not_landed("a1")
+    assert refused.reason == "parked"
+    assert [parked.paths for parked in refused.parked] == [("core/a.py", "core/b.py")]
+    assert world.text("core", "core/a.py") == "a = 1\n\n\nz = 1"
+    assert world.git("show", f"{refused.parked[0].ref}:core/a.py") == "a = 'a1'"
+    assert world.git("status", "--porcelain", at=place) == ""
+
+
 def test_person_lands_only_what_is_leased(world: Any) -> None:
     """Several people share a checkout: what an agent never leased stays for its owner to land."""
     agents.register(world.context, agent="ann", program="person")
