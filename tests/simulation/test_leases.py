@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pucs.coordinator import granting, leases
+from pucs.coordinator import granting, leases, liveness
 from pucs.coordinator.context import Unit
 from pucs.locks import rules
 from pucs.store.rows import database
@@ -118,7 +118,7 @@ def _waits_stay_open(patch: pytest.MonkeyPatch) -> None:
 
 def _expiry_is_met_too_late(patch: pytest.MonkeyPatch) -> None:
     real = rules.expired
-    patch.setattr(granting, "expired", lambda lease, boot, now_s: real(lease, boot, now_s - 3.0))
+    patch.setattr(liveness, "expired", lambda lease, boot, now_s: real(lease, boot, now_s - 3.0))
 
 
 PLANTS = [
