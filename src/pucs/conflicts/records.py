@@ -12,10 +12,16 @@ class Kind(StrEnum):
 
     FILE_LOCK = "FILE_LOCK"
     """Two agents need the same resource."""
+    INTENT_OVERLAP = "INTENT_OVERLAP"
+    """Two agents plan to change the same resource (002 §4.2)."""
     BOUNDARY = "BOUNDARY"
     """An agent reached into a part of the code that another stream covers."""
     SEMANTIC = "SEMANTIC"
     """Changes that do not fit together: a merge that conflicts, or tests that fail on the merged result."""
+    DEPENDENCY = "DEPENDENCY"
+    """A change, or a plan for one, reaches into what another stream builds on."""
+    RESOURCE = "RESOURCE"
+    """A named resource (``res:``) is used to its limit."""
 
 
 class Status(StrEnum):
@@ -38,8 +44,14 @@ class Strategy(StrEnum):
 
     QUEUE = "QUEUE"
     """The second agent waits for the first."""
+    PARTITION = "PARTITION"
+    """The agents take disjoint scopes of it."""
+    MERGE = "MERGE"
+    """Both changes are merged by machine."""
     ARBITRATE = "ARBITRATE"
     """The coordinator, or a person, decides which change wins."""
+    ROLLBACK = "ROLLBACK"
+    """One side's change is taken back and kept on a salvage ref."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pucs.core.modes import Mode, compatible, covers
+from pucs.core.modes import Mode, compatible, covers, stronger
 from pucs.core.resources import ancestors, contains, overlaps
 from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Request
 
@@ -23,8 +23,7 @@ def normalised(resources: Iterable[tuple[str, Mode]]) -> tuple[tuple[str, Mode],
     """Return the set sorted, each resource once in its strongest mode, without what a wider member already covers."""
     strongest: dict[str, Mode] = {}
     for resource, mode in resources:
-        if strongest.get(resource) is not Mode.EXCLUSIVE:
-            strongest[resource] = mode
+        strongest[resource] = stronger(strongest.get(resource, mode), mode)
     return tuple(
         (resource, mode)
         for resource, mode in sorted(strongest.items())

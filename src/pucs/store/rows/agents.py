@@ -25,7 +25,7 @@ _ENFORCEMENTS = {enforcement.value: enforcement for enforcement in Enforcement}
 
 
 class AgentRows:
-    """See ``coordinator.ports.AgentRows``."""
+    """See ``coordinator.tables.AgentRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

@@ -15,7 +15,7 @@ _SELECT = f"SELECT id, {_VALUES} FROM conflicts "  # noqa: S608 - constant text
 
 
 class ConflictRows:
-    """See ``coordinator.ports.ConflictRows``."""
+    """See ``coordinator.tables.ConflictRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

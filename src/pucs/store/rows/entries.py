@@ -17,7 +17,7 @@ _COLUMNS = "seq, timestamp, session, agent, stream, level, action, files, detail
 
 
 class EntryRows:
-    """See ``coordinator.ports.EntryRows``."""
+    """See ``coordinator.tables.EntryRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

@@ -19,7 +19,7 @@ _INTENTION = "id, verb, session, agent, owner, ref, old, new, payload, begun_at"
 
 
 class LandingRows:
-    """See ``coordinator.ports.LandingRows``."""
+    """See ``coordinator.tables.LandingRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""
@@ -70,7 +70,7 @@ class LandingRows:
 
 
 class IntentionRows:
-    """See ``coordinator.ports.IntentionRows``."""
+    """See ``coordinator.tables.IntentionRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

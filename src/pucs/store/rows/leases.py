@@ -34,7 +34,7 @@ _STATES = {state.value: state for state in LeaseState}
 
 
 class LeaseRows:
-    """See ``coordinator.ports.LeaseRows``."""
+    """See ``coordinator.tables.LeaseRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

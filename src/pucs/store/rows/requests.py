@@ -23,7 +23,7 @@ _SELECT_OF_RESOURCE = (
 
 
 class RequestRows:
-    """See ``coordinator.ports.RequestRows``."""
+    """See ``coordinator.tables.RequestRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

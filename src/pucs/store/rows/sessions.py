@@ -35,7 +35,7 @@ class Remembered:
 
 
 class SessionRows:
-    """See ``coordinator.ports.SessionRows``."""
+    """See ``coordinator.tables.SessionRows``."""
 
     def __init__(self, database: Database, remembered: Remembered) -> None:
         """Bind to a connection; ``remembered`` spares every transaction of the process the same reading."""

@@ -15,7 +15,7 @@ _SEQUENCES = ("files", "after", "tried_by")
 
 
 class TaskRows:
-    """See ``coordinator.ports.TaskRows``."""
+    """See ``coordinator.tables.TaskRows``."""
 
     def __init__(self, database: Database) -> None:
         """Bind to a connection."""

@@ -1,0 +1,221 @@
+"""The tables of one transaction, as the verbs see them; ``store`` implements them with the same SQL for every driver."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pucs.agents.records import Agent
+    from pucs.conflicts.records import Conflict
+    from pucs.coordinator.records import Intention
+    from pucs.crosslog.records import Entry, Query
+    from pucs.locks.records import EndReason, Lease, Request
+    from pucs.streams.records import Landing, Session, StreamRow
+    from pucs.streams.settings import Configuration
+    from pucs.tasks.records import Task
+
+
+class LeaseRows(Protocol):
+    """Leases, live and ended."""
+
+    def overlapping(self, resources: Iterable[str]) -> list[Lease]:
+        """Return the live leases (held or reserved) that overlap any of the resources."""
+        ...
+
+    def granted_after(self, token: int, resource: str) -> list[Lease]:
+        """Return leases, live or ended, with a higher token that overlap the resource."""
+        ...
+
+    def of_agent(self, agent: str) -> list[Lease]:
+        """Return the live leases of an agent, by resource."""
+        ...
+
+    def of_request(self, request: int) -> list[Lease]:
+        """Return the live leases granted to a request."""
+        ...
+
+    def live(self) -> list[Lease]:
+        """Return every live lease, by resource."""
+        ...
+
+    def by_tokens(self, tokens: Iterable[int]) -> list[Lease]:
+        """Return the leases with these tokens, live or ended."""
+        ...
+
+    def last_of(self, agent: str, resource: str) -> list[Lease]:
+        """Return the leases of an agent, live or ended, that contain the resource, newest first."""
+        ...
+
+    def add(self, lease: Lease) -> None:
+        """Record a granted lease."""
+        ...
+
+    def replace(self, lease: Lease) -> None:
+        """Write back a lease that was claimed, renewed, marked for a landing or ended."""
+        ...
+
+    def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
+        """End leases."""
+        ...
+
+
+class RequestRows(Protocol):
+    """The queue."""
+
+    def add(self, request: Request) -> None:
+        """Put a request into the queue; its id is the id of its conflict record, which grows."""
+        ...
+
+    def get(self, request: int) -> Request | None:
+        """Return a request that still waits, None if it was served, withdrawn or is unknown."""
+        ...
+
+    def overlapping(self, resources: Iterable[str]) -> list[Request]:
+        """Return the waiting requests that overlap any of the resources, in order."""
+        ...
+
+    def waiting(self) -> list[Request]:
+        """Return the whole queue in order."""
+        ...
+
+    def count(self) -> int:
+        """Return how many requests wait."""
+        ...
+
+    def remove(self, request: int) -> None:
+        """Take a request out of the queue."""
+        ...
+
+
+class EntryRows(Protocol):
+    """The cross-log."""
+
+    def add(self, entry: Entry) -> int:
+        """Append an entry and return its sequence number."""
+        ...
+
+    def select(self, query: Query) -> list[Entry]:
+        """Return the newest entries that match, oldest first."""
+        ...
+
+
+class AgentRows(Protocol):
+    """Agents of all sessions; ids are unique in the store."""
+
+    def get(self, agent: str) -> Agent | None:
+        """Return one agent."""
+        ...
+
+    def put(self, agent: Agent) -> None:
+        """Insert or overwrite one agent."""
+        ...
+
+    def all(self, session: str) -> list[Agent]:
+        """Return the agents of a session by id."""
+        ...
+
+
+class SessionRows(Protocol):
+    """Sessions, their streams and the compiled configuration."""
+
+    def active(self) -> Session | None:
+        """Return the active session, if any."""
+        ...
+
+    def latest(self) -> Session | None:
+        """Return the newest session, active or not."""
+        ...
+
+    def get(self, session: str) -> Session | None:
+        """Return one session."""
+        ...
+
+    def put(self, session: Session) -> None:
+        """Insert or overwrite a session."""
+        ...
+
+    def streams(self, session: str) -> list[StreamRow]:
+        """Return the streams of a session in configured order."""
+        ...
+
+    def put_stream(self, row: StreamRow) -> None:
+        """Insert or overwrite a stream of a session."""
+        ...
+
+    def configuration(self) -> Configuration:
+        """Return the compiled configuration; decoded once per revision and process."""
+        ...
+
+    def put_configuration(self, configuration: Configuration) -> None:
+        """Compile a configuration into the store."""
+        ...
+
+
+class ConflictRows(Protocol):
+    """Conflict records."""
+
+    def add(self, conflict: Conflict) -> int:
+        """Record a conflict and return its id."""
+        ...
+
+    def get(self, conflict: int) -> Conflict | None:
+        """Return one conflict."""
+        ...
+
+    def put(self, conflict: Conflict) -> None:
+        """Overwrite a conflict."""
+        ...
+
+    def all(self, session: str, *, unresolved: bool = False) -> list[Conflict]:
+        """Return the conflicts of a session by id."""
+        ...
+
+
+class TaskRows(Protocol):
+    """Tasks."""
+
+    def get(self, session: str, task: str) -> Task | None:
+        """Return one task."""
+        ...
+
+    def put(self, task: Task) -> None:
+        """Insert or overwrite a task."""
+        ...
+
+    def all(self, session: str) -> list[Task]:
+        """Return the tasks of a session in the order of the tasks file."""
+        ...
+
+
+class LandingRows(Protocol):
+    """Landings: which token covered which path on its way to a stream branch."""
+
+    def add(self, landing: Landing) -> int:
+        """Record a landing and return its id."""
+        ...
+
+    def last_on(self, session: str, resources: Iterable[str]) -> list[Landing]:
+        """Return the newest landing of each stream that touched any of the resources, oldest first."""
+        ...
+
+    def all(self, session: str, stream: str = "") -> list[Landing]:
+        """Return landings in order, of one stream or all."""
+        ...
+
+
+class IntentionRows(Protocol):
+    """Refs about to move."""
+
+    def add(self, intention: Intention) -> int:
+        """Record an intention and return its id."""
+        ...
+
+    def remove(self, intention: int) -> bool:
+        """Remove an intention; False if somebody else already closed it."""
+        ...
+
+    def all(self) -> list[Intention]:
+        """Return every open intention, oldest first."""
+        ...
