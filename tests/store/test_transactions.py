@@ -389,7 +389,7 @@ def test_a_store_of_a_newer_pucs_is_refused(path: Path) -> None:
     database.pragma("user_version", sqlite.SCHEMA_VERSION + 1)
     database.close()
     before = digest(path)
-    with pytest.raises(StoreError, match="schema 2"):
+    with pytest.raises(StoreError, match=f"schema {sqlite.SCHEMA_VERSION + 1}"):
         SQLiteStore(path, FakeClock())
     assert digest(path) == before
 
@@ -397,9 +397,11 @@ def test_a_store_of_a_newer_pucs_is_refused(path: Path) -> None:
 def test_an_older_store_is_brought_up_to_date(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Each missing migration runs once, in order, and what was there stays."""
     write(SQLiteStore(path, FakeClock()), "old")
-    steps = [*sqlite._steps(), (2, "CREATE TABLE news (x)"), (3, "INSERT INTO news VALUES (1)")]
+    newest = sqlite.SCHEMA_VERSION
+    added = [(newest + 1, "CREATE TABLE news (x)"), (newest + 2, "INSERT INTO news VALUES (1)")]
+    steps = [*sqlite._steps(), *added]
     monkeypatch.setattr(sqlite, "_steps", lambda: steps)
-    monkeypatch.setattr(sqlite, "SCHEMA_VERSION", 3)
+    monkeypatch.setattr(sqlite, "SCHEMA_VERSION", newest + 2)
     for _ in range(2):
         store = SQLiteStore(path, FakeClock())
         assert actions(store) == ["old"]
