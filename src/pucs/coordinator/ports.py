@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         IntentionRows,
         LandingRows,
         LeaseRows,
+        MessageRows,
         RequestRows,
         SessionRows,
         TaskRows,
@@ -111,6 +112,11 @@ class Transaction(Protocol):
     @property
     def intentions(self) -> IntentionRows:
         """Refs about to move."""
+        ...
+
+    @property
+    def messages(self) -> MessageRows:
+        """Messages."""
         ...
 
     def tokens(self, count: int) -> int:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.records import Intention
     from pucs.crosslog.records import Entry, Query
     from pucs.locks.records import EndReason, Lease, Request
+    from pucs.messages.records import Ending, Message
     from pucs.streams.records import Landing, Session, StreamRow
     from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
@@ -202,6 +203,38 @@ class LandingRows(Protocol):
 
     def all(self, session: str, stream: str = "") -> list[Landing]:
         """Return landings in order, of one stream or all."""
+        ...
+
+
+class MessageRows(Protocol):
+    """Messages, open and ended."""
+
+    def add(self, message: Message) -> int:
+        """Record a message and return its id."""
+        ...
+
+    def get(self, message: int) -> Message | None:
+        """Return one message."""
+        ...
+
+    def open(self, recipient: str, session: str) -> list[Message]:
+        """Return the messages of a receiver that have not ended, oldest first."""
+        ...
+
+    def waiting(self, recipient: str, session: str) -> bool:
+        """Tell whether there is any open message for a receiver."""
+        ...
+
+    def all(self, session: str, *, recipient: str = "", limit: int = 1000) -> list[Message]:
+        """Return the newest messages of a session, of one receiver or all, oldest first."""
+        ...
+
+    def replace(self, message: Message) -> None:
+        """Write back a message that was delivered."""
+        ...
+
+    def end(self, messages: Iterable[int], ending: Ending, at: str) -> None:
+        """End messages; one that has ended keeps its first ending."""
         ...
 
 

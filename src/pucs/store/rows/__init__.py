@@ -9,6 +9,7 @@ from pucs.store.rows.conflicts import ConflictRows
 from pucs.store.rows.entries import EntryRows
 from pucs.store.rows.landings import IntentionRows, LandingRows
 from pucs.store.rows.leases import LeaseRows
+from pucs.store.rows.messages import MessageRows
 from pucs.store.rows.requests import RequestRows
 from pucs.store.rows.sessions import Remembered, SessionRows
 from pucs.store.rows.tasks import TaskRows
@@ -35,6 +36,7 @@ class Rows:
         self.tasks = TaskRows(database)
         self.landings = LandingRows(database)
         self.intentions = IntentionRows(database)
+        self.messages = MessageRows(database)
         self._tokens = tokens
 
     def tokens(self, count: int) -> int:
