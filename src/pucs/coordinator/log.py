@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pucs.coordinator.agents import acting
+from pucs.coordinator.agents import acting, stream_named
 from pucs.coordinator.context import Context, unit
 from pucs.core.errors import Usage
 from pucs.crosslog.records import Entry, Level, Query
@@ -24,18 +24,33 @@ def log(
     files: Sequence[str] = (),
     level: Level = Level.CHANGE,
     details: Mapping[str, Any] | None = None,
-) -> None:
-    """Record what an agent says it did; one transaction.
+    stream: str = "",
+) -> int:
+    """Record what an agent says it did and return the number of the entry; one transaction.
+
+    ``stream`` says for which stream it speaks, if not for its own; words claim nothing.
 
     Raises:
         Usage: the action is empty or too long.
+        NotFound: there is no such stream.
     """
     if not action.strip() or len(action) > ACTION_LENGTH_MAX:
         raise Usage("An action needs a text.", remedy=f"At most {ACTION_LENGTH_MAX} characters.")
     with unit(context) as opened:
         who = acting(opened, agent)
-        said = {key: value for key, value in (details or {}).items() if key != "door"}
-        opened.log(action, agent=who.id, stream=who.stream, level=level, files=files, **said)
+        named = stream_named(opened.tx, who.session, stream).stream.name if stream else who.stream
+        return opened.tx.entries.add(
+            Entry(
+                timestamp=opened.now.wall(),
+                session=who.session,
+                agent=who.id,
+                stream=named,
+                level=level,
+                action=action,
+                files=tuple(files),
+                details={**(details or {}), "door": opened.door},
+            )
+        )
 
 
 def entries(context: Context, query: Query) -> list[Entry]:
