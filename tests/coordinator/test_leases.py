@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pucs.conflicts.records import Kind, Status, Strategy
-from pucs.coordinator import agents, leases
+from pucs.coordinator import agents, asking, leases
 from pucs.coordinator.agents import register, retire
 from pucs.coordinator.conflicts import conflicts
 from pucs.coordinator.context import Context
@@ -326,7 +326,7 @@ def test_whoever_holds_something_may_not_wait(world: World) -> None:
 
 def test_a_full_queue_refuses_newcomers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """The queue has a longest length, and whoever would exceed it is told so."""
-    monkeypatch.setattr(leases, "WAITING_MAX", 0)
+    monkeypatch.setattr(asking, "WAITING_MAX", 0)
     world.take("ann", "a.py")
     assert "queue is full" in world.take("bob", "a.py", wait_s=30).reason
 

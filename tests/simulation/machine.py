@@ -15,9 +15,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pucs.conflicts.records import Status
-from pucs.coordinator import leases
+from pucs.coordinator import asking, leases
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context, unit
+from pucs.coordinator.waiting import look
+from pucs.coordinator.waiting import sleep as asleep
 from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.locks.records import Lease, LeaseState, Request
@@ -115,14 +117,14 @@ class LeaseMachine(RuleBasedStateMachine):
     ) -> None:
         if self.dead(self.owners[agent]):
             return
-        asked = leases._checked(names, mode)
+        asked = asking.checked(names, mode)
         may = self.could_have(agent, asked)
         waiter = self.processes.process(next(self.pids))
         self.processes.me = waiter
         with unit(self.context) as opened:
-            wish = leases._Wish(asked=asked, agent=agent, stream="", duration_s=duration_s, task="", noted={})
+            wish = asking.Wish(asked=asked, agent=agent, stream="", duration_s=duration_s, task="", noted={})
             bell = f"bell-{waiter.pid}"
-            answer, request = leases._ask(self.context, opened, wish, wait_s=wait_s, bell=bell)
+            answer, request = asking.ask(self.context, opened, wish, wait_s=wait_s, bell=bell)
         assert answer.granted == may, f"{agent} asked for {asked}: {answer}"
         if answer.granted:
             self.believe(agent, asked, answer.tokens, duration_s)
@@ -145,7 +147,7 @@ class LeaseMachine(RuleBasedStateMachine):
             awake = [
                 number
                 for number, waiter in self.waiters.items()
-                if not self.dead(waiter.process) and leases._sleep(self.context, waiter.request) is None
+                if not self.dead(waiter.process) and asleep(self.context, waiter.request) is None
             ]
             if not awake:
                 break
@@ -381,7 +383,7 @@ class LeaseMachine(RuleBasedStateMachine):
         ]
         lapsed = any(self.over(lease) for lease in reserved)
         with unit(self.context) as opened:
-            verdict = leases._look(self.context, opened, waiter.request, waiter.began_s, cancelled=cancelled)
+            verdict = look(self.context, opened, waiter.request, waiter.began_s, cancelled=cancelled)
         if verdict is None:
             assert not cancelled
             assert not reserved

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from pucs.coordinator import granting, leases, liveness
+from pucs.coordinator import asking, granting, leases, liveness, waiting
 from pucs.coordinator.context import Unit
 from pucs.locks import rules
 from pucs.store.rows import database
@@ -49,7 +49,7 @@ def _overlap_without_descendants(patch: pytest.MonkeyPatch) -> None:
 
 
 def _newcomers_ignore_the_queue(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leases, "decide", lambda request, live, _: rules.decide(request, live, []))
+    patch.setattr(asking, "decide", lambda request, live, _: rules.decide(request, live, []))
 
 
 def _serving_ignores_who_stays(patch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def _serving_ignores_who_stays(patch: pytest.MonkeyPatch) -> None:
 
 
 def _late_claims_are_accepted(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(leases, "over", lambda *_: [])
+    patch.setattr(waiting, "over", lambda *_: [])
 
 
 def _tokens_shrink(patch: pytest.MonkeyPatch) -> None:
@@ -78,7 +78,7 @@ def _decisions_on_an_old_reading(patch: pytest.MonkeyPatch) -> None:
         earlier[store] = real(context, *arguments)
         return stale
 
-    patch.setattr(leases, "settled", settled)
+    patch.setattr(asking, "settled", settled)
 
 
 def _release_serves_nobody(patch: pytest.MonkeyPatch) -> None:
@@ -100,7 +100,7 @@ def _part_of_a_set_is_granted(patch: pytest.MonkeyPatch) -> None:
         return real(opened, request, needed[:1], *arguments, **more)
 
     patch.setattr(granting, "grant", grant)
-    patch.setattr(leases, "grant", grant)
+    patch.setattr(asking, "grant", grant)
 
 
 def _ends_leave_no_entry(patch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,239 @@
+"""Deciding a request inside its transaction: refused at a boundary, granted, refused, or put in the queue."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from pucs.agents.records import Phase
+from pucs.conflicts.records import Kind, Strategy
+from pucs.coordinator.agents import acting, step
+from pucs.coordinator.conflicts import record
+from pucs.coordinator.granting import bases, grant, settled
+from pucs.coordinator.partition import boundaries_of
+from pucs.core.errors import Refused, Usage
+from pucs.core.modes import Mode
+from pucs.core.resources import is_named, is_symbol
+from pucs.crosslog.records import Level
+from pucs.locks.records import Blocked, Granted, Lease, Request
+from pucs.locks.rules import decide, expired, normalised
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from pucs.coordinator.context import Context, Unit
+
+RESOURCES_MAX = 10_000
+"""Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
+WAITING_MAX = 10_000
+"""Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
+HOLDERS_NAMED = 3
+"""Holders named in a refusal; the others are seen with ``pucs locks``."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquired:
+    """The answer to ``acquire`` (000 §3.3 ``LockResult``)."""
+
+    granted: bool
+    tokens: dict[str, int] = field(default_factory=dict)
+    """Fencing token by resource."""
+    expires_at: str = ""
+    """Wall time at which the first of them ends."""
+    queue_position: int = 0
+    """Place in the queue, 1 for the next; 0 when granted."""
+    wait_time: float = 0.0
+    """Seconds until it is free at the latest if nobody renews; 0 when granted."""
+    reason: str = ""
+    """Why not, in one sentence; names holder, task and time."""
+    base: dict[str, str] = field(default_factory=dict)
+    """Commit that last changed each resource; work must build on it (DESIGN §3.5)."""
+    conflict: int = 0
+    """Conflict record of the wait or the refusal, 0 if none."""
+    waited_s: float = 0.0
+    """Seconds spent in the queue."""
+    late: bool = False
+    """The grant came while the waiter could not run, and passed on; asking again begins a new wait."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What ``acquire`` was asked for."""
+
+    asked: tuple[tuple[str, Mode], ...]
+    agent: str
+    stream: str
+    duration_s: float | None
+    task: str
+    noted: Mapping[str, str]
+
+
+def checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...]:
+    """Return a set as the rules take it.
+
+    Raises:
+        Usage: empty, too large, or of a kind that cannot be leased.
+    """
+    if not resources:
+        raise Usage("No resource was named.", remedy="Name at least one file or directory.")
+    if len(resources) > RESOURCES_MAX:
+        raise Usage(
+            f"{len(resources)} resources in one call are too many.",
+            remedy=f"At most {RESOURCES_MAX}; lease a directory.",
+        )
+    for resource in resources:
+        if is_named(resource) or is_symbol(resource):
+            raise Usage(f"{resource} cannot be leased yet.", remedy="Lease the file or directory.")
+    return normalised((resource, mode) for resource in resources)
+
+
+def ask(
+    context: Context, opened: Unit, wish: Wish, *, wait_s: float = 0.0, bell: str = ""
+) -> tuple[Acquired, Request | None]:
+    """Decide a request; grant it, refuse it, or put it in the queue and return it."""
+    session = opened.active()
+    agent, task = wish.agent, wish.task
+    who = acting(opened, agent, stream=wish.stream)
+    names = [resource for resource, _ in wish.asked]
+    crossed = _crossed(opened, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
+    if crossed is not None:
+        return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
+    limits = opened.tx.sessions.configuration().limits
+    request = Request(
+        id=0,
+        agent=agent,
+        stream=who.stream,
+        task=task,
+        session=session.id,
+        resources=wish.asked,
+        duration_s=limits.default_duration_s
+        if wish.duration_s is None
+        else min(wish.duration_s, limits.max_duration_s),
+        boot_id=opened.now.boot_id,
+        asked_s=opened.now.boot_s,
+        deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
+        waiter=context.processes.current() if wait_s > 0 else None,
+    )
+    if who.owner not in {None, context.processes.current()} and context.processes.alive(who.owner) is False:
+        raise Refused(f"The process that owned agent {agent} is gone.", remedy="Register the agent again.")
+    live, waiting = settled(context, opened, names)
+    verdict = decide(request, live, waiting)
+    if isinstance(verdict, Granted):
+        leases = grant(opened, request, verdict.needed, who.owner, noted=wish.noted)
+        _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
+        return answered(opened, names, [*leases, *verdict.kept]), None
+    holding = [
+        lease
+        for lease in opened.tx.leases.of_agent(agent)
+        if not expired(lease, opened.now.boot_id, opened.now.boot_s)
+    ]
+    blocked = _blocked(opened, verdict, holding=bool(holding) and wait_s > 0)
+    if wait_s <= 0 or holding:
+        opened.log(
+            "lock denied",
+            agent=agent,
+            stream=who.stream,
+            level=Level.DEBUG,
+            files=names,
+            reason=blocked.reason,
+        )
+        return blocked, None
+    if opened.tx.requests.count() >= WAITING_MAX:
+        return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
+    return blocked, _enqueue(opened, request, verdict, bell)
+
+
+def _crossed(opened: Unit, stream: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first resource that another stream covers, with that stream."""
+    if not stream:
+        return None  # a person's agent has no boundary (DESIGN §5)
+    boundaries = boundaries_of(opened.tx, opened.active().id)
+    for name in names:
+        other = boundaries.crossed(name, stream)
+        if other is not None:
+            return name, other
+    return None
+
+
+def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, other: str) -> Acquired:
+    reason = f"{resource} belongs to stream {other}; {agent} works for {stream}."
+    conflict = record(
+        opened,
+        Kind.BOUNDARY,
+        (agent, stream, other),
+        (resource,),
+        strategy=Strategy.ARBITRATE,
+        decision="refused by the boundary rule before anything was changed",
+        covered_by=other,
+    )
+    opened.log(
+        "boundary refused",
+        agent=agent,
+        stream=stream,
+        level=Level.CONFLICT,
+        files=(resource,),
+        other=other,
+        conflict=conflict,
+    )
+    return Acquired(
+        granted=False, reason=f"{reason} Ask an agent of {other} to make the change.", conflict=conflict
+    )
+
+
+def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
+    parts = [held_text(lease) for lease in verdict.holders[:HOLDERS_NAMED]]
+    if not verdict.holders:
+        parts = [f"{request.agent} asked first" for request in verdict.ahead[:HOLDERS_NAMED]]
+    reason = "; ".join(parts) + "."
+    if holding:
+        reason += " You hold other leases: land or release them before you wait."
+    return Acquired(
+        granted=False,
+        queue_position=verdict.position,
+        wait_time=round(verdict.wait_s(opened.now.boot_s), 3),
+        reason=reason,
+    )
+
+
+def held_text(lease: Lease) -> str:
+    """Say who has a lease, what for and until when."""
+    task = f" ({lease.task})" if lease.task else ""
+    return f"{lease.resource} is held by {lease.agent}{task} until {lease.expires_at}"
+
+
+def answered(opened: Unit, names: Sequence[str], leases: Sequence[Lease]) -> Acquired:
+    """Return the answer to a request whose leases stand."""
+    base = bases(opened, names)
+    return Acquired(
+        granted=True,
+        tokens={lease.resource: lease.token for lease in leases},
+        expires_at=min(lease.expires_at for lease in leases),
+        base=base,
+    )
+
+
+def _enqueue(opened: Unit, request: Request, verdict: Blocked, bell: str) -> Request:
+    holders = sorted({lease.agent for lease in verdict.holders} | {other.agent for other in verdict.ahead})
+    names = tuple(resource for resource, _ in request.resources)
+    conflict = record(
+        opened,
+        Kind.FILE_LOCK,
+        (request.agent, *holders),
+        names,
+        strategy=Strategy.QUEUE,
+        tokens=[lease.token for lease in verdict.holders],
+        task=request.task,
+    )
+    queued = replace(request, id=conflict, bell=bell)
+    opened.tx.requests.add(queued)
+    opened.log(
+        "lock queued",
+        agent=request.agent,
+        stream=request.stream,
+        level=Level.CONFLICT,
+        files=names,
+        position=verdict.position,
+        behind=holders,
+        conflict=conflict,
+    )
+    return queued

@@ -1,0 +1,181 @@
+"""The sleeping side of a wait: when a waiter wakes, what it looks for, and how it claims what was reserved for it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from pucs.agents.records import Phase
+from pucs.coordinator.agents import step
+from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, answered, held_text
+from pucs.coordinator.conflicts import decide_in
+from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.granting import WITHDRAWAL_GRACE_S, end, over, serve, settled, withdraw
+from pucs.coordinator.liveness import ended_by
+from pucs.locks.records import EndReason, Lease, LeaseState, Request
+from pucs.locks.rules import conflicting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from pucs.coordinator.ports import Bell
+    from pucs.core.processes import Process
+
+SAFETY_CHECK_S = 1.0
+"""Longest sleep of a waiter without looking (DESIGN §3.3)."""
+SHORTEST_SLEEP_S = 0.001
+"""A waiter never spins, whatever the clocks say."""
+_LATE = "came too late to claim its grant"
+_TIMED_OUT = "timed out"
+
+
+def unpinned(context: Context, resources: Sequence[str]) -> bool:
+    """Complete or undo landings on these resources that dead processes left behind; tell whether there were any."""
+    from pucs.coordinator.settling import settle  # noqa: PLC0415 - light verbs never need it
+
+    with context.store.read() as tx:
+        if not tx.intentions.all():
+            return False
+    return settle(context, resources) > 0
+
+
+def wait(
+    context: Context,
+    request: Request,
+    bell: Bell,
+    cancelled: Callable[[], bool],
+    *,
+    began_s: float,
+    noted: Mapping[str, str],
+) -> Acquired:
+    """Sleep until a request is granted or given up."""
+    names = [resource for resource, _ in request.resources]
+    rung = False
+    while True:
+        gives_up = cancelled()
+        rest = None if gives_up or rung else sleep(context, request)
+        if rest is not None:
+            if not unpinned(context, names):
+                timeout_s, watched = rest
+                until_s = context.clock.now().boot_s + timeout_s
+                bell.wait(timeout_s, watched)
+                # Whoever wakes early was rung and most likely granted: it claims without a look around first.
+                rung = context.clock.now().boot_s < until_s
+            continue
+        rung = False
+        with unit(context) as opened:
+            verdict = look(context, opened, request, began_s, cancelled=gives_up, noted=noted)
+        if verdict is not None:
+            return verdict
+
+
+def look(
+    context: Context,
+    opened: Unit,
+    request: Request,
+    began_s: float,
+    *,
+    cancelled: bool,
+    noted: Mapping[str, str] | None = None,
+) -> Acquired | None:
+    """Look after a waiting request: claim its grant, give up, or return None to go on waiting."""
+    names = [resource for resource, _ in request.resources]
+    now = opened.now
+    timed_out = now.boot_s >= request.deadline_s
+    waiting = opened.tx.requests.get(request.id) is not None
+    if waiting and not timed_out:
+        settled(context, opened, names)
+    reserved = opened.tx.leases.of_request(request.id)
+    agent = opened.tx.agents.get(request.agent)
+    ended = agent is not None and not agent.active
+    whole = {lease.resource for lease in reserved} == set(names)
+    if whole and not cancelled and not ended and not over(context, opened, reserved):
+        return _claim(opened, request, reserved, began_s, noted or {})
+    waiting = opened.tx.requests.get(request.id) is not None
+    if waiting and not (cancelled or ended or timed_out):
+        return None
+    why = _LATE
+    if cancelled:
+        why = "was cancelled"
+    elif ended:
+        why = "ended with its agent"
+    elif timed_out and not reserved:
+        why = _TIMED_OUT
+    withdraw(opened, [request], why)
+    end(opened, reserved, EndReason.LAPSED)
+    serve(opened, names, context=context)
+    inform = _held_by(opened, names, request.agent) if why == _TIMED_OUT else ""
+    return Acquired(
+        granted=False,
+        reason=f"The wait for {', '.join(names[:3])} {why}{inform}.",
+        conflict=request.id,
+        waited_s=round(now.boot_s - began_s, 6),
+        late=why == _LATE,
+    )
+
+
+def _held_by(opened: Unit, names: Sequence[str], agent: str) -> str:
+    """Return who has what the waiter wanted, as the end of a sentence."""
+    holders = [lease for lease in opened.tx.leases.overlapping(names) if lease.agent != agent]
+    return "; " + "; ".join(held_text(lease) for lease in holders[:HOLDERS_NAMED]) if holders else ""
+
+
+def _claim(
+    opened: Unit, request: Request, reserved: Sequence[Lease], began_s: float, noted: Mapping[str, str]
+) -> Acquired:
+    now = opened.now
+    leases = []
+    for lease in reserved:
+        length_s = min(request.duration_s, lease.limit_s - lease.granted_s)
+        claimed = replace(
+            lease,
+            state=LeaseState.HELD,
+            claim_by_s=None,
+            expires_s=now.boot_s + length_s,
+            limit_s=now.boot_s + (lease.limit_s - lease.granted_s),
+            expires_at=now.wall(length_s),
+            noted=noted.get(lease.resource, ""),
+        )
+        opened.tx.leases.replace(claimed)
+        leases.append(claimed)
+    waited_s = round(now.boot_s - began_s, 6)
+    names = [lease.resource for lease in leases]
+    decide_in(opened, request.id, f"{request.agent} waited {waited_s:.3f} s in the queue and was granted")
+    agent = opened.tx.agents.get(request.agent)
+    if agent is not None:
+        step(opened, agent, Phase.ACQUIRE_LOCKS, task=request.task)
+    opened.log("lock claimed", agent=request.agent, stream=request.stream, files=names, waited_s=waited_s)
+    return replace(answered(opened, names, leases), conflict=request.id, waited_s=waited_s)
+
+
+def sleep(context: Context, request: Request) -> tuple[float, list[Process]] | None:
+    """Return how long the waiter may sleep and whose death must wake it; None: there is something to do at once.
+
+    Only reads, so that thousands may wait without crowding the gate.
+    """
+    now = context.clock.now()
+    names = [resource for resource, _ in request.resources]
+    with context.store.read() as tx:
+        if tx.requests.get(request.id) is None or now.boot_s >= request.deadline_s:
+            return None
+        live = [lease for lease in tx.leases.overlapping(names) if _in_the_way(lease, request)]
+        # Without a lease in the way it is a place in the queue that blocks, and its waiter may have died.
+        ahead = [] if live else [other for other in tx.requests.overlapping(names) if other.id < request.id]
+    if ended_by(context.processes, now, live):
+        return None
+    waiters = [other.waiter for other in ahead if other.waiter is not None]
+    if any(context.processes.alive(waiter) is False for waiter in waiters):
+        return None
+    ends_s = [
+        min(lease.expires_s, lease.claim_by_s or lease.expires_s) for lease in live if lease.landing is None
+    ]
+    ends_s += [other.deadline_s + WITHDRAWAL_GRACE_S for other in ahead]
+    earliest_s = min([request.deadline_s, now.boot_s + SAFETY_CHECK_S, *ends_s])
+    owners = [lease.owner for lease in live if lease.owner is not None]
+    return max(SHORTEST_SLEEP_S, earliest_s - now.boot_s), list(dict.fromkeys([*owners, *waiters]))
+
+
+def _in_the_way(lease: Lease, request: Request) -> bool:
+    return lease.agent != request.agent and any(
+        conflicting(resource, mode, lease.resource, lease.mode) for resource, mode in request.resources
+    )
