@@ -1,0 +1,1 @@
+"""What the bytes of a file define, and which definitions an edit changes; nothing analysed is imported or executed."""
