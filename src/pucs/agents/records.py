@@ -39,6 +39,17 @@ class Enforcement(StrEnum):
     """Nothing is checked for it."""
 
 
+class Halt(StrEnum):
+    """What somebody ordered an agent to do instead of working (000 §6.2)."""
+
+    NONE = ""
+    """Nothing: it works."""
+    PAUSED = "paused"
+    """No new leases and no edits until it is resumed; what it holds stays its own."""
+    TERMINATED = "terminated"
+    """To end, and not to act any more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Agent:
     """One running worker."""
@@ -67,8 +78,24 @@ class Agent:
     """Wall time."""
     task: str = ""
     """Task at work on."""
+    halt: Halt = Halt.NONE
+    """Whether it was paused or terminated."""
+    halted_by: str = ""
+    """Who ordered that, as they called themselves."""
+    halted_because: str = ""
+    """Why, in their words."""
 
     @property
     def active(self) -> bool:
         """Tell whether it has neither retired nor failed."""
         return self.phase not in {Phase.RETIRED, Phase.FAILED}
+
+    @property
+    def paused(self) -> bool:
+        """Tell whether it was paused and not resumed yet."""
+        return self.halt is Halt.PAUSED
+
+    @property
+    def terminated(self) -> bool:
+        """Tell whether it was told to end for good."""
+        return self.halt is Halt.TERMINATED

@@ -13,9 +13,12 @@ from pucs.agents.lifecycle import advance
 from pucs.agents.records import Agent, Enforcement, Phase
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import end_and_serve, renew_in
-from pucs.core.errors import NotFound, Refused, Usage
+from pucs.coordinator.messages import forget_in, send_in
+from pucs.core.errors import NotFound, Refused, Terminated, Usage
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason
+from pucs.messages.records import COORDINATOR, MessageKind
+from pucs.messages.rules import quoted_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,6 +43,10 @@ def checked_name(agent: str) -> str:
         raise Usage(
             f"{agent!r} cannot be an agent id.",
             remedy=f"Use letters, digits, '.', '_' and '-', at most {NAME_LENGTH_MAX}, for example exec-agent-1.",
+        )
+    if agent == COORDINATOR:
+        raise Usage(
+            f"{agent!r} is how the coordinator calls itself.", remedy="Choose another id for the agent."
         )
     return agent
 
@@ -85,6 +92,8 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
     known = opened.tx.agents.get(wanted.id)
     now = opened.now
     known = _adopted(opened, known, wanted)
+    if known is not None and known.terminated and known.owner == wanted.owner and known.owner is not None:
+        raise _ended(known)
     if known is not None and known.session == wanted.session and known.active and known.owner == wanted.owner:
         if wanted.stream and wanted.stream.casefold() != known.stream.casefold():
             return claim_in(opened, known, wanted.stream)
@@ -117,6 +126,9 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         incarnation=agent.incarnation,
         program=agent.program,
     )
+    if known is not None:
+        forget_in(opened, agent.id)
+    send_in(opened, MessageKind.REGISTERED, agent.id, incarnation=agent.incarnation)
     return claim_in(opened, agent, wanted.stream) if wanted.stream else agent
 
 
@@ -169,7 +181,10 @@ def claim_in(opened: Unit, agent: Agent, stream: str) -> Agent:
             f"Stream {name} has its {row.stream.max_agents} agents already: {', '.join(others)}.",
             remedy="Wait until one retires, or raise max_agents in the configuration.",
         )
-    return step(opened, replace(agent, stream=name), Phase.CLAIM_STREAM)
+    claimed = step(opened, replace(agent, stream=name), Phase.CLAIM_STREAM)
+    if claimed != agent:
+        send_in(opened, MessageKind.STREAM_ASSIGNED, agent.id, stream=name, branch=row.branch)
+    return claimed
 
 
 def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
@@ -177,14 +192,12 @@ def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
 
     Raises:
         Refused: it retired or failed in this session.
+        Terminated: somebody told it to end.
     """
     known = opened.tx.agents.get(agent)
     if known is not None and known.session == opened.active().id:
-        if not known.active:
-            raise Refused(
-                f"Agent {agent} has ended ({known.phase}).",
-                remedy="Register it again to go on under this id.",
-            )
+        if not known.active or known.terminated:
+            raise _ended(known)
         if stream and stream.casefold() != known.stream.casefold():
             return claim_in(opened, known, stream)
         return known
@@ -199,7 +212,20 @@ def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
     )
     opened.tx.agents.put(fresh)
     opened.log("registered", agent=agent, stream=stream, incarnation=fresh.incarnation, program=fresh.program)
+    send_in(opened, MessageKind.REGISTERED, agent, incarnation=fresh.incarnation)
     return claim_in(opened, fresh, stream) if stream else fresh
+
+
+def _ended(agent: Agent) -> Refused:
+    """Return the error for an agent that acts after its end."""
+    if agent.terminated:
+        return Terminated(
+            f"Agent {agent.id} was terminated by {quoted_words(agent.halted_by, agent.halted_because)}.",
+            remedy="It may not act any more; its unlanded work is kept (pucs salvage list).",
+        )
+    return Refused(
+        f"Agent {agent.id} has ended ({agent.phase}).", remedy="Register it again to go on under this id."
+    )
 
 
 def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> Agent:
@@ -218,9 +244,14 @@ def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> A
 
 
 def heartbeat(context: Context, *, agent: str) -> Sequence[str]:
-    """Record that an agent lives and renew its leases; returns the resources it still holds. One transaction."""
+    """Record that an agent lives and renew its leases; returns the resources it still holds. One transaction.
+
+    A paused agent is renewed like any other, and a terminated one until whoever runs it has ended it.
+    """
     with unit(context) as opened:
-        who = acting(opened, agent)
+        known = opened.tx.agents.get(agent)
+        dying = known is not None and known.active and known.terminated
+        who = known if known is not None and dying else acting(opened, agent)
         opened.tx.agents.put(replace(who, heartbeat_s=opened.now.boot_s, boot_id=opened.now.boot_id))
         return [lease.resource for lease in renew_in(opened, agent)]
 

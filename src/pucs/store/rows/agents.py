@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pucs.agents.records import Agent, Enforcement, Phase
+from pucs.agents.records import Agent, Enforcement, Halt, Phase
 from pucs.store.rows.database import decoded_process
 
 if TYPE_CHECKING:
@@ -12,15 +12,16 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "id, session, incarnation, stream, phase, program, worktree, branch, owner, enforcement, heartbeat_s, boot_id, "
-    "registered_at, task"
+    "registered_at, task, halt, halted_by, halted_because"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM agents "  # noqa: S608 - constant text
 # An update that leaves the session alone leaves its index alone, too.
 _PUT = (
-    f"INSERT INTO agents ({_COLUMNS}) VALUES ({', '.join('?' * 14)}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
+    f"INSERT INTO agents ({_COLUMNS}) VALUES ({', '.join('?' * 17)}) ON CONFLICT (id) DO UPDATE SET "  # noqa: S608
     + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[1:])
 )
 _PHASES = {phase.value: phase for phase in Phase}
+_HALTS = {halt.value: halt for halt in Halt}
 _ENFORCEMENTS = {enforcement.value: enforcement for enforcement in Enforcement}
 
 
@@ -55,6 +56,9 @@ class AgentRows:
                 agent.boot_id,
                 agent.registered_at,
                 agent.task,
+                agent.halt.value,
+                agent.halted_by,
+                agent.halted_because,
             ),
         )
 
@@ -81,4 +85,7 @@ def _agent(row: tuple[Any, ...]) -> Agent:
         boot_id=row[11],
         registered_at=row[12],
         task=row[13],
+        halt=_HALTS[row[14]],
+        halted_by=row[15],
+        halted_because=row[16],
     )
