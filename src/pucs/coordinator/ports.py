@@ -20,6 +20,8 @@ if TYPE_CHECKING:
         RequestRows,
         SessionRows,
         TaskRows,
+        WaiverRows,
+        TestRunRows,
     )
     from pucs.core.instants import Instant
     from pucs.core.processes import Process
@@ -97,6 +99,11 @@ class Transaction(Protocol):
     @property
     def conflicts(self) -> ConflictRows:
         """Conflicts."""
+        ...
+
+    @property
+    def waivers(self) -> WaiverRows:
+        """Waivers of boundaries."""
         ...
 
     @property

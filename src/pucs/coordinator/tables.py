@@ -9,6 +9,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.conflicts.records import Conflict
+    from pucs.conflicts.requests import Waiver
     from pucs.coordinator.records import Intention
     from pucs.crosslog.records import Entry, Query
     from pucs.locks.records import EndReason, Lease, Request
@@ -195,6 +196,26 @@ class LandingRows(Protocol):
 
     def add(self, landing: Landing) -> int:
         """Record a landing and return its id."""
+class WaiverRows(Protocol):
+    """Waivers of boundaries, asked for and decided."""
+
+    def add(self, waiver: Waiver) -> int:
+        """Record a waiver and return its id."""
+        ...
+
+    def get(self, waiver: int) -> Waiver | None:
+        """Return one waiver."""
+        ...
+
+    def put(self, waiver: Waiver) -> None:
+        """Overwrite a waiver that was decided."""
+        ...
+
+    def all(self, session: str) -> list[Waiver]:
+        """Return the waivers of a session by id."""
+        ...
+
+
         ...
 
     def last_on(self, session: str, resources: Iterable[str]) -> list[Landing]:

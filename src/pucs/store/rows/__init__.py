@@ -13,6 +13,8 @@ from pucs.store.rows.messages import MessageRows
 from pucs.store.rows.requests import RequestRows
 from pucs.store.rows.sessions import Remembered, SessionRows
 from pucs.store.rows.tasks import TaskRows
+from pucs.store.rows.test_runs import TestRunRows
+from pucs.store.rows.waivers import WaiverRows
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +35,7 @@ class Rows:
         self.agents = AgentRows(database)
         self.sessions = SessionRows(database, remembered)
         self.conflicts = ConflictRows(database)
+        self.waivers = WaiverRows(database)
         self.tasks = TaskRows(database)
         self.landings = LandingRows(database)
         self.intentions = IntentionRows(database)

@@ -10,7 +10,10 @@ from pucs.conflicts.records import Conflict, Kind, Severity, Status, Strategy
 if TYPE_CHECKING:
     from pucs.store.rows.database import Database
 
-_VALUES = "session, kind, severity, status, parties, resources, strategy, decision, evidence, opened_at, resolved_at"
+_VALUES = (
+    "session, kind, severity, status, parties, resources, strategy, decision, evidence, opened_at, resolved_at, "
+    "decided_by, deadline_s, boot_id, deadline_at"
+)
 _SELECT = f"SELECT id, {_VALUES} FROM conflicts "  # noqa: S608 - constant text
 
 
@@ -24,7 +27,7 @@ class ConflictRows:
     def add(self, conflict: Conflict) -> int:
         """Record a conflict and return its id."""
         return self._database.insert(
-            f"INSERT INTO conflicts ({_VALUES}) VALUES ({', '.join('?' * 11)})",  # noqa: S608 - constant text
+            f"INSERT INTO conflicts ({_VALUES}) VALUES ({', '.join('?' * 15)})",  # noqa: S608 - constant text
             _values(conflict),
         )
 
@@ -61,6 +64,10 @@ def _values(conflict: Conflict) -> tuple[Any, ...]:
         json.dumps(conflict.evidence),
         conflict.opened_at,
         conflict.resolved_at,
+        conflict.decided_by,
+        conflict.deadline_s,
+        conflict.boot_id,
+        conflict.deadline_at,
     )
 
 
@@ -78,4 +85,8 @@ def _conflict(row: tuple[Any, ...]) -> Conflict:
         evidence=json.loads(row[9]),
         opened_at=row[10],
         resolved_at=row[11],
+        decided_by=row[12],
+        deadline_s=row[13],
+        boot_id=row[14],
+        deadline_at=row[15],
     )
