@@ -126,6 +126,11 @@ class Transaction(Protocol):
         """Messages."""
         ...
 
+    @property
+    def test_runs(self) -> TestRunRows:
+        """Test runs."""
+        ...
+
     def tokens(self, count: int) -> int:
         """Take ``count`` consecutive fencing tokens and return the first (DESIGN §3.4)."""
         ...

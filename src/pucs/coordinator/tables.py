@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from pucs.agents.records import Agent
     from pucs.conflicts.records import Conflict
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pucs.crosslog.records import Entry, Query
     from pucs.locks.records import EndReason, Lease, Request
     from pucs.messages.records import Ending, Message
+    from pucs.streams.checks import TestRun
     from pucs.streams.records import Landing, Session, StreamRow
     from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
@@ -75,11 +76,15 @@ class RequestRows(Protocol):
         ...
 
     def overlapping(self, resources: Iterable[str]) -> list[Request]:
-        """Return the waiting requests that overlap any of the resources, in order."""
+        """Return the waiting requests that overlap any of the resources, in order; those of paused agents are left out."""
         ...
 
     def waiting(self) -> list[Request]:
         """Return the whole queue in order."""
+        ...
+
+    def pause(self, agent: str, *, paused: bool) -> list[Request]:
+        """Leave an agent's requests out of ``overlapping``, or take them in again at their old place; return them."""
         ...
 
     def count(self) -> int:
@@ -100,6 +105,22 @@ class EntryRows(Protocol):
 
     def select(self, query: Query) -> list[Entry]:
         """Return the newest entries that match, oldest first."""
+        ...
+
+    def first_since(self, since: str) -> int:
+        """Return the sequence number of the first entry at or after a wall time, 0 if there is none."""
+        ...
+
+    def count(self, *, after_seq: int = 0, actions: Sequence[str] = ()) -> int:
+        """Return how many entries there are behind one, of these actions or of any."""
+        ...
+
+    def oldest(self, after_seq: int, limit: int) -> list[Entry]:
+        """Return the oldest entries behind one, in order."""
+        ...
+
+    def remove(self, entries: Iterable[Entry]) -> None:
+        """Remove entries for good; see ``crosslog.retention`` for which may be."""
         ...
 
 
@@ -175,6 +196,26 @@ class ConflictRows(Protocol):
         ...
 
 
+class WaiverRows(Protocol):
+    """Waivers of boundaries, asked for and decided."""
+
+    def add(self, waiver: Waiver) -> int:
+        """Record a waiver and return its id."""
+        ...
+
+    def get(self, waiver: int) -> Waiver | None:
+        """Return one waiver."""
+        ...
+
+    def put(self, waiver: Waiver) -> None:
+        """Overwrite a waiver that was decided."""
+        ...
+
+    def all(self, session: str) -> list[Waiver]:
+        """Return the waivers of a session by id."""
+        ...
+
+
 class TaskRows(Protocol):
     """Tasks."""
 
@@ -196,26 +237,6 @@ class LandingRows(Protocol):
 
     def add(self, landing: Landing) -> int:
         """Record a landing and return its id."""
-class WaiverRows(Protocol):
-    """Waivers of boundaries, asked for and decided."""
-
-    def add(self, waiver: Waiver) -> int:
-        """Record a waiver and return its id."""
-        ...
-
-    def get(self, waiver: int) -> Waiver | None:
-        """Return one waiver."""
-        ...
-
-    def put(self, waiver: Waiver) -> None:
-        """Overwrite a waiver that was decided."""
-        ...
-
-    def all(self, session: str) -> list[Waiver]:
-        """Return the waivers of a session by id."""
-        ...
-
-
         ...
 
     def last_on(self, session: str, resources: Iterable[str]) -> list[Landing]:
@@ -272,4 +293,24 @@ class IntentionRows(Protocol):
 
     def all(self) -> list[Intention]:
         """Return every open intention, oldest first."""
+        ...
+
+
+class TestRunRows(Protocol):
+    """Test runs of streams."""
+
+    def add(self, run: TestRun) -> int:
+        """Record a run and return its id."""
+        ...
+
+    def latest(self, session: str) -> list[TestRun]:
+        """Return the newest run of each stream of a session, by stream."""
+        ...
+
+    def passed(self, session: str, stream: str, tree: str) -> TestRun | None:
+        """Return the newest run of a stream on this content if it passed."""
+        ...
+
+    def all(self, session: str, stream: str = "", *, limit: int = 100) -> list[TestRun]:
+        """Return the newest runs, of one stream or all, oldest first."""
         ...

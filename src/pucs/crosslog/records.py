@@ -16,6 +16,11 @@ class Level(StrEnum):
     CONFLICT = "CONFLICT"
     ERROR = "ERROR"
 
+    def below(self) -> tuple[Level, ...]:
+        """Return the levels that matter less."""
+        levels = tuple(Level)
+        return levels[: levels.index(self)]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
@@ -66,5 +71,9 @@ class Query:
     """Only entries behind this one."""
     level: Level | None = None
     """Only this level."""
+    least: Level | None = None
+    """Only this level and those above it."""
+    actions: tuple[str, ...] = ()
+    """Only these actions; empty: all."""
     limit: int = 1000
     """The newest so many, returned oldest first."""

@@ -22,6 +22,7 @@ from pucs.streams.settings import (
     Configuration,
     Limits,
     MergeSettings,
+    TestSettings,
     WorktreeSettings,
 )
 
@@ -78,6 +79,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
         worktrees=WorktreeSettings(**plain(values.get("worktrees", {}))),
         branches=BranchSettings(**plain(values.get("branches", {}))),
         merge=MergeSettings(**plain(values.get("merge", {}))),
+        tests=TestSettings(**plain(values.get("tests", {}))),
         agents=AgentSettings(**plain(values.get("agents", {}))),
         warnings=tuple(problems.warnings),
         **flat,

@@ -34,6 +34,7 @@ def decode(text: str) -> Configuration:
         "branches": settings.BranchSettings,
         "merge": settings.MergeSettings,
         "agents": settings.AgentSettings,
+        "tests": settings.TestSettings,
     }
     lists: dict[str, type[Any]] = {"streams": Stream, "critical_files": CriticalFile}
     for name, record in parts.items():

@@ -100,6 +100,9 @@ STREAM: Final = Table({
         shape=Texts(), doc="Streams, or paths and so the streams that cover them, that merge before it."
     ),
     "test_pattern": Field(shape=PATTERNS, doc="Glob patterns of its tests."),
+    "test_required": Field(
+        shape=Flag(), doc="A landing needs a passing test run of this stream on what lands."
+    ),
     "critical": Field(shape=Flag(), doc="Its changes need extra review."),
     "critical_files": Field(shape=PATTERNS, doc="Its files that have the limits of critical files."),
     "agent_templates": Field(shape=Texts(), doc="Kinds of agents meant for it."),
@@ -155,13 +158,15 @@ CONFIGURATION: Final = Table({
             "level": Field(
                 shape=Text(choices=("DEBUG", "INFO", "CHANGE", "CONFLICT", "ERROR")),
                 to="logging_level",
-                doc="Least level kept.",
+                doc="Least level shown and exported; what changes the state is stored at every level.",
             ),
             "persist_path": Field(
                 shape=Text(), to="logging_persist_path", doc="File that the log is exported to as JSON lines."
             ),
             "max_entries": Field(
-                shape=Number(whole=True), to="logging_max_entries", doc="Most entries kept; 0: all."
+                shape=Number(whole=True),
+                to="logging_max_entries",
+                doc="Most entries kept, apart from those that open work needs; 0: all.",
             ),
         }),
     ),
@@ -219,6 +224,20 @@ CONFIGURATION: Final = Table({
             "phases": Field(
                 shape=Listed(Texts()), doc="Lists of streams in merge order, instead of the computed order."
             ),
+        }),
+    ),
+    "tests": Field(
+        doc="How the tests of a stream are run.",
+        shape=Table({
+            "required": Field(
+                shape=Text(choices=("warn", "refuse", "off")),
+                doc="What a landing without a passing run comes to, on streams with a test_pattern.",
+            ),
+            "command": Field(
+                shape=_COMMAND,
+                doc="Shell command; {files} stands for the files that the stream's test_pattern matches.",
+            ),
+            "timeout_s": seconds("Longest time one run may take."),
         }),
     ),
     "agents": Field(

@@ -24,6 +24,8 @@ class Stream:
     """As written: streams, paths, or shared code."""
     test_pattern: tuple[str, ...] = ()
     """Glob patterns of its tests."""
+    test_required: bool = False
+    """A landing needs a passing test run of this stream on what lands."""
     critical: bool = False
     """Its changes need extra review."""
     critical_files: tuple[str, ...] = ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
     from pucs.streams.records import CriticalFile, Stream
@@ -61,6 +61,20 @@ class MergeSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TestSettings:
+    """How the tests of a stream are run, and what a landing without them comes to."""
+
+    __test__: ClassVar[bool] = False  # pytest: this is no test
+
+    required: str = "warn"
+    """``warn``, ``refuse`` or ``off``: a landing on a stream with a ``test_pattern`` that no passing run covers."""
+    command: str = "python -m pytest -q {files}"
+    """Shell command; ``{files}`` stands for the files that the stream's ``test_pattern`` matches."""
+    timeout_s: float = 1800.0
+    """Longest time one run may take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
     """How ``command`` agents are run."""
 
@@ -104,6 +118,7 @@ class Configuration:
     worktrees: WorktreeSettings = field(default_factory=WorktreeSettings)
     branches: BranchSettings = field(default_factory=BranchSettings)
     merge: MergeSettings = field(default_factory=MergeSettings)
+    tests: TestSettings = field(default_factory=TestSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)
     warnings: tuple[str, ...] = ()
     """What is allowed but deserves a look, each with file and line."""

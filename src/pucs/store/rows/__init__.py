@@ -40,6 +40,7 @@ class Rows:
         self.landings = LandingRows(database)
         self.intentions = IntentionRows(database)
         self.messages = MessageRows(database)
+        self.test_runs = TestRunRows(database)
         self._tokens = tokens
 
     def tokens(self, count: int) -> int:

@@ -9,10 +9,17 @@ from pucs.core.resources import descendants_range
 from pucs.crosslog.records import Entry, Level, Query
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from pucs.store.rows.database import Database
 
 _INSERT_FILE = "INSERT INTO entry_files VALUES (?, ?)"
 _INDEXED_LEVELS = {Level.CONFLICT, Level.ERROR, Level.CHANGE}
+# The words of the partial index on actions; crosslog.patterns.NOTED names them for the detectors.
+_NOTED = ("lease expired", "lease lapsed", "lease reclaimed", "lock claimed", "lock wait timed out")
+_IS_NOTED = (
+    "e.action IN ('lease expired', 'lease lapsed', 'lease reclaimed', 'lock claimed', 'lock wait timed out')"
+)
 _COLUMNS = "seq, timestamp, session, agent, stream, level, action, files, details"
 
 
@@ -47,28 +54,7 @@ class EntryRows:
 
     def select(self, query: Query) -> list[Entry]:
         """Return the newest entries that match, oldest first."""
-        conditions: list[str] = []
-        parameters: list[Any] = []
-        for column, wanted in (("session", query.session), ("stream", query.stream), ("agent", query.agent)):
-            if wanted:
-                conditions.append(f"e.{column} = ?")
-                parameters.append(wanted)
-        if query.since:
-            # As a number in the log's order, so that whatever index is chosen stops there instead of at the first entry.
-            conditions.append(
-                "e.seq >= (SELECT min(seq) FROM entries WHERE timestamp >= ?) AND e.timestamp >= ?"
-            )
-            parameters.extend((query.since, query.since))
-        if query.after_seq:
-            conditions.append("e.seq > ?")
-            parameters.append(query.after_seq)
-        if query.level is not None:
-            if query.level in _INDEXED_LEVELS:
-                conditions.append(
-                    "e.level IN ('CONFLICT', 'ERROR', 'CHANGE')"
-                )  # the words of the partial index
-            conditions.append("e.level = ?")
-            parameters.append(query.level.value)
+        conditions, parameters = _conditions(query)
         source = "entries e"
         if query.file:
             source = "entry_files f JOIN entries e ON e.seq = f.seq"
@@ -84,6 +70,73 @@ class EntryRows:
             [*parameters, query.limit],
         )
         return [_entry(row) for row in reversed(rows)]
+
+    def first_since(self, since: str) -> int:
+        """Return the sequence number of the first entry at or after a wall time, 0 if there is none."""
+        row = self._database.one(
+            "SELECT seq FROM entries WHERE timestamp >= ? ORDER BY timestamp, seq LIMIT 1", (since,)
+        )
+        return int(row[0]) if row else 0
+
+    def count(self, *, after_seq: int = 0, actions: Sequence[str] = ()) -> int:
+        """Return how many entries there are behind one, of these actions or of any."""
+        if not actions and not after_seq:
+            row = self._database.one("SELECT count(*) FROM entries")
+        else:
+            narrowed = f" AND action IN ({', '.join('?' * len(actions))})" if actions else ""
+            row = self._database.one(
+                f"SELECT count(*) FROM entries WHERE seq > ?{narrowed}",  # noqa: S608 - fixed parts
+                (after_seq, *actions),
+            )
+        return int(row[0]) if row else 0
+
+    def oldest(self, after_seq: int, limit: int) -> list[Entry]:
+        """Return the oldest entries behind one, in order."""
+        rows = self._database.all(
+            f"SELECT {_COLUMNS} FROM entries WHERE seq > ? ORDER BY seq LIMIT ?",  # noqa: S608 - constant text
+            (after_seq, limit),
+        )
+        return [_entry(row) for row in rows]
+
+    def remove(self, entries: Iterable[Entry]) -> None:
+        """Remove entries for good."""
+        for entry in entries:
+            self._database.many(
+                "DELETE FROM entry_files WHERE file = ? AND seq = ?",
+                [(file, entry.seq) for file in set(entry.files)],
+            )
+            self._database.run("DELETE FROM entries WHERE seq = ?", (entry.seq,))
+
+
+def _conditions(query: Query) -> tuple[list[str], list[Any]]:
+    """Return what narrows the entries themselves, with the values for it."""
+    conditions: list[str] = []
+    parameters: list[Any] = []
+    for column, wanted in (("session", query.session), ("stream", query.stream), ("agent", query.agent)):
+        if wanted:
+            conditions.append(f"e.{column} = ?")
+            parameters.append(wanted)
+    if query.since:
+        # As a number in the log's order, so that whatever index is chosen stops there instead of at the first entry.
+        conditions.append("e.seq >= (SELECT min(seq) FROM entries WHERE timestamp >= ?) AND e.timestamp >= ?")
+        parameters.extend((query.since, query.since))
+    if query.after_seq:
+        conditions.append("e.seq > ?")
+        parameters.append(query.after_seq)
+    if query.level is not None:
+        if query.level in _INDEXED_LEVELS:
+            conditions.append("e.level IN ('CONFLICT', 'ERROR', 'CHANGE')")  # the words of the partial index
+        conditions.append("e.level = ?")
+        parameters.append(query.level.value)
+    if query.least is not None and query.least.below():
+        conditions.append(f"e.level NOT IN ({', '.join('?' * len(query.least.below()))})")
+        parameters.extend(level.value for level in query.least.below())
+    if query.actions:
+        if set(query.actions) <= set(_NOTED):
+            conditions.append(_IS_NOTED)
+        conditions.append(f"e.action IN ({', '.join('?' * len(query.actions))})")
+        parameters.extend(query.actions)
+    return conditions, parameters
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
