@@ -14,9 +14,11 @@ if TYPE_CHECKING:
         ConflictRows,
         EntryRows,
         IntentionRows,
+        IntentRows,
         LandingRows,
         LeaseRows,
         MessageRows,
+        PartitionRows,
         RequestRows,
         SessionRows,
         TaskRows,
@@ -119,6 +121,16 @@ class Transaction(Protocol):
     @property
     def intentions(self) -> IntentionRows:
         """Refs about to move."""
+        ...
+
+    @property
+    def intents(self) -> IntentRows:
+        """Declared plans."""
+        ...
+
+    @property
+    def partitions(self) -> PartitionRows:
+        """Proposals to divide a file."""
         ...
 
     @property

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pucs.conflicts.requests import Waiver
     from pucs.coordinator.records import Intention
     from pucs.crosslog.records import Entry, Query
+    from pucs.intents.records import Intent, Partition
     from pucs.locks.records import EndReason, Lease, Request
     from pucs.messages.records import Ending, Message
     from pucs.streams.checks import TestRun
@@ -277,6 +278,58 @@ class MessageRows(Protocol):
 
     def end(self, messages: Iterable[int], ending: Ending, at: str) -> None:
         """End messages; one that has ended keeps its first ending."""
+        ...
+
+
+class IntentRows(Protocol):
+    """Intents: what agents plan to change."""
+
+    def add(self, intent: Intent) -> Intent:
+        """Record an intent and return it with its id, which is also its place where it had none."""
+        ...
+
+    def get(self, intent: int) -> Intent | None:
+        """Return one intent, open or ended."""
+        ...
+
+    def of_agent(self, agent: str) -> Intent | None:
+        """Return the open intent of an agent."""
+        ...
+
+    def overlapping(self, resources: Iterable[str]) -> list[Intent]:
+        """Return the open intents that overlap any of the resources, by id."""
+        ...
+
+    def open(self, session: str) -> list[Intent]:
+        """Return the open intents of a session, by id."""
+        ...
+
+    def count(self, session: str) -> int:
+        """Return how many intents of a session are open."""
+        ...
+
+    def put(self, intent: Intent) -> None:
+        """Overwrite what may change in an intent; one that has ended is found by its id alone."""
+        ...
+
+
+class PartitionRows(Protocol):
+    """Proposals to divide a file between agents."""
+
+    def add(self, partition: Partition) -> int:
+        """Record a proposal and return its id."""
+        ...
+
+    def get(self, partition: int) -> Partition | None:
+        """Return one proposal."""
+        ...
+
+    def put(self, partition: Partition) -> None:
+        """Overwrite a proposal."""
+        ...
+
+    def all(self, session: str, *, undecided: bool = False) -> list[Partition]:
+        """Return the proposals of a session by id."""
         ...
 
 

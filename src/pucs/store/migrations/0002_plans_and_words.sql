@@ -3,6 +3,51 @@
 -- Locks: named resources with limits.
 
 -- Intents.
+CREATE TABLE intents (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL,
+    agent TEXT NOT NULL,
+    stream TEXT NOT NULL COLLATE NOCASE,
+    task TEXT NOT NULL,
+    planned TEXT NOT NULL,
+    description TEXT NOT NULL,
+    estimated_duration_s REAL NOT NULL,
+    state TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    declared_s REAL NOT NULL,
+    expires_s REAL NOT NULL,
+    declared_at TEXT NOT NULL,
+    expires_at TEXT NOT NULL,
+    contests TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE INDEX intents_open ON intents (session, id) WHERE state IN ('active', 'contested');
+CREATE UNIQUE INDEX intents_open_of_agent ON intents (agent) WHERE state IN ('active', 'contested');
+-- Of open intents only.
+CREATE TABLE intent_resources (
+    resource TEXT NOT NULL,
+    intent INTEGER NOT NULL,
+    PRIMARY KEY (resource, intent)
+) WITHOUT ROWID;
+CREATE INDEX resources_of_intent ON intent_resources (intent);
+CREATE TABLE partitions (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL,
+    file TEXT NOT NULL,
+    parties TEXT NOT NULL,
+    scopes TEXT NOT NULL,
+    waits TEXT NOT NULL,
+    accepted TEXT NOT NULL,
+    state TEXT NOT NULL,
+    boot_id TEXT NOT NULL,
+    deadline_s REAL NOT NULL,
+    proposed_at TEXT NOT NULL,
+    deadline_at TEXT NOT NULL,
+    ended_at TEXT NOT NULL,
+    why TEXT NOT NULL
+);
+CREATE INDEX partitions_of_session ON partitions (session, id);
 
 -- Messages and hand-offs.
 CREATE TABLE messages (
