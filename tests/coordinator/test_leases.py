@@ -64,9 +64,10 @@ class World:
         return acquire(self.context, agent=agent, resources=resources, **more)
 
     def log(self) -> list[str]:
-        """Return what the entries say was done."""
+        """Return what the entries say was done; messages about it are left out."""
         with self.context.store.read() as tx:
-            return [entry.action for entry in tx.entries.select(Query())]
+            actions = [entry.action for entry in tx.entries.select(Query())]
+        return [action for action in actions if not action.startswith("message")]
 
     def held(self) -> dict[str, str]:
         """Return who has what."""

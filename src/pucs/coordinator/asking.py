@@ -10,6 +10,7 @@ from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
 from pucs.coordinator.granting import bases, grant, settled
+from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import Refused, Usage
 from pucs.core.modes import Mode
@@ -17,10 +18,12 @@ from pucs.core.resources import is_named, is_symbol
 from pucs.crosslog.records import Level
 from pucs.locks.records import Blocked, Granted, Lease, Request
 from pucs.locks.rules import decide, expired, normalised
+from pucs.messages.rules import quoted_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pucs.agents.records import Agent
     from pucs.coordinator.context import Context, Unit
 
 RESOURCES_MAX = 10_000
@@ -95,6 +98,8 @@ def ask(
     agent, task = wish.agent, wish.task
     who = acting(opened, agent, stream=wish.stream)
     names = [resource for resource, _ in wish.asked]
+    if who.paused:
+        return _refuse_while_paused(opened, who, names), None
     crossed = _crossed(opened, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
     if crossed is not None:
         return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
@@ -180,6 +185,12 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
     )
 
 
+def _refuse_while_paused(opened: Unit, who: Agent, names: Sequence[str]) -> Acquired:
+    reason = f"{who.id} is paused by {quoted_words(who.halted_by, who.halted_because)}. It gets no new lease before it is resumed."
+    opened.log("lock denied", agent=who.id, stream=who.stream, level=Level.DEBUG, files=names, reason=reason)
+    return Acquired(granted=False, reason=reason)
+
+
 def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
     parts = [held_text(lease) for lease in verdict.holders[:HOLDERS_NAMED]]
     if not verdict.holders:
@@ -235,5 +246,13 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked, bell: str) -> Req
         position=verdict.position,
         behind=holders,
         conflict=conflict,
+    )
+    alert(
+        opened,
+        conflict,
+        [lease.agent for lease in verdict.holders],
+        names,
+        text=f"{request.agent} waits for what you hold. Land or release it as soon as you can.",
+        about=f"wait for {names[0]}",
     )
     return queued

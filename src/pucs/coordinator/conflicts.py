@@ -37,7 +37,8 @@ def record(
     """Record a conflict inside an open unit and return its id; one with a decision is resolved already.
 
     Its severity follows from kind, evidence and the configuration unless the caller knows better. An open one whose
-    default closes it has the deadline of arbitration.
+    default closes it has the deadline of arbitration. Every agent among the parties but the first, who met it, gets a
+    CONFLICT_ALERT; a wait for a lease is everyday work, and its holders are told where it is queued.
     """
     configuration = opened.tx.sessions.configuration()
     wanted = Conflict(
@@ -67,7 +68,11 @@ def record(
             boot_id=opened.now.boot_id,
             deadline_at=opened.now.wall(after_s),
         )
-    return opened.tx.conflicts.add(wanted)
+    number = opened.tx.conflicts.add(wanted)
+    if kind is not Kind.FILE_LOCK or strategy is not Strategy.QUEUE:
+        text = f"{kind.value} met by {wanted.parties[0] if wanted.parties else 'nobody'}."
+        alert(opened, number, wanted.parties[1:], resources, text=f"{text} {decision}".rstrip())
+    return number
 
 
 def decide_in(

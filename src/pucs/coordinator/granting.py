@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.liveness import ended_by
+from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import critical_files
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
 from pucs.locks.rules import expired, renewed_until, served
+from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 WITHDRAWAL_GRACE_S = 1.0
 """Time beyond its deadline in which a waiter finds it first itself, and says so."""
+RESOURCES_TOLD = 20
+"""Resources named in a message about a lease; the entry has all of them."""
+_UNWATCHED = "is not waited for any more"
 _ENDINGS = {
     EndReason.RELEASED: ("lock released", Level.INFO),
     EndReason.LANDED: ("lock released", Level.DEBUG),
@@ -157,7 +162,7 @@ def _served(opened: Unit, freed: Sequence[str]) -> list[Request]:
 def _gone(context: Context | None, opened: Unit, request: Request) -> bool:
     """Tell whether a reservation would be lost on a request: its waiter is gone, or its agent has ended."""
     agent = opened.tx.agents.get(request.agent)
-    if agent is not None and not agent.active:
+    if agent is not None and (not agent.active or agent.terminated):
         return True
     return context is not None and withdrawn(context, opened, request)
 
@@ -228,7 +233,7 @@ def bases(opened: Unit, names: Sequence[str]) -> dict[str, str]:
     return {name: found[-1].commit if found else session.base for name, found in landings}
 
 
-def withdraw(opened: Unit, requests: Iterable[Request], why: str = "is not waited for any more") -> None:
+def withdraw(opened: Unit, requests: Iterable[Request], why: str = _UNWATCHED) -> None:
     """Take requests out of the queue and close their records."""
     for request in requests:
         opened.tx.requests.remove(request.id)
@@ -240,6 +245,22 @@ def withdraw(opened: Unit, requests: Iterable[Request], why: str = "is not waite
             files=[resource for resource, _ in request.resources],
             conflict=request.id,
         )
+        _tell_denied(opened, request, why)
+
+
+def _tell_denied(opened: Unit, request: Request, why: str) -> None:
+    """Tell an agent that it left the queue; a waiting process is answered instead, and needs no message."""
+    agent = opened.tx.agents.get(request.agent)
+    if why != _UNWATCHED or agent is None or not agent.active:
+        return
+    send_in(
+        opened,
+        MessageKind.LOCK_DENIED,
+        request.agent,
+        text=f"Your wait for a lease {why}. Ask again if you still need it.",
+        conflict=request.id,
+        files=[resource for resource, _ in request.resources][:RESOURCES_TOLD],
+    )
 
 
 def renew_in(opened: Unit, agent: str, duration_s: float | None = None) -> list[Lease]:

@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, step, stream_named
 from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level
+from pucs.messages.records import MessageKind
 from pucs.tasks import schedule
 from pucs.tasks.records import Task, TaskState
 
@@ -134,9 +136,14 @@ def _stream_of(opened: Unit, task: Task, files: Sequence[str]) -> str:
 
 
 def take(context: Context, *, agent: str) -> Task | None:
-    """Hand the agent the next ready task of its stream and return it, None if there is none now; one transaction."""
+    """Hand the agent the next ready task of its stream and return it, None if there is none now; one transaction.
+
+    A paused agent gets none.
+    """
     with unit(context) as opened:
         who = acting(opened, agent)
+        if who.paused:
+            return None
         tasks = opened.tx.tasks.all(who.session)
         leased = [lease.resource for lease in opened.tx.leases.live() if lease.agent != agent]
         others = {
@@ -160,6 +167,7 @@ def take(context: Context, *, agent: str) -> Task | None:
             title=taken.title,
             attempt=taken.attempts,
         )
+        send_in(opened, MessageKind.TASK_ASSIGNED, agent, text=taken.title, task=taken.id)
         return taken
 
 

@@ -10,10 +10,20 @@ from pucs.coordinator.agents import step
 from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, answered, held_text
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.context import Context, Unit, unit
-from pucs.coordinator.granting import WITHDRAWAL_GRACE_S, end, over, serve, settled, withdraw
+from pucs.coordinator.granting import (
+    RESOURCES_TOLD,
+    WITHDRAWAL_GRACE_S,
+    end,
+    over,
+    serve,
+    settled,
+    withdraw,
+)
 from pucs.coordinator.liveness import ended_by
+from pucs.coordinator.messages import send_in
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
 from pucs.locks.rules import conflicting
+from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -87,7 +97,7 @@ def look(
         settled(context, opened, names)
     reserved = opened.tx.leases.of_request(request.id)
     agent = opened.tx.agents.get(request.agent)
-    ended = agent is not None and not agent.active
+    ended = agent is not None and (not agent.active or agent.terminated)
     whole = {lease.resource for lease in reserved} == set(names)
     if whole and not cancelled and not ended and not over(context, opened, reserved):
         return _claim(opened, request, reserved, began_s, noted or {})
@@ -144,6 +154,15 @@ def _claim(
     agent = opened.tx.agents.get(request.agent)
     if agent is not None:
         step(opened, agent, Phase.ACQUIRE_LOCKS, task=request.task)
+    if agent is not None and request.waiter != agent.owner:
+        # Somebody else waited for it; an agent that waited itself gets its answer.
+        send_in(
+            opened,
+            MessageKind.LOCK_GRANTED,
+            agent.id,
+            conflict=request.id,
+            tokens={lease.resource: lease.token for lease in leases[:RESOURCES_TOLD]},
+        )
     opened.log("lock claimed", agent=request.agent, stream=request.stream, files=names, waited_s=waited_s)
     return replace(answered(opened, names, leases), conflict=request.id, waited_s=waited_s)
 

@@ -18,7 +18,7 @@ _COLUMNS = (
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
 _SELECT_OF_RESOURCE = (
     "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
-    "q.waiter, q.bell FROM request_resources CROSS JOIN requests q ON q.id = request WHERE true"
+    "q.waiter, q.bell FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
 )
 
 
@@ -60,7 +60,7 @@ class RequestRows:
         return _request(row) if row else None
 
     def overlapping(self, resources: Iterable[str]) -> list[Request]:
-        """Return the waiting requests that overlap any of the resources, in order."""
+        """Return the waiting requests that overlap any of the resources, in order; those of paused agents are left out."""
         if self._database.one("SELECT 1 FROM requests LIMIT 1") is None:
             return []  # the common case, spared one search per resource
         return [_request(row) for row in overlapping_rows(self._database, _SELECT_OF_RESOURCE, resources)]
@@ -68,6 +68,12 @@ class RequestRows:
     def waiting(self) -> list[Request]:
         """Return the whole queue in order."""
         return [_request(row) for row in self._database.all(_SELECT + "ORDER BY id")]
+
+    def pause(self, agent: str, *, paused: bool) -> list[Request]:
+        """Leave an agent's requests out of ``overlapping``, or take them in again at their old place; return them."""
+        self._database.run("UPDATE requests SET paused = ? WHERE agent = ?", (int(paused), agent))
+        rows = self._database.all(_SELECT + "WHERE agent = ? ORDER BY id", (agent,))
+        return [_request(row) for row in rows]
 
     def count(self) -> int:
         """Return how many requests wait."""
