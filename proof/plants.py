@@ -21,6 +21,7 @@ if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parent.parent)
 
 from proof.killer import Event
+from proof.world import FOREIGN
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,8 @@ class Plant:
     seed: str = "plant"
     first: int = 14
     """Number of the session to begin with: one whose world gives the bug an occasion."""
+    profile: str = ""
+    """How the streams of that world share files, where the occasion depends on it."""
 
 
 def _room(name: str) -> Any:
@@ -198,8 +201,8 @@ PLANTS: dict[str, Plant] = {
     "no trailers": Plant(_no_trailers, ("protocol",)),
     "resets the checkout": Plant(_touches_checkout, ("checkout",)),
     "keeper lets go": Plant(_lets_go, ("exclusion", "clean end"), seed="foreign", first=11),
-    "merges in any order": Plant(_any_order, ("merge order",), first=1),
-    "no boundaries": Plant(_no_boundary, ("boundaries",), seed="foreign", first=10),
+    "merges in any order": Plant(_any_order, ("merge order",), profile="apart"),
+    "no boundaries": Plant(_no_boundary, ("boundaries",), profile=FOREIGN),
     "lands twice": Plant(_lands_twice, ("nothing doubled",), _AT_DONE),
 }
 NAMES = tuple(PLANTS)

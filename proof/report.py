@@ -144,6 +144,7 @@ def _planted(name: str, place: Path, *, keep: bool, rows: list[tuple[str, str, s
             seed=f"{plant.seed}/{number}",
             plant=name,
             events=plant.events,
+            profile=plant.profile,
         )
         outcome = _one(order, place, keep=keep)
         found = outcome.violations

@@ -61,13 +61,15 @@ class Order:
     """What the killer does; None: drawn from the seed."""
     plant: str = ""
     """Name of a planted bug; empty: none."""
+    profile: str = ""
+    """How its streams share files; empty: drawn from the seed."""
 
 
 def run(order: Order, place: Path) -> Outcome:
     """Run one session in an empty directory and judge it; everything it made stays there."""
     began = time.monotonic()
     rng = random.Random(order.seed)
-    made = world.make(place, order.name, rng)
+    made = world.make(place, order.name, rng, order.profile)
     plan = list(order.events) if order.events is not None else killer.events(rng)
     mark = secrets.token_hex(16)
     tool = (

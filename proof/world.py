@@ -18,6 +18,8 @@ ATTEMPTS_MAX = 6
 """Attempts at a task before it fails for good."""
 PROFILES = ("mutual", "mutual", "mutual", "ordered", "apart")
 """How streams share files: all with all, downstream after upstream, or not at all."""
+FOREIGN = "foreign"
+"""Agents reach into other streams' files all the time; only planted bugs ask for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,12 +40,13 @@ class World:
         return self.place / "shop"
 
 
-def make(place: Path, name: str, rng: random.Random) -> World:
-    """Make the world of one session in an empty directory."""
+def make(place: Path, name: str, rng: random.Random, profile: str = "") -> World:
+    """Make the world of one session in an empty directory; the profile is drawn unless it is given."""
     for directory in ("shop", "notes", "plans", "scratch", "done", "home", "tmp"):
         (place / directory).mkdir(parents=True)
     streams = _streams(rng)
-    profile = rng.choice(PROFILES)
+    drawn = rng.choice(PROFILES)
+    profile = profile or drawn
     tasks, plans = _tasks(rng, streams, profile)
     for task, plan in plans.items():
         (place / "plans" / f"{task}.json").write_text(json.dumps(plan), encoding="utf-8")
@@ -112,6 +115,9 @@ def _tasks(
         stream = names[(number - 1) * 3 // count] if profile == "ordered" else rng.choice(names)
         files = _declared(rng, streams, stream, profile)
         after = {name for name in tasks if rng.random() < 0.08}
+        if profile == "apart":
+            # A task builds on what its prerequisites landed, which would tie the streams together.
+            after = {name for name in after if tasks[name].stream == stream}
         if profile == "ordered":
             # What an upstream stream shares is finished before a downstream one touches it.
             after |= {
@@ -158,10 +164,12 @@ def _plan(
         for file in _files(streams)
         if file not in declared and not (files == [prefix] and file.startswith(prefix))
     ]
-    if profile != "mutual":
+    if profile == FOREIGN:
+        free = [file for file in free if "/" in file and not file.startswith((prefix, "shared/"))]
+    elif profile != "mutual":
         free = [file for file in free if file.startswith(prefix)] or free[:1]
     chance = rng.random()
-    if chance < 0.1 and free:
+    if chance < (0.6 if profile == FOREIGN else 0.1) and free:
         work.append({"file": rng.choice(free), "section": rng.choice(SECTIONS), "how": "undeclared"})
     elif chance < 0.22:
         asked = [file for file in free if file.startswith(prefix) or "/" not in file or "shared" in file]
