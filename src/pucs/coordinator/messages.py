@@ -1,4 +1,4 @@
-"""Messages between agents and the coordinator: send, read, acknowledge (000 §6.2).
+"""Messages between agents and the coordinator: sent inside other verbs, read and acknowledged (000 §6.2).
 
 Whoever looks into an inbox ends what is over there; no sweeper is needed. A message has one receiver: ``pucs`` (the
 coordinator, which means whoever runs the session) or an agent; a broadcast is one message for each active agent.
@@ -9,10 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator.context import unit
-from pucs.core.errors import NotFound, Refused, Usage
+from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
 from pucs.messages import rules
-from pucs.messages.records import COORDINATOR, WORDS, Ending, Message, MessageKind
+from pucs.messages.records import COORDINATOR, Ending, Message, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -46,7 +46,7 @@ def send_in(
         NotFound: there is no such agent in the session.
         Refused: an agent's message to an agent that has ended, or one whose inbox is full.
     """
-    return _send(opened, kind, to, sender=sender, text=text, conflict=conflict, details=details)
+    return deliver_in(opened, kind, to, sender=sender, text=text, conflict=conflict, details=details)
 
 
 def alert(
@@ -70,7 +70,7 @@ def alert(
         if about and any(one.about == about for one in opened.tx.messages.open(party, session)):
             continue
         details = {"files": list(resources[:RESOURCES_NAMED])}
-        _send(
+        deliver_in(
             opened,
             MessageKind.CONFLICT_ALERT,
             party,
@@ -82,7 +82,7 @@ def alert(
         )
 
 
-def _send(
+def deliver_in(
     opened: Unit,
     kind: MessageKind,
     to: str,
@@ -93,6 +93,7 @@ def _send(
     details: Mapping[str, Any],
     about: str = "",
 ) -> int:
+    """Send a message inside an open unit like ``send_in``, with details of any name."""
     rules.checked(text, details)
     session = opened.active().id
     receivers = [to] if to else _everybody(opened, sender)
@@ -210,44 +211,6 @@ def forget_in(opened: Unit, agent: str) -> None:
     """End what the coordinator said to an earlier incarnation of an agent; words of other agents stay."""
     found = opened.tx.messages.open(agent, opened.active().id)
     _end(opened, agent, [one for one in found if one.sender == COORDINATOR], Ending.SUPERSEDED)
-
-
-def send(
-    context: Context,
-    *,
-    agent: str,
-    to: str,
-    text: str,
-    kind: MessageKind = MessageKind.REQUEST_HELP,
-    conflict: int = 0,
-    details: Mapping[str, Any] | None = None,
-) -> int:
-    """Send an agent's words to another agent, to ``pucs``, or with ``to`` empty to every other active agent.
-
-    One transaction; returns the id of the (first) message.
-
-    Raises:
-        Usage: nothing is said, too much is said, or a kind that stands for a verb.
-        NotFound: there is no such agent, or nobody to read a broadcast.
-        Refused: the receiver has ended, or its inbox is full.
-    """
-    from pucs.coordinator.agents import acting  # noqa: PLC0415 - registering sends messages itself
-
-    if kind not in WORDS:
-        raise Usage(
-            f"{kind.value} is no message of an agent's own words.",
-            remedy=f"Kinds: {', '.join(sorted(WORDS))}.",
-        )
-    if not text.strip():
-        raise Usage("The message says nothing.", remedy="Give a text.")
-    with unit(context) as opened:
-        who = acting(opened, agent)
-        if to == who.id:
-            raise Usage(f"{to} would write to itself.", remedy="Name another agent, or pucs.")
-        sent = _send(opened, kind, to, sender=who.id, text=text, conflict=conflict, details=details or {})
-        if not sent:
-            raise NotFound("Nobody else is there to read it.", remedy="See: pucs agents")
-        return sent
 
 
 def inbox(context: Context, *, agent: str, acknowledge: bool = False) -> tuple[Message, ...]:
