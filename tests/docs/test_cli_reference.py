@@ -15,7 +15,7 @@ COMMON = frozenset({"repo", "store", "session", "as_json", "help"})
 
 CHAPTERS = {
     "Run a session": ("demo", "init", "run", "launch-stream", "finalize", "verify", "report"),
-    "Look at it": ("status", "agents", "log", "conflicts", "why", "state"),
+    "Look at it": ("status", "agents", "log", "patterns", "conflicts", "why", "state"),
     "Leases": ("lock", "unlock", "locks", "queue", "cleanup"),
     "An agent's work": ("land", "sync", "salvage"),
     "Tasks": ("task",),
@@ -41,6 +41,7 @@ ONE = {
     "pucs lock": "not granted; the reason says who holds what, until when",
     "pucs locks": "",
     "pucs log": "",
+    "pucs patterns": "a pattern is at least as severe as `--fail-on` says",
     "pucs queue": "",
     "pucs report": "there is no session",
     "pucs run": "a task failed or is left, or a stream could not be merged",

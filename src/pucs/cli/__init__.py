@@ -31,6 +31,7 @@ COMMANDS = {
     "lock": ("locks", "Lease files or directories."),
     "locks": ("locks", "Show the live leases."),
     "log": ("log", "Show the cross-log."),
+    "patterns": ("patterns", "Show patterns that deserve a look."),
     "queue": ("locks", "Show who waits for what."),
     "report": ("report", "Write the session's report."),
     "run": ("run", "Run tasks with many agents to one merged, tested result."),

@@ -65,7 +65,7 @@ def log(
         raise Usage(f"There is no level {level!r}.", remedy=f"Levels: {', '.join(Level)}.")
     query = Query(
         stream="" if stream.casefold() == "all" else stream,
-        since=_since(since, context.clock.now().wall_s),
+        since=moment(since, context.clock.now().wall_s),
         file=context.worktrees.canonical(door.repo, (file,))[0] if file else "",
         agent=agent,
         level=Level(level.upper()) if level else None,
@@ -110,7 +110,12 @@ def _entries(context: Context, query: Query, *, follow: bool) -> Iterator[Entry]
         time.sleep(FOLLOW_S)
 
 
-def _since(text: str, now_s: float) -> str:
+def moment(text: str, now_s: float) -> str:
+    """Return the wall time that a span such as ``1h`` or an ISO 8601 time means; empty for an empty text.
+
+    Raises:
+        Usage: it is neither.
+    """
     if not text:
         return ""
     span = _SPAN.fullmatch(text)

@@ -73,11 +73,25 @@ def _glance(found: dict[str, Any]) -> str:
         "",
         (
             f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']} · landings: "
-            f"{found['landings']} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
+            f"{found['landings']}{_patterns(found['patterns'])} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
             f"{tasks['failed']} failed"
         ),
     ]
+    if found["tests"]["streams"]:
+        lines.append(_tests(found["tests"]))
     return "\n".join(lines)
+
+
+def _patterns(counts: dict[str, int]) -> str:
+    """Return how many patterns deserve a look, if any do."""
+    total = sum(counts.values())
+    return f" · patterns: {total} ({counts['high']} high)" if total else ""
+
+
+def _tests(found: dict[str, Any]) -> str:
+    """Return how the newest test run of each stream ended (000 §7.1 "TESTS: ✓ ALL")."""
+    bad = [f"{name} {run['result']}" for name, run in found["streams"].items() if run["result"] != "passed"]
+    return f"Tests: ✗ {', '.join(bad)}" if bad else f"Tests: ✓ all of {', '.join(found['streams'])}"
 
 
 def _about(entry: dict[str, Any]) -> str:

@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Status
 from pucs.coordinator.liveness import standing
+from pucs.coordinator.patterns import SINCE_S, detect_in
 from pucs.core.errors import NotFound, Refused
+from pucs.crosslog.patterns import Severity
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
 
@@ -16,10 +18,13 @@ if TYPE_CHECKING:
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
+    from pucs.core.instants import Instant
     from pucs.locks.records import Lease
     from pucs.streams.records import Session, StreamRow
     from pucs.tasks.records import Task
 
+PATTERN_ENTRIES = 1000
+"""Newest entries of each kind that a glance is told patterns from; ``pucs patterns`` looks further."""
 RECENT_ENTRIES = 10
 """Entries shown at a glance (000 §7.1)."""
 STATE_ENTRIES = 100
@@ -75,6 +80,8 @@ def status(context: Context) -> dict[str, Any]:
             },
             "tasks": _task_counts(tasks),
             "landings": len(tx.landings.all(session.id)),
+            "patterns": _pattern_counts(context, tx, session.id, now),
+            "tests": _tests(tx, session.id),
             "recent": [
                 {
                     "seq": e.seq,
@@ -122,6 +129,25 @@ def _agent(context: Context, agent: Agent) -> dict[str, Any]:
         "incarnation": agent.incarnation,
         "task": agent.task,
         "worktree": agent.worktree,
+    }
+
+
+def _pattern_counts(context: Context, tx: Transaction, session: str, now: Instant) -> dict[str, int]:
+    counts = dict.fromkeys((severity.value for severity in Severity), 0)
+    for pattern in detect_in(context, tx, session, now, since_s=SINCE_S, limit=PATTERN_ENTRIES):
+        counts[pattern.severity.value] += 1
+    return counts
+
+
+def _tests(tx: Transaction, session: str) -> dict[str, Any]:
+    """Return the newest test run of each stream; ``passed`` is None while nothing was tested (001 §7.1)."""
+    runs = tx.test_runs.latest(session)
+    return {
+        "passed": all(run.result.value == "passed" for run in runs) if runs else None,
+        "streams": {
+            run.stream or "merged": {"result": run.result.value, "at": run.at, "commit": run.commit}
+            for run in runs
+        },
     }
 
 

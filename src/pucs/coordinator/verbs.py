@@ -56,6 +56,7 @@ VERBS = (
     Verb("inspecting:locks", _R, "locks", "", "lists live leases"),
     Verb("inspecting:queue", _R, "queue", "", "lists who waits, in order"),
     Verb("log:entries", _R, "log", "", "reads the cross-log"),
+    Verb("patterns:detect", _R, "patterns", "", "tells patterns that deserve a look"),
     Verb("conflicts:conflicts", _R, "conflicts", "", "lists conflicts"),
     Verb("status:status", _R, "status", "", "shows the session at a glance"),
     Verb("status:state", _R, "state", "", "prints the whole state"),

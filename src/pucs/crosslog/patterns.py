@@ -11,7 +11,6 @@ from collections import defaultdict
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
-from statistics import median
 from typing import TYPE_CHECKING, Any
 
 from pucs.core.resources import overlaps
@@ -302,7 +301,7 @@ def abandoned_leases(seen: Observations) -> list[Pattern]:
 
 def starvation(seen: Observations) -> list[Pattern]:
     """Return waits that last far longer than the others did, were passed over, or timed out again and again."""
-    usual_s = median(claim.waited_s for claim in seen.claims) if seen.claims else 0.0
+    usual_s = _middle([claim.waited_s for claim in seen.claims])
     bound_s = max(STARVED_S_MIN, STARVED_FACTOR * usual_s)
     found = []
     longest = sorted(seen.waits, key=lambda wait: (-wait.waited_s, wait.agent, wait.resources))
@@ -409,6 +408,12 @@ def _landed_before(landed: Iterable[tuple[int, str]], seq: int, file: str) -> bo
 def _meet(some: Iterable[str], others: Iterable[str]) -> bool:
     others = tuple(others)
     return any(overlaps(one, other) for one in some for other in others)
+
+
+def _middle(figures: Iterable[float]) -> float:
+    """Return the middle of some figures, the lower one of two; 0 of none; ``statistics`` is slow to load."""
+    ordered = sorted(figures)
+    return ordered[(len(ordered) - 1) // 2] if ordered else 0.0
 
 
 def _graded(figure: float, medium: float, high: float) -> Severity:

@@ -7,6 +7,8 @@ from typing import Any
 
 TIMELINE_MAX = 60
 """Lines of the timeline; a longer one is read better with ``pucs log``."""
+PATTERNS_MAX = 20
+"""Patterns told, the most urgent ones; ``pucs patterns`` has the rest."""
 _TOLD = {
     "registered": "starts",
     "lock queued": "waits for",
@@ -32,6 +34,7 @@ def markdown(document: dict[str, Any]) -> str:
         _streams(document),
         _tasks(document),
         _conflicts(document),
+        _patterns(document),
         _kept(document),
         _timeline(document),
     ]
@@ -105,6 +108,12 @@ def _conflicts(document: dict[str, Any]) -> str:
         for c in document["conflict_list"]
     ]
     return _section("Conflicts", ("#", "Kind", "Status", "Parties", "Resources", "Decision"), rows)
+
+
+def _patterns(document: dict[str, Any]) -> str:
+    found = document.get("pattern_list", ())
+    rows = [(p.severity.value, p.kind.value, p.message, p.remedy) for p in found[:PATTERNS_MAX]]
+    return _section("Patterns", ("Severity", "Kind", "What", "What to do"), rows)
 
 
 def _kept(document: dict[str, Any]) -> str:
