@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pucs.classic.places import here, since_text
 from pucs.coordinator import log as cross_log
+from pucs.coordinator import patterns
 from pucs.core.errors import Usage
 from pucs.crosslog.records import Entry, Level, Query
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from pucs.classic.places import Place
+    from pucs.crosslog.patterns import Pattern
 
 ENTRIES_MAX = 100_000
 """Most entries in one answer, the newest; ten times what the design keeps (000 §10 ``max_entries``)."""
@@ -90,6 +92,13 @@ class CrossLogger:
         name = self._place.canonical([file_path])[0]
         return [_entry(found) for found in read(self._place, file=name, level=Level.CHANGE)]
 
+    def detect_patterns(self) -> list[Pattern]:
+        """Return what deserves a look in the last hour, the most urgent first.
+
+        Files that several agents changed, a high rate of conflicts, abandoned locks, agents that starve, ping-pong.
+        """
+        return list(patterns.detect(self._place.context))
+
 
 def say(
     place: Place,
@@ -129,6 +138,7 @@ def read(
     file: str = "",
     agent: str = "",
     level: Level | None = None,
+    after_seq: int = 0,
 ) -> list[Entry]:
     """Return the entries of the session that match, oldest first; a stream is known without regard to case."""
     with place.context.store.read() as tx:
@@ -146,6 +156,7 @@ def read(
             file=file,
             agent=agent,
             level=level,
+            after_seq=after_seq,
             limit=ENTRIES_MAX,
         ),
     )
