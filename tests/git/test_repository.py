@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pucs.core.errors import EnvironmentFailure, GitError, Usage
+from pucs.core.errors import EnvironmentFailure, GitError, Refused, Usage
 from pucs.core.resources import path_resource
 from pucs.git import identity as identities
-from pucs.git import run
+from pucs.git import paths, run
 from pucs.git.repository import GitRepository
 from pucs.git.run import Git
 
@@ -241,3 +241,25 @@ def test_checkout_of_branch(root: Path, repository: GitRepository, tmp_path: Pat
     assert repository.checkout_of("main") == str(root)
     assert repository.checkout_of("side") == str(tmp_path / "a b")
     assert repository.checkout_of("none") is None
+
+
+def test_content_is_the_bytes_of_a_file(
+    root: Path, repository: GitRepository, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A commit's files are given byte for byte, a symbol stands for its file, and only regular files have content."""
+    data = bytes(range(256)) + b"\r\n"
+    (root / ODD_NAME).write_bytes(data)
+    (root / "empty.py").touch()
+    (root / "link.py").symlink_to("a.txt")
+    commit = write(root, "src/c.py", "c = 1\n")
+    assert repository.content(commit, path_resource(ODD_NAME)) == data
+    assert repository.content(commit, "empty.py") == b""
+    assert repository.content(commit, "src/c.py::c") == b"c = 1\n"
+    assert repository.content(f"{commit}^", "src/c.py") is None
+    for name in ("link.py", "src"):
+        with pytest.raises(Refused, match="no regular file"):
+            repository.content(commit, name)
+    monkeypatch.setattr("pucs.git.repository.CONTENT_BYTES_MAX", len(data) - 1)
+    with pytest.raises(Refused, match="larger than"):
+        repository.content(commit, path_resource(ODD_NAME))
+    assert paths.CONTENT_BYTES_MAX > 1_000_000

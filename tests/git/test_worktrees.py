@@ -347,3 +347,22 @@ def test_copy_untracked_files(tmp_path: Path) -> None:
     assert (top / "conf" / "x.local").read_text() == "x"
     with pytest.raises(Usage):
         hand.copy(str(top), ["../x"])
+
+
+def test_read_stays_inside_the_worktree(
+    worktrees: GitWorktrees, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file is read byte for byte; no symlink is followed, no pipe waited for, and a huge file is refused."""
+    Path(path, ODD_NAME).write_bytes(b"\xff\r\n")
+    assert worktrees.read(path, path_resource(ODD_NAME)) == b"\xff\r\n"
+    assert worktrees.read(path, "src/b.txt::b") == b"b\n"
+    assert worktrees.read(path, "src/none/at/all.py") is None
+    Path(path, "link").symlink_to("a.txt")
+    Path(path, "away").symlink_to("/etc")
+    os.mkfifo(Path(path, "pipe"))
+    for name in ("link", "away/passwd", "pipe", "src", "a.txt/below"):
+        with pytest.raises(Refused):
+            worktrees.read(path, name)
+    monkeypatch.setattr("pucs.git.paths.CONTENT_BYTES_MAX", 1)
+    with pytest.raises(Refused, match="larger than"):
+        worktrees.read(path, "a.txt")

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
         RequestRows,
         SessionRows,
         TaskRows,
-        WaiverRows,
         TestRunRows,
+        WaiverRows,
     )
     from pucs.core.instants import Instant
     from pucs.core.processes import Process
@@ -239,6 +239,14 @@ class Repository(Protocol):
         """Return the tree of ``commit`` in which these paths are as they are in ``base``, absent ones included."""
         ...
 
+    def content(self, commit: str, resource: str) -> bytes | None:
+        """Return what a commit holds in a file (of a symbol: in its file), None if it has none there.
+
+        Raises:
+            Refused: it is no regular file there, or larger than 8 MiB.
+        """
+        ...
+
     def patch(self, base: str, tip: str, resources: Sequence[Resource]) -> str:
         """Return the changes between two commits (of these paths, if any are named) as a patch, cut if it is huge."""
         ...
@@ -333,6 +341,16 @@ class Worktrees(Protocol):
 
         Raises:
             Usage: a name is outside the repository, also through a symlink.
+        """
+        ...
+
+    def read(self, path: str, resource: str) -> bytes | None:
+        """Return what a worktree holds in a file (of a symbol: in its file), None if there is none.
+
+        Nothing outside the worktree is ever read: no symlink is followed.
+
+        Raises:
+            Refused: it is no regular file, lies behind a symlink, or is larger than 8 MiB.
         """
         ...
 

@@ -116,6 +116,16 @@ def file_path(resource: str) -> str:
     return _unescape(resource.partition(_SYMBOL)[0]).rstrip("/")
 
 
+def file_resource(resource: str) -> Resource:
+    """Return the file a symbol is in; any other resource is returned as it is."""
+    return Resource(resource.partition(_SYMBOL)[0] if is_symbol(resource) else resource)
+
+
+def symbol_name(resource: str) -> str:
+    """Return the qualified name of a symbol inside its file, empty for any other resource."""
+    return resource.partition(_SYMBOL)[2] if is_symbol(resource) else ""
+
+
 def ancestors(resource: str) -> Iterator[Resource]:
     """Yield every resource that contains this one, from the root downwards, without itself."""
     if is_named(resource) or resource == ROOT:

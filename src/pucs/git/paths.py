@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import shutil
@@ -9,7 +10,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pucs.core.errors import EnvironmentFailure, Usage
+from pucs.core.errors import EnvironmentFailure, Refused, Usage
 from pucs.core.resources import Resource, file_path, is_directory, is_named, parse, path_resource
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 
 NOTE_BYTES_MAX = 64 * 1024 * 1024
 """Largest file that is hashed at a grant (about 0.1 s); a larger one is told by size and time alone."""
+CONTENT_BYTES_MAX = 8 * 1024 * 1024
+"""Largest file handed out whole: no source that people write is larger, and a few of them fit into memory at once."""
 _CHUNK_BYTES = 1024 * 1024
 ABSENT = "absent"
 """The note of a file that does not exist."""
@@ -57,6 +60,49 @@ def note(top: str, resource: str) -> str:
     except OSError as error:
         raise EnvironmentFailure(f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
     return f"{status.st_mode:o} {status.st_size} {status.st_mtime_ns} {digest}"
+
+
+def read(top: str, resource: str) -> bytes | None:
+    """Return the content of a file below ``top``, None if there is none (see ``GitWorktrees.read``).
+
+    Raises:
+        Refused: it is no regular file, lies behind a symlink, or is larger than ``CONTENT_BYTES_MAX``.
+        EnvironmentFailure: it cannot be read.
+    """
+    *parents, name = file_path(resource).split("/")
+    path = Path(top, file_path(resource))
+    if is_named(resource) or is_directory(resource):
+        raise Refused(f"{resource} is no file.", remedy="Name a file.")
+    # One step at a time and never through a symlink, whatever changes meanwhile; a pipe must not keep us waiting.
+    at = -1
+    try:
+        at = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        for parent in parents:
+            below = os.open(parent, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=at)
+            os.close(at)
+            at = below
+        handle = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=at)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        if error.errno in {errno.ELOOP, errno.ENOTDIR, errno.ENXIO}:
+            raise Refused(
+                f"{path} is no regular file, or behind a symlink.", remedy="Name the file itself."
+            ) from error
+        raise EnvironmentFailure(f"{path} cannot be read: {error.strerror}.", path=str(path)) from error
+    finally:
+        if at >= 0:
+            os.close(at)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise Refused(f"{path} is no regular file.", remedy="Name a file.")
+    with os.fdopen(handle, "rb") as file:
+        content = file.read(CONTENT_BYTES_MAX + 1)
+    if len(content) > CONTENT_BYTES_MAX:
+        raise Refused(
+            f"{path} is larger than {CONTENT_BYTES_MAX} bytes.", remedy="Take a lease on all of it."
+        )
+    return content
 
 
 def copy(root: str, top: str, patterns: Sequence[str]) -> None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.records import CommitFacts, Merged
-from pucs.core.errors import GitError, Usage
+from pucs.core.errors import GitError, Refused, Usage
 from pucs.core.resources import ROOT, Resource, file_path, path_resource
 from pucs.git.identity import identity
+from pucs.git.paths import CONTENT_BYTES_MAX
 from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, require_git
 
 if TYPE_CHECKING:
@@ -195,6 +196,31 @@ class GitRepository:
     def message(self, commit: str) -> str:
         """Return the whole message of a commit."""
         return self._git("log", "-1", "--format=%B", checked_revision(commit), "--").text.strip("\n")
+
+    def content(self, commit: str, resource: str) -> bytes | None:
+        """Return what a commit holds in a file (of a symbol: in its file), None if it has none there.
+
+        Raises:
+            Refused: it is no regular file there, or larger than ``CONTENT_BYTES_MAX``.
+        """
+        path = file_path(resource)
+        names = ("ls-tree", "-z", "-l", "--full-tree", checked_revision(commit), "--", path)
+        entry = next(iter(self._git("--literal-pathspecs", *names).items), None)
+        if entry is None:
+            return None
+        mode, _, blob, size = entry.partition("\t")[0].split()
+        if not mode.startswith("100"):
+            raise Refused(
+                f"{path} is no regular file in {commit[:12]}.", remedy="Name a file.", commit=commit
+            )
+        if int(size) > CONTENT_BYTES_MAX:
+            raise Refused(
+                f"{path} is larger than {CONTENT_BYTES_MAX} bytes in {commit[:12]}.",
+                remedy="Take a lease on all of it.",
+                commit=commit,
+            )
+        # Text goes in and out as surrogate escapes, which keep every byte.
+        return self._git("cat-file", "blob", blob).text.encode("utf-8", "surrogateescape")
 
     def patch(self, base: str, tip: str, resources: Sequence[Resource]) -> str:
         """Return the changes between two commits as a patch (of these paths, if any are named), cut at ``PATCH_CHARS_MAX``."""

@@ -220,6 +220,15 @@ class GitWorktrees:
         """
         return commands.run_shell(path, command, timeout_s=timeout_s)
 
+    def read(self, path: str, resource: str) -> bytes | None:
+        """Return what a worktree holds in a file (of a symbol: in its file), None if there is none.
+
+        Raises:
+            Refused: it is no regular file, lies behind a symlink, or is larger than ``CONTENT_BYTES_MAX``.
+            EnvironmentFailure: it cannot be read.
+        """
+        return paths.read(path, resource)
+
     def note(self, path: str, resource: str) -> str:
         """Describe a file (lstat and content hash) so that an unchanged one is recognised without git."""
         return paths.note(path, resource)
