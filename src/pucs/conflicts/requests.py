@@ -100,20 +100,13 @@ def let_pass(
     )
 
 
-def let_pass_at(
-    waivers: Iterable[Waiver], *, agent: str, stream: str, resource: str, at: str
-) -> Waiver | None:
-    """Return the waiver under which something landed at a wall time, None if there is none.
-
-    The landing itself was judged by the boot clock; this only finds out which waiver it was, for whoever accounts later.
-    """
+def once_let_pass(waivers: Iterable[Waiver], *, agent: str, stream: str, resource: str) -> Waiver | None:
+    """Return the waiver that lets a change pass, or did: what was leased under it may land when it is over."""
     return next(
         (
             waiver
             for waiver in waivers
-            if waiver.state is WaiverState.APPROVED
-            and waiver.concerns(agent, stream, resource)
-            and waiver.decided_at <= at
+            if waiver.state is WaiverState.APPROVED and waiver.concerns(agent, stream, resource)
         ),
         None,
     )

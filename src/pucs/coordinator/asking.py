@@ -12,6 +12,7 @@ from pucs.coordinator.conflicts import record
 from pucs.coordinator.granting import bases, grant, settled
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
+from pucs.coordinator.requesting import waived
 from pucs.core.errors import Refused, Usage
 from pucs.core.modes import Mode
 from pucs.core.resources import is_named, is_symbol
@@ -100,7 +101,7 @@ def ask(
     names = [resource for resource, _ in wish.asked]
     if who.paused:
         return _refuse_while_paused(opened, who, names), None
-    crossed = _crossed(opened, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
+    crossed = _crossed(opened, agent, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
     if crossed is not None:
         return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
     limits = opened.tx.sessions.configuration().limits
@@ -155,7 +156,7 @@ def _crossed(opened: Unit, stream: str, names: Iterable[str]) -> tuple[str, str]
     boundaries = boundaries_of(opened.tx, opened.active().id)
     for name in names:
         other = boundaries.crossed(name, stream)
-        if other is not None:
+        if other is not None and not waived(opened.tx, opened.active().id, agent, name, opened.now):
             return name, other
     return None
 

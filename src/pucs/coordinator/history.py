@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.partition import boundaries_of
+from pucs.coordinator.requesting import waived_for
 from pucs.coordinator.settling import settle
 from pucs.core.resources import file_path
 from pucs.streams import protocol
@@ -126,7 +127,7 @@ def _landing_problems(context: Context, found: History, landing: Landing) -> lis
     rows = dict(landing.paths)
     for path, token in landing.paths:
         other = found.boundaries.crossed(path, landing.stream)
-        if other is not None:
+        if other is not None and not _waived(context, landing, path):
             problems.append(f"{path} belongs to stream {other}")
         if not token and not found.boundaries.generated(file_path(path)):
             problems.append(f"{path} was landed without a lease")
@@ -137,6 +138,11 @@ def _landing_problems(context: Context, found: History, landing: Landing) -> lis
         if _changed_by(context, found, landing, path)
     ]
     return problems
+
+
+def _waived(context: Context, landing: Landing, path: str) -> bool:
+    with context.store.read() as tx:
+        return waived_for(tx, landing.session, landing.agent, landing.stream, path)
 
 
 def _changed_by(context: Context, found: History, landing: Landing, path: str) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.partition import boundaries_of
+from pucs.coordinator.requesting import waived
 from pucs.core.modes import Mode
 from pucs.core.resources import Resource, file_path
 from pucs.locks.records import EndReason, Lease, LeaseState
@@ -44,7 +45,7 @@ def judge(tx: Transaction, session: str, agent: str, stream: str, paths: Sequenc
         lease = covering(path, held)
         if boundaries.generated(file_path(path)):
             found.covered[path] = GENERATED_TOKEN
-        elif other is not None:
+        elif other is not None and not waived(tx, session, agent, path):
             found.foreign[path] = other
         elif lease is not None:
             found.covered[path] = lease.token

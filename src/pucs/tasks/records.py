@@ -53,3 +53,9 @@ class Task:
     """Order in the tasks file."""
     ended_at: str = ""
     """Wall time of the end."""
+    requested_by: str = ""
+    """Agent of another stream that asked for it, or ``operator``; empty: nobody, it was planned."""
+    reason: str = ""
+    """Why, in the words of whoever asked."""
+    conflict: int = 0
+    """The boundary conflict that led to it, 0 if there was none."""
