@@ -149,8 +149,8 @@ def ask(
     return blocked, _enqueue(opened, request, verdict, bell)
 
 
-def _crossed(opened: Unit, stream: str, names: Iterable[str]) -> tuple[str, str] | None:
-    """Return the first resource that another stream covers, with that stream."""
+def _crossed(opened: Unit, agent: str, stream: str, names: Iterable[str]) -> tuple[str, str] | None:
+    """Return the first resource that another stream covers and no waiver lets pass, with that stream."""
     if not stream:
         return None  # a person's agent has no boundary (DESIGN §5)
     boundaries = boundaries_of(opened.tx, opened.active().id)
