@@ -1,21 +1,70 @@
 """PUCS lets many coding agents change one git repository at once and end with one tested, merged result.
 
-`PUCSClient` is the way in for programs; the command `pucs` is the way in for people. Everything not named in
-`__all__` is private, whatever its name looks like. Importing this package loads nothing else: the names below are
-fetched when they are first used, so that `pucs lock` and the hooks start fast.
+`PUCSClient` is the way in for programs; the command `pucs` is the way in for people. The classes and records of the
+first designs have their names here too (docs/reference/classic.md). Everything not named in `__all__` is private, whatever
+its name looks like. Importing this package loads nothing else: the names below are fetched when they are first used, so
+that `pucs lock` and the hooks start fast.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pucs.classic.agent_log import (
+        AgentEventType,
+        AgentLogEntry,
+        AgentLogger,
+        LogCategory,
+        LogLevel,
+        create_agent_logger,
+    )
+    from pucs.classic.crosslog import CrossLogger, LogEntry
+    from pucs.classic.locking import LockManager, LockResult, LockStatus, QueueEntry
+    from pucs.classic.resolving import PUCSConflictResolver
     from pucs.client import PUCSClient
+    from pucs.crosslog.patterns import Pattern
+    from pucs.messages.records import AgentMessage, CoordinatorMessage
 
-__all__ = ["PUCSClient", "__version__"]
+__all__ = [
+    "AgentEventType",
+    "AgentLogEntry",
+    "AgentLogger",
+    "AgentMessage",
+    "CoordinatorMessage",
+    "CrossLogger",
+    "LockManager",
+    "LockResult",
+    "LockStatus",
+    "LogCategory",
+    "LogEntry",
+    "LogLevel",
+    "PUCSClient",
+    "PUCSConflictResolver",
+    "Pattern",
+    "QueueEntry",
+    "__version__",
+    "create_agent_logger",
+]
 
 __version__ = "0.1.0"
 
-_HOME_OF_NAME = {"PUCSClient": "pucs.client"}
+_NAMES_OF_HOME = {
+    "pucs.classic.agent_log": (
+        "AgentEventType",
+        "AgentLogEntry",
+        "AgentLogger",
+        "LogCategory",
+        "LogLevel",
+        "create_agent_logger",
+    ),
+    "pucs.classic.crosslog": ("CrossLogger", "LogEntry"),
+    "pucs.classic.locking": ("LockManager", "LockResult", "LockStatus", "QueueEntry"),
+    "pucs.classic.resolving": ("PUCSConflictResolver",),
+    "pucs.client": ("PUCSClient",),
+    "pucs.crosslog.patterns": ("Pattern",),
+    "pucs.messages.records": ("AgentMessage", "CoordinatorMessage"),
+}
+_HOME_OF_NAME = {name: home for home, names in _NAMES_OF_HOME.items() for name in names}
 
 
 def __getattr__(name: str) -> object:

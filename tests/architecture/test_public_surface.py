@@ -2,6 +2,7 @@
 
 import ast
 import importlib
+import re
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ import pytest
 import pucs
 
 PUBLIC_NAMES_MAX = 12
+# The page that says for each name of the first designs where it is, and what it does today.
+PAGE_OF_CLASSIC_NAMES = Path("docs/reference/classic.md")
 
 
 def undocumented(source: Path) -> list[str]:
@@ -45,9 +48,18 @@ def public(
             yield from public(node)
 
 
-def test_the_surface_stays_small() -> None:
-    """The package offers at most a dozen names, each once."""
-    assert len(pucs.__all__) == len(set(pucs.__all__)) <= PUBLIC_NAMES_MAX
+def classic_names(page: Path) -> set[str]:
+    """Return the names that the page offers from the package itself, as its tables give their homes."""
+    return set(re.findall(r"^\| `pucs\.([A-Za-z_]+)` \|", page.read_text(encoding="utf-8"), re.MULTILINE))
+
+
+def test_the_surface_stays_small(project: Path) -> None:
+    """Beside the names of the first designs, each of them on its page, the package offers at most a dozen, each once."""
+    classic = classic_names(project / PAGE_OF_CLASSIC_NAMES)
+    assert classic <= set(pucs.__all__), "the page names only what is there"
+    assert "PUCSClient" not in classic, "what programs are told to use is not among the names of old"
+    assert len(pucs.__all__) == len(set(pucs.__all__))
+    assert len(set(pucs.__all__) - classic) <= PUBLIC_NAMES_MAX
 
 
 @pytest.mark.parametrize("name", pucs.__all__)
