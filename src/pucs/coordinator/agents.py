@@ -108,6 +108,7 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
     if known is not None:
         held = opened.tx.leases.of_agent(known.id)
         end_and_serve(opened, [lease for lease in held if lease.landing is None], EndReason.RECLAIMED)
+        _clear_intent(context, opened, known.id, "its agent begins anew")
     agent = replace(
         wanted,
         stream="",
@@ -280,6 +281,7 @@ def retire(context: Context, *, agent: str, failed: bool = False, reason: str = 
         end_and_serve(opened, held, EndReason.RELEASED)
         ended = replace(known, phase=Phase.FAILED if failed else Phase.RETIRED, task="")
         opened.tx.agents.put(ended)
+        _clear_intent(context, opened, agent, "its agent has ended")
         opened.log(
             "failed" if failed else "retired",
             agent=agent,
@@ -288,6 +290,13 @@ def retire(context: Context, *, agent: str, failed: bool = False, reason: str = 
             reason=reason,
         )
         return ended
+
+
+def _clear_intent(context: Context, opened: Unit, agent: str, why: str) -> None:
+    if opened.tx.intents.of_agent(agent) is not None:
+        from pucs.coordinator.contesting import clear_in  # noqa: PLC0415 - most agents come and go without a plan
+
+        clear_in(context, opened, agent, why)
 
 
 def agents(context: Context) -> list[Agent]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from pucs.coordinator.contesting import clear_all_in
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.streams.records import Session, SessionState, StreamRow
@@ -178,6 +179,8 @@ def end(context: Context) -> Session:
     """Mark the session as finalized; its branches and refs stay. One transaction."""
     with unit(context, durable=True) as opened:
         ended = replace(opened.active(), state=SessionState.FINALIZED, ended_at=opened.now.wall())
+        if opened.tx.intents.count(ended.id):
+            clear_all_in(opened, "the session has ended")
         opened.tx.sessions.put(ended)
         opened.log("session finalized")
         return ended

@@ -193,6 +193,10 @@ def finish(context: Context, *, agent: str, task: str, result: str = "") -> Task
             replace(_own(opened, task, agent), assignee=agent), result=result, at=opened.now.wall()
         )
         opened.tx.tasks.put(done)
+        if opened.tx.intents.of_agent(agent) is not None:
+            from pucs.coordinator.contesting import clear_in  # noqa: PLC0415 - most tasks are done without a plan
+
+            clear_in(context, opened, agent, f"task {task} is done", task=task)
         who = step(opened, acting(opened, agent), Phase.REPORT, task="")
         opened.log("task done", agent=agent, stream=who.stream, task=task, title=done.title, result=result)
         return done

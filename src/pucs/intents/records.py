@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
 NOBODY = "N/A"
 """Holder of what belongs to a stream rather than to an agent, as 002 §4.2 prints it."""
-_LOCKED = "LOCKED"
 
 
 class IntentState(StrEnum):
@@ -44,6 +43,9 @@ class Obstacle(StrEnum):
     """It belongs to another stream altogether."""
 
 
+_IN_002 = {Obstacle.FILE_LOCK: "LOCKED", Obstacle.BOUNDARY: Obstacle.DEPENDENCY.value}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contest:
     """One thing that stands in the way of an intent (000 ``Conflict``, 002 ``ConflictInfo``)."""
@@ -68,7 +70,7 @@ class Contest:
     @property
     def conflict_type(self) -> str:
         """The kind by 002's names."""
-        return _LOCKED if self.kind is Obstacle.FILE_LOCK else self.kind.value
+        return _IN_002.get(self.kind, self.kind.value)
 
     @property
     def file_path(self) -> str:
