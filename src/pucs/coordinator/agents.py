@@ -217,6 +217,18 @@ def acting(opened: Unit, agent: str, *, stream: str = "") -> Agent:
     return claim_in(opened, fresh, stream) if stream else fresh
 
 
+def refuse_terminated(context: Context, agent: str) -> None:
+    """Let a terminated agent begin nothing that goes beyond the store.
+
+    Raises:
+        Terminated: somebody told it to end.
+    """
+    with context.store.read() as tx:
+        known = tx.agents.get(agent)
+    if known is not None and known.terminated:
+        raise _ended(known)
+
+
 def _ended(agent: Agent) -> Refused:
     """Return the error for an agent that acts after its end."""
     if agent.terminated:

@@ -94,6 +94,8 @@ def deliver_in(
     about: str = "",
 ) -> int:
     """Send a message inside an open unit like ``send_in``, with details of any name."""
+    if sender == COORDINATOR:
+        text, details = rules.fitted(text, details)
     rules.checked(text, details)
     session = opened.active().id
     receivers = [to] if to else _everybody(opened, sender)

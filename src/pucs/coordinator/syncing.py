@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import salvaging
+from pucs.coordinator.agents import refuse_terminated
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
 from pucs.coordinator.settling import settle
@@ -66,6 +67,7 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         Refused: the worktree is on another branch, or has conflict markers.
         GitError: git failed, or the user's commit hooks refused the agent's edits.
     """
+    refuse_terminated(context, agent)
     settle(context, agent=agent)
     bench = salvaging.bench_of(context, agent)
     with context.store.read() as tx:

@@ -182,8 +182,10 @@ def _own(opened: Unit, task: str, agent: str) -> Task:
     return found
 
 
-def finish(context: Context, *, agent: str, task: str, result: str = "") -> Task:
+def finish(context: Context, *, agent: str, task: str, result: str = "", by_keeper: bool = False) -> Task:
     """Mark a task as done; one transaction, safe to repeat.
+
+    With ``by_keeper`` whoever launched the agent says so: its work has landed, even if it was terminated since.
 
     Raises:
         Refused: another agent is at work on it.
@@ -197,7 +199,10 @@ def finish(context: Context, *, agent: str, task: str, result: str = "") -> Task
             from pucs.coordinator.contesting import clear_in  # noqa: PLC0415 - most tasks are done without a plan
 
             clear_in(context, opened, agent, f"task {task} is done", task=task)
-        who = step(opened, acting(opened, agent), Phase.REPORT, task="")
+        known = opened.tx.agents.get(agent) if by_keeper else None
+        who = known or acting(opened, agent)
+        if who.active:
+            who = step(opened, who, Phase.REPORT, task="")
         opened.log("task done", agent=agent, stream=who.stream, task=task, title=done.title, result=result)
         return done
 

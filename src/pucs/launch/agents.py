@@ -183,6 +183,14 @@ class Keeper:
             self._patient_until = min(self._patient_until, time.monotonic() + CLOSE_S_MAX)
         self._send({"op": "stop"} if grace_s is None else {"op": "stop", "grace_s": grace_s})
 
+    def pause(self) -> None:
+        """Stop the command under way where it stands, with its whole tree; its timeout stands still. Returns at once."""
+        self._send({"op": "pause"})
+
+    def resume(self) -> None:
+        """Let a paused command go on. Returns at once."""
+        self._send({"op": "resume"})
+
     def close(self) -> bool:
         """End the keeper with everything it started; False if something does not die and the keeper waits for it."""
         self._send({"op": "exit"})

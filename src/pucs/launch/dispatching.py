@@ -135,27 +135,29 @@ class Dispatcher:
             self._eager[stream] -= 1
             self._changes += 1
 
-    def more(self, stream: str, *, idle: bool) -> bool:
+    def more(self, stream: str, *, idle: bool, ended: Callable[[], bool] = bool) -> bool:
         """Wait for another task of the stream; False: the agent should retire.
 
         After True the slot counts as about to take a task. An agent that is ``idle``, because it looked and found none,
-        does not look again before something changed. It gives way when another stream could use its slot.
+        does not look again before something changed. It gives way when another stream could use its slot, and leaves
+        when ``ended`` says so.
         """
         with self._changed:
             self._idle[stream] += 1
             if idle and not self._stopping:
                 self._changed.wait(LOOK_S)
         try:
-            return self._more(stream)
+            return self._more(stream, ended)
         finally:
             with self._changed:
                 self._idle[stream] -= 1
 
-    def _more(self, stream: str) -> bool:
+    def _more(self, stream: str, ended: Callable[[], bool]) -> bool:
         while True:
             seen, outlook = self._seen()
+            over = ended()
             with self._changed:
-                if self._stopping or not outlook.left(stream) or not self._hopeful(outlook):
+                if over or self._stopping or not outlook.left(stream) or not self._hopeful(outlook):
                     return False
                 if self._changes != seen:
                     continue

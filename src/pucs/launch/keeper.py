@@ -12,7 +12,8 @@ thread. It is the owner of the agent's leases, so its death must mean that nobod
 Where there is no subreaper (macOS), only the command's process group is found; a daemon that leaves it escapes.
 Everywhere, work that is handed to a server outside the tree (systemd-run, docker, at) escapes too.
 
-Protocol: one JSON object per line. In: ``{"op": "run", ...}``, ``{"op": "stop", "grace_s": s}``, ``{"op": "exit"}``.
+Protocol: one JSON object per line. In: ``{"op": "run", ...}``, ``{"op": "pause"}``, ``{"op": "resume"}``,
+``{"op": "stop", "grace_s": s}``, ``{"op": "exit"}``.
 Out: ``{"event": "ready" | "started" | "failed" | "stuck" | "exited" | "crashed", ...}``.
 """
 
@@ -51,6 +52,8 @@ KILL_ROUND_S_MAX = 1.0
 """Longest such pause: processes that survive this long hang in the kernel, and looking more often is no help."""
 STUCK_S = 10.0
 """Time after the first SIGKILL at which the survivors are reported by pid; they stay waited for."""
+PAUSE_ROUNDS_MAX = 10
+"""Looks for processes that were started while their tree was being paused: each takes a round of its own to show."""
 GRACE_S = 5.0
 """Pause between the steps of the stop sequence, unless the command says otherwise."""
 _SHELL = "/bin/sh"
@@ -86,6 +89,7 @@ class Run:
         self.status: int | None = None
         self.timed_out = False
         self.stopped = False
+        self.paused_at: float | None = None
         self.pending: list[int] = []
         """Signals of the stop sequence still to send; the last one is repeated."""
         self.next_at = math.inf
@@ -259,6 +263,10 @@ class Keeper:
                 self._start(order)
             elif order["op"] == "stop":
                 self._stop(order)
+            elif order["op"] == "pause":
+                self._pause()
+            elif order["op"] == "resume":
+                self._resume()
             else:
                 self._close()
 
@@ -274,6 +282,28 @@ class Keeper:
         else:
             run.stop(now, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
             run.next_at = min(run.next_at, now + run.grace_s)
+
+    def _pause(self) -> None:
+        """Stop the tree where it stands; its time stands still as well. One that is being ended goes on ending."""
+        run = self._run
+        if run is None or self._closing or run.pending or run.status is not None or run.paused_at is not None:
+            return
+        run.paused_at = time.monotonic()
+        seen: set[int] = set()
+        for _ in range(PAUSE_ROUNDS_MAX):
+            _signal_tree(run.pid, signal.SIGSTOP, group=True)
+            found = set(_descendants())
+            if found <= seen:
+                return  # what is stopped starts nothing new
+            seen |= found
+
+    def _resume(self) -> None:
+        run = self._run
+        if run is None or run.paused_at is None:
+            return
+        run.ends_at += time.monotonic() - run.paused_at
+        run.paused_at = None
+        _signal_tree(run.pid, signal.SIGCONT, group=True)
 
     def _start(self, order: dict[str, Any]) -> None:
         assert self._run is None, "one command at a time"
@@ -358,7 +388,7 @@ class Keeper:
         if run.status is not None:
             run.stop(now, [signal.SIGTERM, signal.SIGKILL], LINGER_S)
             run.grace_s = min(run.grace_s, LEFTOVER_GRACE_S)
-        elif now >= run.ends_at and not run.pending:
+        elif now >= run.ends_at and not run.pending and run.paused_at is None:
             run.timed_out = True
             run.stop(now, [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
         if now >= run.next_at:
@@ -370,6 +400,7 @@ class Keeper:
     def _signal_next(self, run: Run, now: float) -> None:
         number = run.pending[0]
         _signal_tree(run.pid, number, group=run.status is None or not self.subreaper)
+        self._resume()  # what is stopped could not answer; the signal above is the first thing it meets
         if number != signal.SIGKILL:
             run.pending = run.pending[1:]
             run.next_at = now + run.grace_s
@@ -403,7 +434,7 @@ class Keeper:
         if run is None:
             return None
         until = [run.next_at]
-        if not run.pending:
+        if not run.pending and run.paused_at is None:
             until.append(run.ends_at)
         if not run.stuck:
             until.append(run.killed_at + STUCK_S)

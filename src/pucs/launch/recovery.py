@@ -99,7 +99,7 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
     yield from told
     for task in [task for task in _running(context) if task.assignee == agent.id]:
         if task.id in landed:
-            tasks.finish(context, agent=agent.id, task=task.id, result=landed[task.id])
+            tasks.finish(context, agent=agent.id, task=task.id, result=landed[task.id], by_keeper=True)
             yield events.TaskDone(task=task.id, agent=agent.id, result=landed[task.id])
         else:
             tasks.give_back(context, agent=agent.id, task=task.id, reason=REASON, salvage=salvage)

@@ -6,13 +6,14 @@ is kept on a salvage ref before anything is restored or released.
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from pucs.coordinator import agents as registry
-from pucs.coordinator import leases, places, tasks
-from pucs.core.errors import PucsError, Refused
+from pucs.coordinator import leases, pausing, places, tasks
+from pucs.core.errors import PucsError, Refused, Terminated
 from pucs.launch import environment, events, keeping
 from pucs.launch.agents import Command, Keeper
 from pucs.launch.attempts import Abandoned, Attempt, Done, Failure, Interrupted, Verdict, explained
@@ -100,16 +101,17 @@ class Worker:
             agent = self._begun(stream)
             failure = ""
             while True:
-                task = None if self._dispatcher.stopping() else tasks.take(self._context, agent=agent.id)
+                task = self._next(agent)
                 self._dispatcher.taken(stream)
                 eager = False
                 if task is not None:
                     failure = self._tried(agent, task)
                     self._dispatcher.changed()
-                if failure or not self._dispatcher.more(stream, idle=task is None):
+                ended = partial(self._ordered_out, agent)
+                if failure or not self._dispatcher.more(stream, idle=task is None, ended=ended):
                     break
                 eager = True
-            self._end(agent, failure)
+            self._end(agent, failure or self._why_out(agent))
         finally:
             if eager:
                 self._dispatcher.taken(stream)
@@ -118,6 +120,23 @@ class Worker:
                 self._emit(
                     events.Problem(message=f"A killed process does not die; keeper {pid} waits for it.")
                 )
+
+    def _next(self, agent: Agent) -> Task | None:
+        if self._dispatcher.stopping() or self._ordered_out(agent):
+            return None
+        try:
+            return tasks.take(self._context, agent=agent.id)
+        except Terminated:
+            return None
+
+    def _ordered_out(self, agent: Agent) -> bool:
+        return self._why_out(agent) != ""
+
+    def _why_out(self, agent: Agent) -> str:
+        """Return who told the agent to end, and why; empty: nobody did."""
+        with self._context.store.read() as tx:
+            known = tx.agents.get(agent.id)
+        return pausing.ended_because(known) if known is not None and known.terminated else ""
 
     def _begun(self, stream: str) -> Agent:
         agent = self._registered(stream)
@@ -177,8 +196,8 @@ class Worker:
                 timeout_s=settings.setup_timeout_s,
                 stop_grace_s=self._settings.stop_grace_s,
             ),
-            on_wait=pulse.beat,
-            wait_s=pulse.pause_s,
+            on_wait=pulse.look,
+            wait_s=pulse.look_s,
             cancelled=self._dispatcher.stopping,
         )
         if not outcome.succeeded:
@@ -205,9 +224,13 @@ class Worker:
             verdict: Verdict = attempt.work(task)
         except PucsError as error:
             verdict = Failure(str(error))
+        told = self._why_out(agent)
+        if told and isinstance(verdict, Interrupted | Failure):
+            self._ended_on_order(agent, task, told)
+            return told
         match verdict:
             case Done(result):
-                tasks.finish(self._context, agent=agent.id, task=task.id, result=result)
+                tasks.finish(self._context, agent=agent.id, task=task.id, result=result, by_keeper=True)
                 self._emit(events.TaskDone(task=task.id, agent=agent.id, result=result))
                 return ""
             case Interrupted():
@@ -232,6 +255,13 @@ class Worker:
         )
         self._emit(events.TaskGivenBack(task=task.id, agent=agent.id, salvage=salvage))
 
+    def _ended_on_order(self, agent: Agent, task: Task, told: str) -> None:
+        """Keep what the agent did and end it before its task goes to another; it counts as no attempt."""
+        salvage = self._kept(agent, f"{task.id}: {told}")
+        registry.retire(self._context, agent=agent.id, failed=True, reason=told)
+        tasks.give_back(self._context, agent=agent.id, task=task.id, reason=told, salvage=salvage)
+        self._emit(events.TaskGivenBack(task=task.id, agent=agent.id, salvage=salvage))
+
     def _failed(self, agent: Agent, task: Task, reason: str, parked: str) -> None:
         salvage = self._kept(agent, f"{task.id}: {reason}") or parked
         leases.release(self._context, agent=agent.id)
@@ -253,7 +283,7 @@ class Worker:
             keeping.removed(self._context, agent, self._salvage, self._emit)
 
     def _pulse(self, agent: Agent) -> Pulse:
-        return Pulse(self._context, agent.id, self._configuration.limits.default_duration_s)
+        return Pulse(self._context, agent.id, self._configuration.limits.default_duration_s, self._keeper)
 
     def _environment(self, agent: Agent) -> dict[str, str]:
         return environment.of_agent(

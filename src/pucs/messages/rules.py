@@ -87,6 +87,14 @@ def checked(text: str, details: Mapping[str, Any]) -> None:
         )
 
 
+def fitted(text: str, details: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return what the coordinator says by itself within the limits: no verb may fail because a path is long."""
+    if len(text) > TEXT_LENGTH_MAX:
+        text = f"{text[: TEXT_LENGTH_MAX - 1]}…"
+    fits = len(json.dumps(details)) <= DETAILS_LENGTH_MAX
+    return text, dict(details) if fits else {"left_out": sorted(details)}
+
+
 def over(message: Message, boot_id: str, now_s: float) -> Ending | None:
     """Return why an open message is not to be delivered any more, None if it still is.
 
