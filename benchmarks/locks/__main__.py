@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.locks import fairness, logs, starting, throughput, waking
+from benchmarks.locks import fairness, logs, peers, starting, thinking, throughput, waking
 
-PARTS = ("throughput", "fairness", "waking", "log", "start")
+PARTS = ("throughput", "peers", "thinking", "fairness", "waking", "log", "start")
 
 
 def main() -> None:
@@ -27,6 +27,12 @@ def main() -> None:
     parser.add_argument("--held", type=int, nargs="+", default=[0, 1000, 10_000])
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--length", type=float, default=3.0, metavar="S", help="seconds of each run")
+    parser.add_argument(
+        "--bernstein",
+        metavar="PYTHON",
+        default="",
+        help="interpreter (3.12 or newer) of an environment with the package bernstein, for the part peers",
+    )
     options = parser.parse_args()
     unknown = set(options.parts) - set(PARTS)
     if unknown:
@@ -46,6 +52,27 @@ def _throughput(options: argparse.Namespace) -> None:
         print(
             f"| {cell.held:,} | {cell.processes} | {statistics.median(cell.json):.0f} "
             f"| {statistics.median(cell.pucs):.0f} | {middle:.1f} ({low:.1f} to {high:.1f}) |"
+        )
+
+
+def _peers(options: argparse.Namespace) -> None:
+    count, held = max(options.processes), 1000
+    rates = peers.measure(options.bernstein, count, held, options.repeats, options.length)
+    print(
+        f"| {count} processes, {held:,} held | pairs per second | PUCS did (median, min to max) |\n|---|---|---|"
+    )
+    print("\n".join(peers.table(rates)))
+    if not options.bernstein:
+        print("Bernstein was left out: name an interpreter that has it with --bernstein PYTHON.")
+
+
+def _thinking(options: argparse.Namespace) -> None:
+    for clients in (32,) if options.quick else (32, 128):
+        took, rate = thinking.measure(clients, 3.0 if options.quick else 10.0)
+        p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
+        print(
+            f"thinking 0.2 s between pairs, {clients} clients: acquire p50 {p50:.2f} ms, p99 {p99:.1f} ms, "
+            f"max {took[-1]:.1f} ms, {rate:.0f} pairs per second"
         )
 
 

@@ -6,8 +6,9 @@ import statistics
 import tempfile
 import time
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from benchmarks.locks import world
 from benchmarks.locks.json_file import JsonLocks
@@ -49,8 +50,8 @@ def measure(processes: list[int], held: list[int], repeats: int, length_s: float
             for count in processes:
                 cell = Cell(count, leases, [], [])
                 for _ in range(repeats):
-                    cell.json.append(_rate(_json_worker(theirs), count, length_s))
-                    cell.pucs.append(_rate(_pucs_worker(ours), count, length_s))
+                    cell.json.append(rate(closed_loop(partial(JsonLocks, theirs)), count, length_s))
+                    cell.pucs.append(rate(pucs_worker(ours), count, length_s))
                 cells.append(cell)
                 middle = [statistics.median(side) for side in (cell.json, cell.pucs, cell.ratios)]
                 print(
@@ -61,7 +62,7 @@ def measure(processes: list[int], held: list[int], repeats: int, length_s: float
     return cells
 
 
-def _rate(
+def rate(
     worker: Callable[[int, float], Callable[[float], tuple[int, float]]], count: int, length_s: float
 ) -> float:
     """Return pairs per second until the last process has finished its last pair: a slow pair counts in full."""
@@ -69,9 +70,11 @@ def _rate(
     return sum(done for done, _ in found) / (length_s + max(0.0, *(late_s for _, late_s in found)))
 
 
-def _json_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+def closed_loop(opened: Callable[[], Any]) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+    """Return the loop of one process over locks that are one file each to acquire and to release."""
+
     def prepare(number: int, _: float) -> Callable[[float], tuple[int, float]]:
-        locks = JsonLocks(directory)
+        locks = opened()
 
         def work(end: float) -> tuple[int, float]:
             done = 0
@@ -87,7 +90,9 @@ def _json_worker(directory: Path) -> Callable[[int, float], Callable[[float], tu
     return prepare
 
 
-def _pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+def pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+    """Return the same loop over the verbs of PUCS."""
+
     def prepare(number: int, _: float) -> Callable[[float], tuple[int, float]]:
         context = world.open_context(directory)
         agent, stream = f"agent-{number}", f"s{number % world.STREAMS}"
