@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from pucs.classic.crosslog import CrossLogger, LogEntry
     from pucs.classic.locking import LockManager, LockResult, LockStatus, QueueEntry
+    from pucs.classic.planning import Conflict, IntentResult, IntentSignal
     from pucs.classic.resolving import PUCSConflictResolver
     from pucs.client import PUCSClient
     from pucs.crosslog.patterns import Pattern
@@ -30,8 +31,11 @@ __all__ = [
     "AgentLogEntry",
     "AgentLogger",
     "AgentMessage",
+    "Conflict",
     "CoordinatorMessage",
     "CrossLogger",
+    "IntentResult",
+    "IntentSignal",
     "LockManager",
     "LockResult",
     "LockStatus",
@@ -59,6 +63,7 @@ _NAMES_OF_HOME = {
     ),
     "pucs.classic.crosslog": ("CrossLogger", "LogEntry"),
     "pucs.classic.locking": ("LockManager", "LockResult", "LockStatus", "QueueEntry"),
+    "pucs.classic.planning": ("Conflict", "IntentResult", "IntentSignal"),
     "pucs.classic.resolving": ("PUCSConflictResolver",),
     "pucs.client": ("PUCSClient",),
     "pucs.crosslog.patterns": ("Pattern",),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pucs import agent_lock, cross_logger, stream_locks
+from pucs import agent_lock, cross_logger, intent_signal, stream_locks
 from pucs.classic.agent_log import (
     AgentEventType,
     AgentLogger,
@@ -241,10 +241,17 @@ def test_a_check_before_a_change_sees_locks_boundaries_and_dependents(newer: Pat
     held = logger.check_conflicts_before_change(FILL)
     assert held["conflict_risk"] == "high"
     assert held["existing_count"] == len(held["existing_implementations"]) == 2
-    assert "exec-agent-2" in held["warnings"][0]
+    assert "Slippage" in held["warnings"][0]
     assert held["recommendations"][0] == "Wait for exec-agent-2 or work on different files"
+    assert held["recommendations"][-1] == "Keep its interface, or tell the agents of API"
     own = AgentLogger("exec-agent-2", "EXEC").check_conflicts_before_change(FILL)
     assert own["conflict_risk"] == "low", "one's own lock is no conflict"
+    intent_signal.signal_intent("exec-agent-2", "EXEC", ["execution/fill_ml_model.py"], "Models", 30)
+    planned = logger.check_conflicts_before_change("execution/fill_ml_model.py")
+    assert (planned["conflict_risk"], planned["existing_implementations"][0]["kind"]) == (
+        "medium",
+        "INTENT_OVERLAP",
+    )
     crossed = logger.check_conflicts_before_change("llm/sentiment.py")
     assert crossed["conflict_risk"] == "high"
     assert crossed["matched_categories"] == ["LLM", "SCAN"]
@@ -253,7 +260,13 @@ def test_a_check_before_a_change_sees_locks_boundaries_and_dependents(newer: Pat
     checks = [
         entry for entry in logger.get_entries(agent_id="exec-agent-1") if entry.event_type == "conflict_check"
     ]
-    assert [entry.data["risk_level"] for entry in checks] == ["low", "high", "high", "low"]
+    assert [entry.data["risk_level"] for entry in checks] == [
+        "low",
+        "high",
+        "medium",
+        "high",
+        "low",
+    ]
 
 
 def test_the_planning_context_names_what_others_do(newer: Path) -> None:
@@ -264,3 +277,5 @@ def test_the_planning_context_names_what_others_do(newer: Path) -> None:
     text = logger.get_planning_context()
     assert f"- {FILL}: exec-agent-2 (EXCLUSIVE)" in text
     assert "- EXEC: 0 %, agents: exec-agent-2" in text
+    intent_signal.signal_intent("exec-agent-2", "EXEC", [FILL], "Slippage", 30)
+    assert f"- exec-agent-2: {FILL} (active), for: Slippage" in logger.get_planning_context()

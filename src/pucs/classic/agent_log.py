@@ -319,9 +319,9 @@ class AgentLogger:
         """Look who is in the way of a change of a file or directory, log that, and return it.
 
         Keys: ``proposed_feature`` (the path), ``matched_categories`` (streams concerned), ``existing_count`` and
-        ``existing_implementations`` (what others hold, wait for or build on it; ten at most), ``warnings``,
-        ``recommendations``, ``conflict_risk`` (``high``: somebody else holds it or another stream covers it;
-        ``medium``: others wait for it; ``low``).
+        ``existing_implementations`` (what others hold, plan, wait for or build on it; ten at most), ``warnings``,
+        ``recommendations``, ``conflict_risk`` (``high``: somebody else holds it, or another stream covers it;
+        ``medium``: others plan it or wait for it; ``low``).
 
         Raises:
             Usage: the path is outside the repository.
@@ -349,7 +349,7 @@ class AgentLogger:
         )
 
     def get_planning_context(self) -> str:
-        """Return what others do at this moment as Markdown: streams, locks, open conflicts."""
+        """Return what others do at this moment as Markdown: streams, locks, intents, open conflicts."""
         return looking.planning_context(self._place)
 
     def audit(

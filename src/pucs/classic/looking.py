@@ -1,18 +1,17 @@
-"""What an agent sees before it plans or changes something: who holds it, waits for it, builds on it."""
+"""What an agent sees before it changes something: who holds it, plans it, waits for it, builds on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pucs.coordinator import conflicts, inspecting
+from pucs.coordinator import conflicts, inspecting, intents
 from pucs.coordinator.status import status
 from pucs.core.resources import file_path, is_named
+from pucs.intents.records import Obstacle
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from pucs.classic.places import Place
-    from pucs.locks.records import Lease, Request
+    from pucs.intents.records import Contest, Waiting
 
 FOUND_MAX = 10
 """Findings in an answer; ``existing_count`` says how many there are."""
@@ -22,45 +21,58 @@ def before_change(place: Place, agent: str, path: str, *, stream: str) -> dict[s
     """Return who is in the way of a change, with the keys of ``AgentLogger.check_conflicts_before_change``."""
     name = place.canonical([path])[0]
     covered_by = inspecting.why(place.context, resource=name).stream
-    held = [lease for lease in place.holders(path) if lease.agent != agent]
-    waiting = [request for request in place.waiting(path) if request.agent != agent]
+    seen = intents.check(place.context, files=[name], agent=agent, stream=stream)
     dependents = _dependents(place, name, covered_by)
-    crossed = bool(covered_by and stream) and covered_by.casefold() != stream.casefold()
-    found = [*map(_held, held), *map(_waits, waiting), *(_depends(name, other) for other in dependents)]
+    found = [
+        *map(_contest, seen.conflicts),
+        *map(_waits, seen.waiting),
+        *(_depends(name, other) for other in dependents),
+    ]
+    notice = [f"Keep its interface, or tell the agents of {', '.join(dependents)}"] if dependents else []
     return {
         "proposed_feature": path,
         "matched_categories": [each for each in (covered_by, *dependents) if each],
         "existing_count": len(found),
         "existing_implementations": found[:FOUND_MAX],
-        "warnings": list(_warnings(held, waiting, covered_by if crossed else "")),
-        "recommendations": list(_recommendations(held, dependents, covered_by if crossed else "")),
-        "conflict_risk": "high" if held or crossed else "medium" if waiting else "low",
+        "warnings": [
+            *(contest.details for contest in seen.conflicts),
+            *(f"{waiting.agent} waits for {', '.join(waiting.resources)}" for waiting in seen.waiting),
+        ],
+        "recommendations": [*seen.suggestions, *notice],
+        "conflict_risk": _risk({contest.kind for contest in seen.conflicts}, waited=bool(seen.waiting)),
     }
 
 
-def _held(lease: Lease) -> dict[str, str]:
+def _risk(kinds: set[Obstacle], *, waited: bool) -> str:
+    """Return how likely a change would be in vain: it would be refused, others want it too, or nobody minds."""
+    if kinds - {Obstacle.INTENT_OVERLAP}:
+        return "high"
+    return "medium" if kinds or waited else "low"
+
+
+def _contest(contest: Contest) -> dict[str, str]:
     return {
-        "kind": "lock",
-        "file": lease.resource,
-        "agent": lease.agent,
-        "stream": lease.stream,
-        "details": f"{lease.mode.value} until {lease.expires_at} for: {lease.task}",
+        "kind": contest.conflict_type,
+        "file": contest.file,
+        "agent": contest.holder,
+        "stream": contest.holder_stream,
+        "details": contest.details,
     }
 
 
-def _waits(request: Request) -> dict[str, str]:
+def _waits(waiting: Waiting) -> dict[str, str]:
     return {
-        "kind": "queue",
-        "file": ", ".join(name for name, _ in request.resources),
-        "agent": request.agent,
-        "stream": request.stream,
-        "details": f"waits for: {request.task}",
+        "kind": "QUEUED",
+        "file": ", ".join(waiting.resources),
+        "agent": waiting.agent,
+        "stream": "",
+        "details": "waits for it",
     }
 
 
 def _depends(name: str, stream: str) -> dict[str, str]:
     return {
-        "kind": "dependency",
+        "kind": "DEPENDENT",
         "file": name,
         "agent": "",
         "stream": stream,
@@ -89,24 +101,6 @@ def _means(entry: str, path: str, covered_by: str) -> bool:
     return bool(path) and f"{path.removesuffix('.py')}/".startswith(f"{root}/")
 
 
-def _warnings(held: Sequence[Lease], waiting: Sequence[Request], crossed: str) -> Iterator[str]:
-    for lease in held:
-        yield f"{lease.resource} is held by {lease.agent} until {lease.expires_at} for: {lease.task}"
-    for request in waiting:
-        yield f"{request.agent} waits for it: {request.task}"
-    if crossed:
-        yield f"It belongs to stream {crossed}"
-
-
-def _recommendations(held: Sequence[Lease], dependents: Sequence[str], crossed: str) -> Iterator[str]:
-    for lease in held:
-        yield f"Wait for {lease.agent} or work on different files"
-    if crossed:
-        yield f"Ask an agent of {crossed} to make the change"
-    if dependents:
-        yield f"Keep its interface, or tell the agents of {', '.join(dependents)}"
-
-
 def planning_context(place: Place) -> str:
     """Return the session as Markdown for an agent that plans."""
     found = status(place.context)
@@ -126,6 +120,11 @@ def planning_context(place: Place) -> str:
     lines += [
         f"- {lock['resource']}: {lock['agent']} ({lock['mode']}) until {lock['expires_at']}, for: {lock['task']}"
         for lock in found["locks"]
+    ] or ["- none"]
+    lines += ["", "## Intents", ""]
+    lines += [
+        f"- {one.agent}: {', '.join(one.resources)} ({one.state.value}), for: {one.description}"
+        for one in intents.intents(place.context)
     ] or ["- none"]
     lines += ["", "## Open conflicts", ""]
     lines += [

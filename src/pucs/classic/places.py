@@ -107,3 +107,8 @@ def _opened(root: str, store: str, session: str) -> Place:
 def since_text(since: datetime | None) -> str:
     """Return the beginning of a span as the log's times are written; a naive time is local, as ``datetime.now()`` is."""
     return "" if since is None else iso(since.astimezone(UTC).timestamp())
+
+
+def now_text() -> str:
+    """Return the time of now as every time here is written."""
+    return iso(datetime.now(UTC).timestamp())
