@@ -26,6 +26,7 @@ COMMANDS = {
     "doctor": ("doctor", "Check that everything PUCS needs is in order."),
     "finalize": ("finalize", "Merge the streams into one tested result."),
     "init": ("init", "Propose streams, create the store and start a session."),
+    "intent": ("intent", "Say what an agent is going to change, and learn who is in the way."),
     "land": ("work", "Bring an agent's work onto its stream's branch."),
     "launch-stream": ("run", "Start agents for one stream."),
     "lock": ("locks", "Lease files or directories."),

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, span, table
+from pucs.cli.door import Door, common_options, one_line, span, table
 from pucs.core.modes import Mode
 
 if TYPE_CHECKING:
@@ -242,6 +242,10 @@ def why(door: Door, resource: str) -> None:
         "waiting": [request.agent for request in found.waiting],
         "base": found.base,
         "changed_by": found.changed_by,
+        "planned": [
+            {"agent": plan.agent, "state": plan.state.value, "description": plan.description}
+            for plan in found.planned
+        ],
     }
     door.say(document, lambda: _explained(document))
 
@@ -254,6 +258,10 @@ def _explained(document: dict[str, Any]) -> str:
     if not document["holders"]:
         lines.append("  held by  nobody")
     lines.append(f"  waiting  {', '.join(document['waiting']) or 'nobody'}")
+    lines += [
+        f"  planned  by {plan['agent']} ({plan['state']}): {one_line(plan['description'])}"
+        for plan in document["planned"]
+    ]
     changed = (
         f"{document['changed_by']} in {document['base'][:12]}"
         if document["changed_by"]

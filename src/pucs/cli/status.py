@@ -62,6 +62,18 @@ def _glance(found: dict[str, Any]) -> str:
             (k["resource"], k["agent"], k["mode"], span(k["left_s"]), k["task"]) for k in found["locks"]
         ]
         lines += ["", table(leased, ("LEASED", "BY", "MODE", "LEFT", "FOR"))]
+    if found["intents"]:
+        planned = [
+            (
+                clip(", ".join(i["files"]), ABOUT_WIDTH),
+                i["agent"],
+                i["state"],
+                span(i["left_s"]),
+                clip(i["description"], ABOUT_WIDTH),
+            )
+            for i in found["intents"]
+        ]
+        lines += ["", table(planned, ("PLANNED", "BY", "STATE", "LEFT", "FOR"))]
     if found["recent"]:
         recent = [
             (e["timestamp"][11:19], e["agent"] or "pucs", e["level"], e["action"], _about(e))

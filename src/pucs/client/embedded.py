@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from pucs.coordinator import agents, inspecting, landing, leases, log, releasing, syncing, tasks
+from pucs.coordinator.intents import check, clear, signal
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
 from pucs.wiring import open_context
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.inspecting import Explanation
+    from pucs.coordinator.intents import Signalled
     from pucs.coordinator.leases import Acquired
     from pucs.core.processes import Process
+    from pucs.intents.records import Contest, Intent
     from pucs.locks.records import Lease
 
 
@@ -143,6 +146,34 @@ class PUCSClient:
         """Bring others' landed work into the agent's worktree."""
         self._ensure()
         return syncing.sync(self._context, agent=self.agent_id)
+
+    def signal_intent(
+        self, files: Sequence[str], description: str, estimated_duration_min: float = 30, *, task: str = ""
+    ) -> Signalled:
+        """Declare what is going to be changed; see ``.success .conflicts .suggestions .files`` (000 §3.4).
+
+        Raises:
+            Usage: no files, a path outside the repository, or something is too long.
+        """
+        self._ensure()
+        return signal(
+            self._context,
+            agent=self.agent_id,
+            files=self._canonical(files),
+            description=description,
+            estimated_duration_s=estimated_duration_min * 60,
+            task=task,
+        )
+
+    def clear_intent(self) -> Intent | None:
+        """Take the declared plan back."""
+        self._ensure()
+        return clear(self._context, agent=self.agent_id)
+
+    def check_conflicts(self, files: Sequence[str]) -> tuple[Contest, ...]:
+        """Return what a plan to change these files would meet; nothing is recorded."""
+        self._ensure()
+        return check(self._context, files=self._canonical(files), agent=self.agent_id).conflicts
 
     def log_change(
         self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None

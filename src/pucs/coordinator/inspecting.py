@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.context import Context
+    from pucs.coordinator.ports import Transaction
+    from pucs.intents.records import Intent
     from pucs.locks.records import Lease, Request
 
 
@@ -47,6 +49,18 @@ class Explanation:
     """Commit that last changed it."""
     changed_by: str
     """Agent of that change; empty if it is as the session found it."""
+    planned: tuple[Intent, ...] = ()
+    """Intents of agents that plan to change it, earliest first."""
+
+
+def _planned(context: Context, tx: Transaction, resource: str) -> tuple[Intent, ...]:
+    found = tx.intents.overlapping((resource,))
+    if not found:
+        return ()
+    from pucs.coordinator.contesting import over  # noqa: PLC0415 - most files are in nobody's plan
+
+    now = context.clock.now()
+    return tuple(intent for intent in found if not over(context, tx, now, intent))
 
 
 def why(context: Context, *, resource: str) -> Explanation:
@@ -64,4 +78,5 @@ def why(context: Context, *, resource: str) -> Explanation:
             waiting=tuple(tx.requests.overlapping((resource,))),
             base=landings[-1].commit if landings else session.base,
             changed_by=landings[-1].agent if landings else "",
+            planned=_planned(context, tx, resource),
         )

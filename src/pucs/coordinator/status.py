@@ -73,6 +73,7 @@ def status(context: Context) -> dict[str, Any]:
                 }
                 for lease in leases
             ],
+            "intents": _intents(context, tx, now, session.id),
             "queued": len(tx.requests.waiting()),
             "conflicts": {
                 "open": sum(conflict.status is Status.OPEN for conflict in conflicts),
@@ -96,6 +97,27 @@ def status(context: Context) -> dict[str, Any]:
                 for e in recent
             ],
         }
+
+
+def _intents(context: Context, tx: Transaction, now: Instant, session: str) -> list[dict[str, Any]]:
+    """Return what agents plan to change, without those plans that are over."""
+    found = tx.intents.open(session)
+    if found:
+        from pucs.coordinator.contesting import over  # noqa: PLC0415 - a session without plans does without
+
+        found = [intent for intent in found if not over(context, tx, now, intent)]
+    return [
+        {
+            "agent": intent.agent,
+            "stream": intent.stream,
+            "state": intent.state.value,
+            "files": list(intent.resources),
+            "description": intent.description,
+            "left_s": round(intent.left_s(now.boot_s)),
+            "expires_at": intent.expires_at,
+        }
+        for intent in found
+    ]
 
 
 def _stream(
