@@ -18,7 +18,7 @@ CHAPTERS = {
     "Look at it": ("status", "agents", "log", "patterns", "conflicts", "why", "state"),
     "Leases": ("lock", "unlock", "locks", "queue", "cleanup"),
     "Plans": ("intent",),
-    "An agent's work": ("land", "sync", "salvage"),
+    "An agent's work": ("land", "sync", "test", "salvage"),
     "Tasks": ("task",),
     "Configuration and checks": ("config", "check", "doctor"),
 }
@@ -57,6 +57,7 @@ ONE = {
     "pucs task import": "there is no session",
     "pucs task list": "",
     "pucs task show": "no such task",
+    "pucs test": "the tests did not pass",
     "pucs unlock": "there was nothing to give up",
     "pucs verify": "a change is not accounted for",
     "pucs why": "there is no session",

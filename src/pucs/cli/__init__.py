@@ -41,6 +41,7 @@ COMMANDS = {
     "status": ("status", "Show the session at a glance."),
     "sync": ("work", "Bring others' landed work into an agent's worktree."),
     "task": ("task", "Add, import, list and show tasks."),
+    "test": ("test", "Run a stream's tests and record how they ended."),
     "unlock": ("locks", "Give up leases."),
     "verify": ("finalize", "Check that every change is accounted for."),
     "why": ("locks", "Explain who holds a file, who waits and who changed it last."),

@@ -35,6 +35,7 @@ def land(door: Door, agent: str, message: str) -> None:
         )
         if answer.parked:
             text += "".join(f" Kept aside on {parked.ref}: {parked.reason}" for parked in answer.parked)
+        text += "".join(f"\nWarning: {warning}" for warning in answer.warnings)
         door.say({"landed": True, **_fields(answer)}, text)
         return
     door.say({"landed": False, **_fields(answer)}, f"Not landed: {answer.message} {answer.remedy}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from pucs.coordinator import agents, inspecting, landing, leases, log, releasing, syncing, tasks
+from pucs.coordinator import agents, checks, inspecting, landing, leases, log, releasing, syncing, tasks
 from pucs.coordinator.intents import check, clear, signal
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from pucs.core.processes import Process
     from pucs.intents.records import Contest, Intent
     from pucs.locks.records import Lease
+    from pucs.streams.checks import TestRun
 
 
 class PUCSClient:
@@ -142,6 +143,11 @@ class PUCSClient:
         self._ensure()
         return landing.land(self._context, agent=self.agent_id, message=message or None)
 
+    def run_tests(self, command: str = "") -> TestRun:
+        """Run the tests of the agent's stream on what is in its worktree, and record how they ended."""
+        self._ensure()
+        return checks.run_tests(self._context, agent=self.agent_id, command=command)
+
     def sync(self) -> syncing.Synced | syncing.NotSynced:
         """Bring others' landed work into the agent's worktree."""
         self._ensure()
@@ -195,7 +201,7 @@ class PUCSClient:
             with self._context.store.read() as tx:
                 held = tx.leases.of_agent(self.agent_id)
             if held:
-                self.release_locks()
+                releasing.give_up(self._context, agent=self.agent_id, leaving=True)
         self._context.store.close()
 
     def __enter__(self) -> Self:

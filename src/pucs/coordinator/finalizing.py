@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind, Severity, Status, Strategy
 from pucs.coordinator import intentions
+from pucs.coordinator.checks import record_merged
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.finalized import FinalizeResult, Unmerged
@@ -218,7 +219,17 @@ def _tested(context: Context, run: _Run) -> str | None:
             (configuration.worktrees.setup, configuration.worktrees.setup_timeout_s),
             (configuration.merge.test_command, configuration.merge.test_timeout_s),
         ):
+            began_s = context.clock.now().boot_s
             ran = context.worktrees.run(path, command, timeout_s=timeout_s) if command else None
+            if ran is not None and command == configuration.merge.test_command:
+                record_merged(
+                    context,
+                    session=run.found.session.id,
+                    commit=run.tip,
+                    command=command,
+                    ran=ran,
+                    duration_s=context.clock.now().boot_s - began_s,
+                )
             if ran is not None and ran.status != 0:
                 run.tests_passed = False
                 how = f"took longer than {timeout_s:.0f} s" if ran.timed_out else f"exit status {ran.status}"

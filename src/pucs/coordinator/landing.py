@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind
-from pucs.coordinator import intentions, salvaging, syncing
-from pucs.coordinator.agents import stream_named
+from pucs.coordinator import checks, intentions, salvaging, syncing
+from pucs.coordinator.agents import refuse_terminated, stream_named
 from pucs.coordinator.arriving import ARRIVING, LostLease, Plan, intend
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
@@ -60,10 +60,12 @@ class Landed:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotLanded:
+    warnings: tuple[str, ...] = ()
+    """What is worth knowing although it landed, each with what to do about it."""
     """Nothing landed and no lease was given up."""
 
     reason: str
-    """``conflict``, ``stale``, ``parked``, ``refused``, ``stream`` or ``busy``."""
+    """``conflict``, ``stale``, ``parked``, ``refused``, ``tests``, ``stream`` or ``busy``."""
     message: str
     """What happened, in one sentence."""
     remedy: str
@@ -128,7 +130,29 @@ def _round(
     missing = syncing.missing(context, work, tip, [path for path, token in done.tokens.items() if token])
     if missing:
         return _stale(work, missing, done)
-    return _bring(context, work, tip, done, wish)
+    return _tested(context, work, tip, done, wish)
+
+
+def _tested(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) -> Landed | NotLanded | None:
+    """Bring the work if the test run that is wanted is there; without one it is refused or warned of."""
+    bench = work.bench
+    lacking = checks.unmet(
+        context,
+        session=bench.session,
+        stream=bench.stream,
+        agent=bench.agent,
+        paths=list(done.tokens),
+        commit=tip,
+    )
+    if lacking is not None and lacking.refuse:
+        return NotLanded(
+            reason="tests", message=lacking.reason, remedy=lacking.remedy, parked=tuple(done.parked)
+        )
+    outcome = _bring(context, work, tip, done, wish)
+    if lacking is None or not isinstance(outcome, Landed):
+        return outcome
+    checks.warn(context, agent=bench.agent, stream=bench.stream, found=lacking, commit=tip)
+    return replace(outcome, warnings=(f"{lacking.reason} {lacking.remedy}",))
 
 
 def unlanded(context: Context, *, agent: str) -> list[Resource]:

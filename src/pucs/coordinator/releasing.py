@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import landing, leases
-from pucs.core.errors import NotFound
+from pucs.core.errors import NotFound, Refused
 from pucs.core.modes import Mode
 from pucs.core.resources import contains, is_directory
 from pucs.locks.records import EndReason
@@ -33,12 +33,21 @@ class GivenUp:
 
 
 def give_up(
-    context: Context, *, agent: str, resources: Sequence[str] | None = None, token: int | None = None
+    context: Context,
+    *,
+    agent: str,
+    resources: Sequence[str] | None = None,
+    token: int | None = None,
+    leaving: bool = False,
 ) -> GivenUp:
     """Give up an agent's leases, all or those on these resources or with this token.
 
     Edits under them land if they can; what cannot is kept on a salvage ref before its lease ends. Giving up what one
     does not hold changes nothing.
+
+    Raises:
+        Refused: the configuration lets nothing land that no passing test run covers; nothing was given up. An agent
+            that is ``leaving`` has its work kept instead.
     """
     held = _held(context, agent, resources, token)
     if not held:
@@ -53,6 +62,8 @@ def give_up(
     landed: tuple[str, ...] = ()
     if isinstance(outcome, landing.Landed):
         landed = outcome.paths
+    elif outcome.reason == "tests" and not leaving:
+        raise Refused(outcome.message, remedy=f"{outcome.remedy} The leases are kept.")
     else:
         parked += landing.park_unlanded(context, agent=agent, resources=names, reason=outcome.message)
     reason = EndReason.LANDED if landed else EndReason.PARKED

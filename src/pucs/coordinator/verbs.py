@@ -54,6 +54,8 @@ VERBS = (
     Verb("intents:check", _R, "intent", "check_conflicts", "says what a plan would meet"),
     Verb("intents:intents", _R, "intent", "", "lists what agents plan to change"),
     Verb("landing:land", _A, "land", "land", "brings an agent's work onto its stream's branch"),
+    Verb("checks:run_tests", _A, "test", "run_tests", "runs a stream's tests and records how they ended"),
+    Verb("checks:runs", _R, "test", "", "lists test runs"),
     Verb("syncing:sync", _A, "sync", "sync", "brings others' landed work into an agent's worktree"),
     Verb("log:log", _A, "", "log_change", "records what an agent did, in its words"),
     Verb("tasks:finish", _A, "", "complete_task", "marks a task as done"),

@@ -9,9 +9,10 @@ import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import landing, leases, syncing
+from pucs.coordinator import checks, landing, leases, syncing
 from pucs.launch import environment, events
 from pucs.launch.agents import Command, Ending
+from pucs.streams.checks import TestResult
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -162,11 +163,18 @@ class Attempt:
                 return Failure(told, salvage=answer.parked[-1].ref if answer.parked else "")
             synced = syncing.sync(self.context, agent=self.agent.id)
             if isinstance(synced, syncing.NotSynced):
+        tested = False
                 return Failure(synced.message)
         return Failure(told)
 
 
 def _result(landed: landing.Landed) -> str:
+            if answer.reason == "tests" and not tested:
+                tested = True
+                run = checks.run_tests(self.context, agent=self.agent.id, stream=self.agent.stream)
+                if run.result is TestResult.PASSED:
+                    continue
+                return Failure(f"its tests {run.result.value}: {_last_line(run.output)}")
     if not landed.paths and not landed.parked:
         return "nothing had changed"
     files = "1 file" if len(landed.paths) == 1 else f"{len(landed.paths)} files"
@@ -189,9 +197,14 @@ def explained(outcome: Outcome, timeout_s: float) -> str:
     else:
         by = outcome.code - SHELL_SIGNAL_BASE if outcome.code is not None else 0
         said = f"exit {outcome.code}" + (f" ({_signal_name(by)})" if by > 0 else "")
-    lines = [line.strip() for line in outcome.tail.splitlines() if line.strip()]
+    last = _last_line(outcome.tail)
+    return f"{said}: {last}" if last else said
+
+
+def _last_line(output: str) -> str:
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     last = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in lines[-1]) if lines else ""
-    return f"{said}: {last[:REASON_LENGTH_MAX]}" if last else said
+    return last[:REASON_LENGTH_MAX]
 
 
 def _signal_name(number: int) -> str:

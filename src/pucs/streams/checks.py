@@ -23,6 +23,9 @@ FILES: Final = "{files}"
 """Stands in ``tests.command`` for the files that the stream's ``test_pattern`` matches."""
 _CANNOT_RUN: Final = frozenset({126, 127})
 """What a shell returns for a command that it cannot start or find."""
+_PYTEST_FOUND_NONE: Final = 5
+"""What pytest returns when it collected no test."""
+_PYTEST_MISSING: Final = "No module named pytest"
 
 
 class TestResult(StrEnum):
@@ -66,11 +69,12 @@ class TestRun:
     """Wall time of the end."""
 
 
-def result_of(status: int, *, timed_out: bool) -> TestResult:
-    """Tell from its exit status how a test command ended."""
+def result_of(status: int, *, timed_out: bool, command: str, output: str) -> TestResult:
+    """Tell from its exit status how a test command ended; tests that never ran have neither passed nor failed."""
     if timed_out:
         return TestResult.TIMED_OUT
-    if status in _CANNOT_RUN:
+    none_ran = "pytest" in command and (status == _PYTEST_FOUND_NONE or _PYTEST_MISSING in output)
+    if status in _CANNOT_RUN or (status != 0 and none_ran):
         return TestResult.COULD_NOT_RUN
     return TestResult.PASSED if status == 0 else TestResult.FAILED
 

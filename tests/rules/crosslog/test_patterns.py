@@ -233,7 +233,7 @@ def test_patterns_do_not_depend_on_the_order_of_arrival(log: list[tuple[str, str
         waits=[Wait(agent=agent, resources=(file,), waited_s=70.0) for agent, file in log],
         holds=[Hold(agent=agent, resource=file, quiet_s=901.0, alive=None) for agent, file in log],
     )
-    shuffled = {}
+    shuffled: dict[str, Any] = {}
     for name in ("changes", "conflicts", "noted", "waits", "holds"):
         values = list(getattr(seen, name))
         chance.shuffle(values)
