@@ -56,12 +56,12 @@ class Landed:
     """Tokens of leases that were only taken at landing, for undeclared changes."""
     parked: tuple[Parked, ...] = ()
     """What could not land and is on salvage refs."""
+    warnings: tuple[str, ...] = ()
+    """What is worth knowing although it landed, each with what to do about it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotLanded:
-    warnings: tuple[str, ...] = ()
-    """What is worth knowing although it landed, each with what to do about it."""
     """Nothing landed and no lease was given up."""
 
     reason: str

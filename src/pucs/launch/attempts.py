@@ -154,27 +154,27 @@ class Attempt:
     def _landed(self) -> Verdict:
         """Land, after another sync if others landed meanwhile what this work touches."""
         told = ""
+        tested = False
         for _ in range(LANDINGS_MAX):
             answer = landing.land(self.context, agent=self.agent.id)
             if isinstance(answer, landing.Landed):
                 return Done(_result(answer))
             told = answer.message
-            if answer.reason not in {"stale", "busy"}:
-                return Failure(told, salvage=answer.parked[-1].ref if answer.parked else "")
-            synced = syncing.sync(self.context, agent=self.agent.id)
-            if isinstance(synced, syncing.NotSynced):
-        tested = False
-                return Failure(synced.message)
-        return Failure(told)
-
-
-def _result(landed: landing.Landed) -> str:
             if answer.reason == "tests" and not tested:
                 tested = True
                 run = checks.run_tests(self.context, agent=self.agent.id, stream=self.agent.stream)
                 if run.result is TestResult.PASSED:
                     continue
                 return Failure(f"its tests {run.result.value}: {_last_line(run.output)}")
+            if answer.reason not in {"stale", "busy"}:
+                return Failure(told, salvage=answer.parked[-1].ref if answer.parked else "")
+            synced = syncing.sync(self.context, agent=self.agent.id)
+            if isinstance(synced, syncing.NotSynced):
+                return Failure(synced.message)
+        return Failure(told)
+
+
+def _result(landed: landing.Landed) -> str:
     if not landed.paths and not landed.parked:
         return "nothing had changed"
     files = "1 file" if len(landed.paths) == 1 else f"{len(landed.paths)} files"
