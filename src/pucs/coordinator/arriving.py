@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from pucs.agents.records import Phase
 from pucs.coordinator import intentions
 from pucs.coordinator.agents import step
+from pucs.coordinator.conflicts import close_landed
 from pucs.coordinator.granting import end_and_serve
 from pucs.coordinator.judging import overtaken
-from pucs.core.resources import contains
+from pucs.core.resources import file_resource, is_symbol, overlaps
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, LeaseState
 from pucs.streams.records import Landing, StreamState
@@ -33,7 +34,7 @@ class Plan:
     commit: str
     """What the stream's branch is to point at."""
     paths: tuple[tuple[Resource, int], ...]
-    """What that changes, each path with the token that covers it."""
+    """What that changes, each path, or symbol of one, with the token that covers it."""
     left: tuple[Resource, ...]
     """What stays uncommitted: leases over it are kept."""
     narrowed: bool
@@ -70,7 +71,7 @@ def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progres
         if plan.release
         and lease.landing is None
         and (token in covering or not plan.narrowed)
-        and not any(contains(lease.resource, path) for path in plan.left)
+        and not any(overlaps(lease.resource, path) for path in plan.left)
     }
     intention = intentions.intend(
         context,
@@ -132,11 +133,19 @@ def landed(opened: Unit, intention: Intention) -> None:
         agent=intention.agent,
         stream=payload["stream"],
         level=Level.CHANGE,
-        files=[path for path, _ in paths],
+        files=list(dict.fromkeys(file_resource(path) for path, _ in paths)),
+        symbols=[path for path, _ in paths if is_symbol(path)],
         commit=intention.new,
         landing=number,
         tokens=sorted({token for _, token in paths if token}),
         task=payload["task"],
+    )
+    close_landed(
+        opened,
+        agent=intention.agent,
+        task=payload["task"],
+        commit=intention.new,
+        paths=[path for path, _ in paths],
     )
     end_and_serve(opened, ending, EndReason.LANDED)
     for row in opened.tx.sessions.streams(intention.session):

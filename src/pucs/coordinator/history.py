@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.requesting import waived_for
 from pucs.coordinator.settling import settle
-from pucs.core.resources import file_path
+from pucs.core.resources import file_path, file_resource
 from pucs.streams import protocol
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def _landing_problems(context: Context, found: History, landing: Landing) -> lis
         problems.append(
             f"commit {landing.commit[:12]} does not follow the commit protocol: {arrived.subject!r}"
         )
-    rows = dict(landing.paths)
+    rows = {file_resource(path) for path, _ in landing.paths}
     for path, token in landing.paths:
         other = found.boundaries.crossed(path, landing.stream)
         if other is not None and not _waived(context, landing, path):
@@ -134,7 +134,7 @@ def _landing_problems(context: Context, found: History, landing: Landing) -> lis
     changed = {path for facts in found.own[landing.id] for path in facts.paths}
     problems += [
         f"{path} was changed by landing {landing.id} without a landing row"
-        for path in sorted(changed - rows.keys())
+        for path in sorted(changed - rows)
         if _changed_by(context, found, landing, path)
     ]
     return problems
@@ -148,7 +148,7 @@ def _waived(context: Context, landing: Landing, path: str) -> bool:
 def _changed_by(context: Context, found: History, landing: Landing, path: str) -> bool:
     """Tell whether a landing leaves a path other than the newest earlier landing in it did, or than the stream had it."""
     for earlier in reversed(found.landings):
-        touched = earlier.id < landing.id and any(path == each for each, _ in earlier.paths)
+        touched = earlier.id < landing.id and any(path == file_resource(each) for each, _ in earlier.paths)
         if touched and context.repository.contains(landing.commit, earlier.commit):
             return path in context.repository.changed(earlier.commit, landing.commit)
     return path in context.repository.changed(landing.before, landing.commit)

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.requesting import waived
+from pucs.coordinator.work import symbol_leases
 from pucs.core.modes import Mode
-from pucs.core.resources import Resource, file_path
+from pucs.core.resources import Resource, file_path, symbol_name
 from pucs.locks.records import EndReason, Lease, LeaseState
 from pucs.locks.rules import covering, may_land
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.ports import Transaction
+    from pucs.syntax.changes import Changes
 
 GENERATED_TOKEN = 0
 """Recorded for a declared generated file, which needs no lease."""
@@ -33,6 +35,23 @@ class Judgement:
     """Its lease ended and this conflicting one was granted since."""
     foreign: dict[Resource, str] = field(default_factory=dict)
     """The other stream that covers it."""
+    partly: list[Resource] = field(default_factory=list)
+    """The agent leased only symbols of it: what it changes in there decides (see ``judge_inside``)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inside:
+    """What leases on symbols say about an edit of their file."""
+
+    covered: dict[Resource, int]
+    """What the edit changes under live leases, each symbol with its token; an edit that only adds imports counts as one
+    of the leased symbols."""
+    beyond: tuple[str, ...]
+    """What else it touches (see ``pucs.syntax.changes.outside``); empty: it stays inside."""
+    undeclared: dict[Resource, int]
+    """Each resource that a late lease has to cover, with the token of the ended lease it was changed under, else 0."""
+    stale: dict[Resource, Lease]
+    """Resources whose lease ended, with the conflicting one that was granted since."""
 
 
 def judge(tx: Transaction, session: str, agent: str, stream: str, paths: Sequence[Resource]) -> Judgement:
@@ -49,9 +68,51 @@ def judge(tx: Transaction, session: str, agent: str, stream: str, paths: Sequenc
             found.foreign[path] = other
         elif lease is not None:
             found.covered[path] = lease.token
+        elif symbol_leases(tx, session, agent, path):
+            found.partly.append(path)
         else:
             _judge_ended(tx, session, agent, path, found)
     return found
+
+
+def judge_inside(tx: Transaction, session: str, agent: str, path: Resource, changes: Changes) -> Inside:
+    """Judge what an agent's own edit changes in a file of which it leased symbols, as of one transaction.
+
+    Each changed symbol counts under its narrowest live lease; new definitions and imports count under any of them.
+    """
+    from pucs.syntax.changes import IMPORTS, MODULE, outside  # noqa: PLC0415 - only where symbols are held
+
+    held = [lease for lease in symbol_leases(tx, session, agent, path) if lease.state is LeaseState.HELD]
+    beyond = list(outside(changes, [symbol_name(lease.resource) for lease in held]))
+    if not held:
+        # Additions belong to who holds something of the file.
+        beyond += changes.added
+        beyond += [IMPORTS] if changes.imports_added and IMPORTS not in beyond else []
+    covered: dict[Resource, int] = {}
+    renames = dict(changes.renamed)
+    for name in (*changes.changed, *changes.removed, *renames, *changes.added):
+        if name in beyond:
+            continue
+        lease = covering(f"{path}::{name}", held) or held[0]
+        covered[Resource(f"{path}::{name}")] = lease.token
+        if name in renames:
+            covered[Resource(f"{path}::{renames[name]}")] = lease.token
+    if held and not covered and not beyond:
+        covered[Resource(held[0].resource)] = held[0].token
+    whole = (not held and not beyond) or IMPORTS in beyond or MODULE in beyond
+    found = Judgement()
+    for name in beyond:
+        if name not in {IMPORTS, MODULE}:
+            _judge_ended(tx, session, agent, Resource(f"{path}::{name}"), found)
+    if whole:
+        # The lease on the whole file stands for its symbols; it is as old as the oldest they were changed under.
+        older = [token for token in found.undeclared.values() if token]
+        found.undeclared.clear()
+        _judge_ended(tx, session, agent, path, found)
+        older += [token for token in found.undeclared.values() if token]
+        found.undeclared.clear()
+        found.undeclared[path] = min(older, default=0)
+    return Inside(covered=covered, beyond=tuple(beyond), undeclared=found.undeclared, stale=found.stale)
 
 
 def overtaken(tx: Transaction, path: Resource, token: int) -> Lease | None:

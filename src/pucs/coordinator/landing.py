@@ -21,8 +21,9 @@ from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.preparing import HookRefused, leave_out, message_of, prepare, title_of
 from pucs.coordinator.salvaging import Bench, Parked
 from pucs.coordinator.settling import settle
+from pucs.coordinator.symbols import edits, mixed
 from pucs.coordinator.work import Progress, Work, cherry_picked, fresh_edits, own_changes
-from pucs.core.resources import Resource, contains, file_path
+from pucs.core.resources import Resource, file_path, file_resource, is_symbol, overlaps
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, LeaseState
 from pucs.streams import protocol
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.ports import Transaction
+    from pucs.syntax.changes import Changes
 
 ATTEMPTS_MAX = 20
 """Tries against other landings of the same stream: each lost race is another's success, and twenty in a row means that
@@ -50,6 +52,8 @@ class Landed:
     """What the stream branch pointed at afterwards."""
     paths: tuple[str, ...] = ()
     """Landed paths; empty: nothing had changed."""
+    symbols: tuple[str, ...] = ()
+    """Symbols they count as, where leases on symbols cover them."""
     released: tuple[int, ...] = ()
     """Tokens of the leases that ended."""
     late: tuple[int, ...] = ()
@@ -95,9 +99,10 @@ def land(
 
     Raises:
         NotFound: no such agent.
-        Refused: the agent's worktree is on another branch, or has conflict markers.
+        Refused: the agent's worktree is on another branch, or has conflict markers; or the agent was terminated.
         GitError: git failed; nothing landed.
     """
+    refuse_terminated(context, agent)
     settle(context, agent=agent)
     bench = salvaging.bench_of(context, agent)
     done = Progress(title=message or title_of(context, bench))
@@ -127,7 +132,9 @@ def _round(
         return NotLanded(reason="refused", message=tip.message, remedy=tip.remedy, parked=tuple(done.parked))
     if tip is None:
         return None if done.tokens else _all_parked(done)
-    missing = syncing.missing(context, work, tip, [path for path, token in done.tokens.items() if token])
+    missing = syncing.missing(
+        context, work, tip, [name for name, token in done.resources(done.tokens) if token]
+    )
     if missing:
         return _stale(work, missing, done)
     return _tested(context, work, tip, done, wish)
@@ -169,6 +176,20 @@ def unlanded(context: Context, *, agent: str) -> list[Resource]:
     if not bench.own:
         return fresh_edits(context, work, chosen)
     return sorted({*own_changes(context, work), *chosen})
+
+
+def changed_inside(context: Context, *, agent: str, paths: Sequence[Resource]) -> dict[Resource, Changes]:
+    """Return what an agent's unlanded work changes inside files.
+
+    Raises:
+        NotFound: no such agent.
+    """
+    bench = salvaging.bench_of(context, agent)
+    chosen = context.worktrees.dirty(bench.place)
+    work = _work(context, bench, chosen)
+    if isinstance(work, NotLanded):
+        return {}
+    return {path: edit.changes for path, edit in edits(context, work, paths, chosen).items()}
 
 
 def _work(context: Context, bench: Bench, chosen: Sequence[Resource]) -> Work | NotLanded:
@@ -217,13 +238,14 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     for _ in range(ATTEMPTS_MAX):
         now = replace(work, stream_tip=context.repository.resolve(work.ref) or work.stream_tip)
         commit, conflicts = _joined(context, now, tip, done)
+        conflicts = conflicts or mixed(context, now, done, commit, tip)
         if conflicts:
             return _conflict(context, now, conflicts, done)
         # Paths whose content the stream has already are no part of the landing.
         changed = set(context.repository.changed(now.stream_tip, commit))
         plan = Plan(
             commit=commit,
-            paths=tuple(sorted((path, token) for path, token in done.tokens.items() if path in changed)),
+            paths=tuple(sorted(done.resources(path for path in done.tokens if path in changed))),
             left=tuple(_left(context, now, tip)),
             narrowed=wish.narrowed,
             release=wish.release,
@@ -241,7 +263,8 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
             stream=work.bench.stream,
             commit=tip,
             stream_commit=commit,
-            paths=tuple(path for path, _ in plan.paths),
+            paths=tuple(dict.fromkeys(file_resource(path) for path, _ in plan.paths)),
+            symbols=tuple(path for path, _ in plan.paths if is_symbol(path)),
             released=tuple(intention.payload["tokens"]),
             late=tuple(done.late),
             parked=tuple(done.parked),
@@ -267,7 +290,8 @@ def _joined(context: Context, work: Work, tip: str, done: Progress) -> tuple[str
         if merged.conflicts:
             return "", merged.conflicts
         tree = merged.tree
-    text = message_of(bench, done.title, done.tokens.values(), landing=tip)
+    tokens = [token for _, token in done.resources(done.tokens)]
+    text = message_of(bench, done.title, tokens, landing=tip)
     return repository.commit(tree, [work.stream_tip, tip], text, author=bench.agent), ()
 
 
@@ -335,7 +359,7 @@ def _busy(bench: Bench, done: Progress) -> NotLanded:
 def _among(dirty: Sequence[Resource], files: Sequence[str] | None) -> list[Resource]:
     if files is None:
         return list(dirty)
-    return [path for path in dirty if any(contains(resource, path) for resource in files)]
+    return [path for path in dirty if any(overlaps(resource, path) for resource in files)]
 
 
 def _all_parked(done: Progress) -> NotLanded:
@@ -361,7 +385,7 @@ def park_unlanded(
     """
     bench = salvaging.bench_of(context, agent)
     under = [
-        path for path in unlanded(context, agent=agent) if any(contains(name, path) for name in resources)
+        path for path in unlanded(context, agent=agent) if any(overlaps(name, path) for name in resources)
     ]
     if not under:
         return []

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from pucs.conflicts.records import Kind
 from pucs.coordinator import leases, salvaging
 from pucs.coordinator.following import follow
-from pucs.coordinator.judging import judge
+from pucs.coordinator.judging import Judgement, judge, judge_inside
+from pucs.coordinator.symbols import as_judged, edits
 from pucs.coordinator.work import own_changes, without
 from pucs.core.errors import GitError
 from pucs.core.modes import Mode
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 LATE_SET_MAX = 5000
 """Undeclared paths asked for in one set; half of what one request may hold."""
+
+
+BEYOND_NAMED_MAX = 10
+"""Symbols named in one reason: the first ones say where an agent went too far."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,14 +50,15 @@ def prepare(
     """
     bench = work.bench
     paths = list(dict.fromkeys([*own, *chosen]))
-    allowed = _covered(context, work, paths, done)
+    allowed = _covered(context, work, paths, chosen, done)
     refused = [path for path in paths if path not in allowed]
     wanted = [path for path in chosen if path in allowed]
-    text = message_of(bench, done.title, [done.tokens[path] for path in wanted])
+    text = message_of(bench, done.title, [token for _, token in done.resources(wanted)])
     if not bench.own:
-        return (
-            context.worktrees.snapshot(bench.place, text, author=bench.agent, only=wanted) if wanted else None
-        )
+        if not wanted:
+            return None
+        seen = context.worktrees.snapshot(bench.place, text, author=bench.agent, only=wanted)
+        return seen if seen is not None and as_judged(context, done, seen) else None
     if allowed:
         try:
             context.worktrees.commit(bench.place, text, author=bench.agent, only=wanted)
@@ -60,25 +66,77 @@ def prepare(
             return HookRefused(error.message, error.remedy)
     tip = leave_out(context, work, refused)
     covered = all(path in done.tokens for path in own_changes(context, replace(work, tip=tip)))
-    return tip if allowed and covered else None
+    return tip if allowed and covered and as_judged(context, done, tip) else None
 
 
-def _covered(context: Context, work: Work, paths: Sequence[Resource], done: Progress) -> set[Resource]:
+def _covered(
+    context: Context, work: Work, paths: Sequence[Resource], chosen: Sequence[Resource], done: Progress
+) -> set[Resource]:
     """Judge paths, take late leases, park the rest; return the paths that may land."""
     bench = work.bench
     stream = bench.stream if work.bounded else ""
     with context.store.read() as tx:
         found = judge(tx, bench.session, bench.agent, stream, paths)
+    done.tokens, done.symbols, done.judged = dict(found.covered), {}, {}
+    refusals = _inside(context, work, found, chosen, done)
     if found.stale:
         return _park_together(context, bench, paths, found.stale, done)
-    done.tokens = dict(found.covered)
-    refusals = _late(context, bench, found.undeclared, done)
+    for why, refused in _late(context, bench, found.undeclared, done).items():
+        refusals.setdefault(why, []).extend(refused)
     for path, other in found.foreign.items():
         refusals.setdefault((Kind.BOUNDARY, f"it belongs to stream {other}", other), []).append(path)
     for (kind, reason, other), refused in refusals.items():
         parked = salvaging.park(context, bench, refused, kind=kind, reason=reason, others=(other,))
         done.parked.append(parked)
     return set(done.tokens)
+
+
+def _inside(
+    context: Context, work: Work, found: Judgement, chosen: Sequence[Resource], done: Progress
+) -> dict[tuple[Kind, str, str], list[Resource]]:
+    """Judge files by what is changed in them, where the agent leased only symbols; return what may not land, and why.
+
+    What an edit touches beyond the leased symbols takes a late lease, on those symbols or on the whole file.
+    """
+    bench = work.bench
+    made = edits(context, work, found.partly, chosen)
+    with context.store.read() as tx:
+        judged = {
+            path: judge_inside(tx, bench.session, bench.agent, path, edit.changes)
+            for path, edit in made.items()
+        }
+    for inside in judged.values():
+        found.stale.update(inside.stale)
+    refusals: dict[tuple[Kind, str, str], list[Resource]] = {}
+    if found.stale:
+        return refusals
+    for path, inside in judged.items():
+        covered = dict(inside.covered)
+        if inside.undeclared:
+            wanted = sorted(inside.undeclared)
+            answer = leases.acquire(context, agent=bench.agent, resources=wanted, mode=Mode.EXCLUSIVE)
+            if not answer.granted:
+                reason = _beyond(path, bench.agent, inside.beyond) + answer.reason.rstrip(".")
+                refusals.setdefault((Kind.FILE_LOCK, reason, ""), []).append(path)
+                continue
+            covered |= {name: answer.tokens.get(name) or max(answer.tokens.values()) for name in wanted}
+            done.before.update(inside.undeclared)
+            done.late.extend(answer.tokens.values())
+        done.tokens[path] = covered.get(path) or max(covered.values())
+        if path not in covered:
+            done.symbols[path] = covered
+            done.judged[path] = made[path].content
+    return refusals
+
+
+def _beyond(path: Resource, agent: str, beyond: Sequence[str]) -> str:
+    """Say what an edit touches that its agent does not hold, as the beginning of a reason."""
+    if not beyond:
+        return ""
+    words = {"<imports>": "its imports", "<module>": "what belongs to no definition"}
+    named = [words.get(name, name) for name in beyond[:BEYOND_NAMED_MAX]]
+    more = f" and {len(beyond) - len(named)} more" if len(beyond) > len(named) else ""
+    return f"{path} is changed beyond what {agent} holds of it ({', '.join(named)}{more}), and "
 
 
 def _park_together(

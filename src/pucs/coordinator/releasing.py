@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from pucs.coordinator import landing, leases
 from pucs.core.errors import NotFound, Refused
 from pucs.core.modes import Mode
-from pucs.core.resources import contains, is_directory
+from pucs.core.resources import contains, file_resource, is_directory, overlaps, symbol_name
 from pucs.locks.records import EndReason
 
 if TYPE_CHECKING:
@@ -107,4 +107,28 @@ def _changed(context: Context, agent: str, held: Sequence[Lease]) -> list[Resour
     except NotFound:
         return []
     own = [lease.resource for lease in held if lease.mode is Mode.EXCLUSIVE]
-    return [path for path in unlanded if any(contains(resource, path) for resource in own)]
+    under = [path for path in unlanded if any(overlaps(resource, path) for resource in own)]
+    kept = _inside_kept(context, agent, held, under)
+    return [path for path in under if path not in kept]
+
+
+def _inside_kept(
+    context: Context, agent: str, held: Sequence[Lease], paths: Sequence[Resource]
+) -> set[Resource]:
+    """Return the paths of which symbols are given up, but all edits are inside other symbols that the agent keeps."""
+    gone = {lease.token for lease in held}
+    whole = [lease.resource for lease in held if not symbol_name(lease.resource)]
+    with context.store.read() as tx:
+        left = [lease for lease in tx.leases.of_agent(agent) if lease.token not in gone]
+    kept: dict[Resource, list[str]] = {}
+    for lease in left:
+        path = file_resource(lease.resource)
+        if lease.mode is Mode.EXCLUSIVE and symbol_name(lease.resource) and path in paths:
+            kept.setdefault(path, []).append(symbol_name(lease.resource))
+    partly = [path for path in kept if not any(contains(name, path) for name in whole)]
+    if not partly:
+        return set()
+    from pucs.syntax.changes import outside  # noqa: PLC0415 - only where symbols are held
+
+    changes = landing.changed_inside(context, agent=agent, paths=partly)
+    return {path for path, each in changes.items() if not outside(each, kept[path])}

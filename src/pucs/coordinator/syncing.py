@@ -14,7 +14,7 @@ from pucs.coordinator.agents import refuse_terminated
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
 from pucs.coordinator.settling import settle
-from pucs.core.resources import Resource
+from pucs.core.resources import Resource, file_resource, is_symbol
 from pucs.crosslog.records import Level
 from pucs.locks.records import LeaseState
 from pucs.locks.rules import covering
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Transaction
     from pucs.coordinator.salvaging import Bench
     from pucs.coordinator.work import Work
+    from pucs.locks.records import Lease
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,7 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         return _in_person(context, bench, wanted)
     # These commits land later as they are, so they say now under which leases they were made (rule 4).
     held = [lease for lease in live if lease.state is LeaseState.HELD]
-    under = [covering(path, held) for path in context.worktrees.dirty(bench.place)]
-    tokens = [lease.token for lease in under if lease is not None]
+    tokens = _tokens(held, context.worktrees.dirty(bench.place))
     trailers = protocol.trailers_of(agent, bench.stream, bench.session, bench.task, tokens)
     edits = protocol.compose(bench.stream, f"chore: Edits of {agent} before a sync", trailers)
     committed = context.worktrees.commit(bench.place, edits, author=agent) or ""
@@ -108,6 +108,16 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         )
     paths = tuple(context.repository.changed(start, head)) if head != start else ()
     return Synced(commit=head, merged=tuple(merged), committed=committed, paths=paths)
+
+
+def _tokens(held: Sequence[Lease], paths: Sequence[Resource]) -> list[int]:
+    """Return the tokens under which changes of these paths count; of a file held in parts, those of all its parts."""
+    tokens: list[int] = []
+    for path in paths:
+        lease = covering(path, held)
+        parts = [each for each in held if is_symbol(each.resource) and file_resource(each.resource) == path]
+        tokens += [each.token for each in ([lease] if lease is not None else parts)]
+    return tokens
 
 
 def required(context: Context, *, agent: str, resources: Sequence[str]) -> list[str]:

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.salvaging import Bench, Parked
-from pucs.core.resources import Resource
+from pucs.core.modes import Mode
+from pucs.core.resources import Resource, file_resource, is_symbol
+from pucs.locks.records import EndReason, Lease
 from pucs.locks.rules import covering
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pucs.coordinator.context import Context
+    from pucs.coordinator.ports import Transaction
+    from pucs.streams.records import Landing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +46,21 @@ class Progress:
     """Token that covers each path of the agent's own changes."""
     before: dict[Resource, int] = field(default_factory=dict)
     """Paths with a late lease, with the token of the ended lease they were changed under."""
+    symbols: dict[Resource, dict[Resource, int]] = field(default_factory=dict)
+    """Of each path that is covered by leases on symbols: the symbols it changes, with the token that covers each."""
+    judged: dict[Resource, bytes | None] = field(default_factory=dict)
+    """Of each such path: the version that was judged, None if the file is gone."""
     late: list[int] = field(default_factory=list)
     parked: list[Parked] = field(default_factory=list)
+
+    def resources(self, paths: Iterable[Resource]) -> list[tuple[Resource, int]]:
+        """Return what the covered ones of these paths count as, symbols in place of their files, with tokens."""
+        return [
+            pair
+            for path in paths
+            if path in self.tokens
+            for pair in self.symbols.get(path, {path: self.tokens[path]}).items()
+        ]
 
 
 def own_changes(context: Context, work: Work) -> list[Resource]:
@@ -88,14 +105,49 @@ def fresh_edits(context: Context, work: Work, dirty: Sequence[Resource]) -> list
         return []
     with context.store.read() as tx:
         mine = [row for row in tx.landings.all(bench.session) if row.agent == bench.agent]
-        leased = [path for path in dirty if covering(path, tx.leases.last_of(bench.agent, path)) is not None]
+        leased = [
+            path
+            for path in dirty
+            if covering(path, tx.leases.last_of(bench.agent, path)) is not None
+            or symbol_leases(tx, bench.session, bench.agent, path)
+        ]
     differing = set(repository.changed(work.stream_tip, now))
-    last = {path: row.commit for row in mine for path, _ in row.paths}
+    last = {file_resource(name): row.commit for row in mine for name, _ in row.paths}
     since = {
         commit: set(repository.changed(commit, now))
         for commit in {last[path] for path in leased if path in last}
     }
     return [path for path in leased if path in differing and (path not in last or path in since[last[path]])]
+
+
+def symbol_leases(tx: Transaction, session: str, agent: str, path: Resource) -> list[Lease]:
+    """Return the exclusive leases that an agent has, or had, on symbols of a file in this session, oldest first."""
+    return [
+        lease
+        for lease in tx.leases.granted_after(0, path)
+        if lease.agent == agent
+        and lease.session == session
+        and lease.mode is Mode.EXCLUSIVE
+        and is_symbol(lease.resource)
+        and lease.end_reason is not EndReason.LAPSED
+    ]
+
+
+def found_as(context: Context, work: Work, paths: Sequence[Resource]) -> dict[Resource, tuple[str, ...]]:
+    """Return for each path the commits against which the agent's own edits of it show; own is what differs from all.
+
+    In a person's checkout these are its HEAD, the stream, and what the agent landed there last.
+    """
+    repository, bench = context.repository, work.bench
+    if bench.own:
+        fork = repository.merge_base(work.stream_tip, work.tip) or work.stream_tip
+        references = _references(context, work, work.tip, set(paths))
+        return {path: (base or fork,) for base, group in references.items() for path in group}
+    with context.store.read() as tx:
+        mine = [row for row in tx.landings.all(bench.session) if row.agent == bench.agent]
+    last = {file_resource(name): row.commit for row in mine for name, _ in row.paths}
+    bases = (work.tip, work.stream_tip)
+    return {path: (*bases, last[path]) if path in last else bases for path in paths}
 
 
 def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], message: str) -> str:
@@ -130,18 +182,69 @@ def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tup
 
 
 def _references(context: Context, work: Work, tip: str, paths: set[Resource]) -> dict[str, set[Resource]]:
-    """Group paths by the newest landing on each that the tip contains; those without one are under the empty name."""
+    """Group paths by the newest landing on each that the tip contains; those without one are under the empty name.
+
+    Landings of different streams on different symbols of a file need not contain each other. Where the tip contains
+    several such, a merge of them stands for what the agent found.
+    """
     with context.store.read() as tx:
         landings = tx.landings.all(work.bench.session)
+    newest = _newest_contained(context, tip, paths, landings)
+    grouped: dict[tuple[str, ...], set[Resource]] = {}
+    for path in paths:
+        grouped.setdefault(tuple(newest.get(path, {}).values()), set()).add(path)
+    found: dict[str, set[Resource]] = {}
+    for commits, group in grouped.items():
+        found.setdefault(_joint(context, work, commits, group), set()).update(group)
+    return found
+
+
+def _newest_contained(
+    context: Context, tip: str, paths: set[Resource], landings: Sequence[Landing]
+) -> dict[Resource, dict[str, str]]:
+    """Return, for each path, each stream's newest landing on it that the tip contains, newest first.
+
+    Behind a landing on a whole file nothing older is looked for: it had to contain all of that.
+    """
     contained: dict[str, bool] = {}
-    left, found = set(paths), dict[str, set[Resource]]()
+    newest: dict[Resource, dict[str, str]] = {}
+    left = set(paths)
     for landing in reversed(landings):
-        here = {path for path, _ in landing.paths} & left
+        names = {file_resource(name): is_symbol(name) for name, _ in landing.paths}
+        here = {path for path in names.keys() & left if landing.stream not in newest.get(path, {})}
         if not here:
             continue
         if landing.commit not in contained:
             contained[landing.commit] = context.repository.contains(tip, landing.commit)
         if contained[landing.commit]:
-            found.setdefault(landing.commit, set()).update(Resource(path) for path in here)
-            left -= here
-    return found | ({"": left} if left else {})
+            for path in here:
+                newest.setdefault(path, {})[landing.stream] = landing.commit
+                if not names[path]:
+                    left.discard(path)
+    return newest
+
+
+def _joint(context: Context, work: Work, commits: Sequence[str], paths: set[Resource]) -> str:
+    """Return one commit in which these paths are as all of the commits, newest first, together make them."""
+    repository, agent = context.repository, work.bench.agent
+    tops = [
+        commit
+        for at, commit in enumerate(commits)
+        if not any(commit != other and repository.contains(other, commit) for other in commits[:at])
+    ]
+    if not tops:
+        return ""
+    joint = tops[-1]
+    for other in reversed(tops[:-1]):
+        fork = repository.merge_base(joint, other) or work.stream_tip
+        root = repository.commit(f"{fork}^{{tree}}", [], "fork", author=agent)
+        # Only these paths take part: what others of the two do to each other has been settled where they met.
+        ours, theirs = (
+            repository.commit(repository.tree_with(fork, sorted(paths), each), [root], "side", author=agent)
+            for each in (joint, other)
+        )
+        merged = repository.merge(ours, theirs)
+        if merged.conflicts:
+            return tops[0]
+        joint = repository.commit(merged.tree, [joint, other], "together", author=agent)
+    return joint

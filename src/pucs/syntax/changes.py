@@ -97,9 +97,27 @@ def outside(changes: Changes, held: Iterable[str]) -> tuple[str, ...]:
     return tuple(beyond)
 
 
+def common(one: Changes, other: Changes) -> Changes:
+    """Return what both of two comparisons find: of a merge with its two parents, what neither parent had."""
+    return Changes(
+        changed=_both(one.changed, other.changed),
+        added=_both(one.added, other.added),
+        removed=_both(one.removed, other.removed),
+        renamed=tuple(pair for pair in one.renamed if pair in other.renamed),
+        imports_added=_both(one.imports_added, other.imports_added),
+        imports_changed=_both(one.imports_changed, other.imports_changed),
+        outside=one.outside and other.outside,
+        parsed=one.parsed and other.parsed,
+    )
+
+
 def covers(held: str, name: str) -> bool:
     """Tell whether a held symbol is this one or a class around it."""
     return held == name or name.startswith(held + ".")
+
+
+def _both(one: tuple[str, ...], other: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in one if name in other)
 
 
 def _changed(before: Outline, after: Outline) -> tuple[str, ...]:

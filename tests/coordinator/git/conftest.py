@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -204,13 +204,13 @@ def replace_me(processes: FakeProcesses, me: Process) -> FakeProcesses:
 
 @pytest.fixture
 def make_world(make_repository: Callable[..., Path]) -> Callable[..., World]:
-    """Return a function that makes a world; keywords go into its configuration."""
+    """Return a function that makes a world of these files; keywords go into its configuration."""
     count = 0
 
-    def make(**settings: Any) -> World:
+    def make(files: Mapping[str, str] = FILES, **settings: Any) -> World:
         nonlocal count
         count += 1
-        return World(make_repository(f"world{count}", FILES), Configuration(streams=STREAMS, **settings))
+        return World(make_repository(f"world{count}", files), Configuration(streams=STREAMS, **settings))
 
     return make
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pucs.syntax.changes import Changes, changed_symbols, outside
+from pucs.syntax.changes import Changes, changed_symbols, common, outside
 from pucs.syntax.definitions import definitions
 
 SHOP = """\
@@ -311,3 +311,17 @@ def test_taking_a_symbol_out_and_putting_it_back(texts: dict[str, str], data: st
     rest = {key: text for key, text in texts.items() if key != name and not key.startswith(f"{name}.")}
     assert changed_symbols(module(texts), module(rest)) == Changes(removed=(name,))
     assert changed_symbols(module(rest), module(texts)) == Changes(added=(name,))
+
+
+def test_what_both_comparisons_find_is_what_neither_parent_had() -> None:
+    """Of a merge compared with its two parents, only a text that neither had is left."""
+    ours, theirs = SHOP.replace("return 1", "return 2"), SHOP.replace("size += 1", "size += 2")
+    merged = ours.replace("size += 1", "size += 2")
+    both = [changed_symbols(side.encode(), merged.encode()) for side in (ours, theirs)]
+    assert common(*both).nothing
+    mixed = merged.replace("def total", "def price(): 0\n\n\ndef total").encode()
+    assert common(*(changed_symbols(side.encode(), mixed) for side in (ours, theirs))) == (
+        Changes(changed=("price",))
+    )
+    broken = changed_symbols(ours.encode(), b"def f(:\n")
+    assert not common(broken, both[0]).parsed
