@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,10 +11,11 @@ from pucs.conflicts.rules import default_for, overdue, severity_of
 from pucs.coordinator.context import unit
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import critical_files
+from pucs.core.errors import EnvironmentFailure
 from pucs.crosslog.records import Level
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pucs.coordinator.context import Context, Unit
 
@@ -123,6 +125,38 @@ def settle_in(
     return decided
 
 
+def close_landed(opened: Unit, *, agent: str, task: str, commit: str, paths: Iterable[str]) -> None:
+    """Close what a landing settles: the conflict it was announced for, and changes of the same hands that it does again.
+
+    An earlier change counts as done again when its agent, or another one with its task, lands every path of it.
+    """
+    landed = set(paths)
+    for found in opened.tx.conflicts.parked(opened.active().id):
+        announced = found.evidence.get("announced") or {}
+        if announced.get("commit") == commit:
+            settle_in(
+                opened,
+                found.id,
+                announced["decision"],
+                by=announced["by"],
+                strategy=Strategy(announced["strategy"]),
+                commit=commit,
+                kept=announced["kept"] or found.salvage,
+            )
+            continue
+        same = agent == next(iter(found.parties), "") or (task and task == found.evidence.get("task"))
+        if found.kind is Kind.FILE_LOCK and same and landed.issuperset(found.resources):
+            settle_in(
+                opened,
+                found.id,
+                f"{agent} landed the same files as {commit[:12]}; the earlier change is kept on {found.salvage}",
+                by=RULE,
+                strategy=Strategy.QUEUE,
+                commit=commit,
+                kept=found.salvage,
+            )
+
+
 def apply_defaults(context: Context) -> list[Conflict]:
     """Close the open conflicts whose deadline passed with what holds by default, and return them.
 
@@ -156,7 +190,9 @@ def apply_defaults(context: Context) -> list[Conflict]:
 
 
 def conflicts(context: Context, *, unresolved: bool = False) -> list[Conflict]:
-    """Return the conflicts of the session by id."""
+    """Return the conflicts of the session by id, after the defaults of those that nobody decided in time."""
+    with suppress(EnvironmentFailure):  # who may only read still sees what there is
+        apply_defaults(context)
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.latest()
         return tx.conflicts.all(session.id, unresolved=unresolved) if session else []

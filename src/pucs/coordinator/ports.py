@@ -226,6 +226,14 @@ class Repository(Protocol):
 
     def commits(self, base: str, *tips: str, also_not: Sequence[str] = ()) -> list[CommitFacts]:
         """Return the commits reachable from any of ``tips`` and neither from ``base`` nor ``also_not``, oldest first.
+    def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
+        """Merge two changes of one file line by line; return the result and in how many places both change the same.
+
+        Raises:
+            GitError: the content is binary.
+        """
+        ...
+
 
         Names among ``also_not`` that do not exist exclude nothing.
         """

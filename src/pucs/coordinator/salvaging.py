@@ -96,6 +96,18 @@ def keep(
     return _new_ref(context, bench.session, bench.agent, commit), commit
 
 
+def set_aside(context: Context, bench: Bench, commit: str, paths: Sequence[Resource], reason: str) -> str:
+    """Keep what a commit holds on a new salvage ref, as an agent's version of these paths; return the ref.
+
+    For landed work that a decision takes the place of: its commit is in the branch's history, and the ref names it.
+    """
+    trailers = protocol.trailers_of(bench.agent, bench.stream, bench.session, bench.task, ())
+    trailers += [(_REASON, reason), *((_PATH, path) for path in paths[:PATHS_NAMED_MAX])]
+    message = protocol.compose(bench.stream, f"chore: Keep work of {bench.agent} aside", trailers)
+    kept = context.repository.commit(f"{commit}^{{tree}}", [commit], message, author=bench.agent)
+    return _new_ref(context, bench.session, bench.agent, kept)
+
+
 def keep_work(context: Context, *, agent: str, reason: str) -> str:
     """Keep everything an agent has not landed, committed or not, on a salvage ref; return it, empty if there is nothing.
 
@@ -154,6 +166,7 @@ def park(
             strategy=Strategy.ARBITRATE,
             salvage=ref,
             commit=commit,
+            task=bench.task,
             reason=reason,
             **evidence,
         )
@@ -267,6 +280,15 @@ def restore(context: Context, *, ref: str, branch: str) -> str:
             branch=branch,
         )
     return found.commit
+
+
+def salvage_of(context: Context, ref: str) -> Salvage:
+    """Return one piece of kept work.
+
+    Raises:
+        NotFound: no such salvage ref.
+    """
+    return _named(context, ref)
 
 
 def _named(context: Context, ref: str) -> Salvage:

@@ -205,6 +205,10 @@ class WaiverRows(Protocol):
         ...
 
     def get(self, waiver: int) -> Waiver | None:
+    def parked(self, session: str) -> list[Conflict]:
+        """Return the open conflicts of a session that hold a parked change, by id."""
+        ...
+
         """Return one waiver."""
         ...
 

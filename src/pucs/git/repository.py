@@ -161,6 +161,16 @@ class GitRepository:
         # A conflict without a file of its own, such as two renames of one directory, concerns everything.
         return Merged("", tuple(sorted({path_resource(name) for name in paths})) or (ROOT,))
 
+    def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
+        """Merge two changes of one file line by line; return the result and in how many places both change the same."""
+        with tempfile.TemporaryDirectory(prefix="pucs-merge-") as place:
+            names = [Path(place, name) for name in ("ours", "base", "theirs")]
+            for name, content in zip(names, (ours, base, theirs), strict=True):
+                name.write_bytes(content)
+            # git-merge-file(1): the exit status is the number of conflicts, cut at 127; 255 is an error.
+            output = self._git("merge-file", "-p", *map(str, names), ok=range(128))
+        return output.text.encode("utf-8", "surrogateescape"), output.status
+
     def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
         """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
         arguments = [part for parent in parents for part in ("-p", checked_revision(parent))]

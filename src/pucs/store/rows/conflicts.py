@@ -50,6 +50,15 @@ class ConflictRows:
         rows = self._database.all(f"{_SELECT}WHERE session = ? {narrowed}ORDER BY id", (session,))
         return [_conflict(row) for row in rows]
 
+    def parked(self, session: str) -> list[Conflict]:
+        """Return the open conflicts of a session that hold a parked change, by id."""
+        # The text is narrowed down before anything is decoded: waits are open conflicts too, and there may be thousands.
+        rows = self._database.all(
+            f"{_SELECT}WHERE session = ? AND status = 'open' AND evidence LIKE '%\"salvage\"%' ORDER BY id",
+            (session,),
+        )
+        return [found for row in rows if (found := _conflict(row)).salvage]
+
 
 def _values(conflict: Conflict) -> tuple[Any, ...]:
     return (
