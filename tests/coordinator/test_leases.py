@@ -131,8 +131,8 @@ def test_ten_thousand_files_are_one_grant(world: World) -> None:
     "wrong",
     [
         {"resources": ()},
-        {"resources": ("res:port/1",)},
-        {"resources": ("a.py::B",)},
+        {"resources": ("res:port/1",), "mode": Mode.SHARED_READ},
+        {"resources": ("a.py", "res:port/1"), "mode": Mode.INTENT},
         {"resources": ("a",), "duration_s": 0.0},
         {"resources": ("a",), "duration_s": -5.0},
         {"resources": ("a",), "duration_s": float("nan")},
@@ -308,21 +308,38 @@ def test_a_wait_broken_by_an_exception_leaves_the_queue(world: World) -> None:
     assert conflicts(world.context, unresolved=True) == []
 
 
-def test_whoever_holds_something_may_not_wait(world: World) -> None:
-    """So that nobody waits in a circle; a lease that is over does not count."""
+def test_whoever_holds_something_may_wait_for_more(world: World) -> None:
+    """Only what is missing waits; the answer names the whole set."""
     world.take("ann", "a.py")
-    world.take("bob", "b.py", duration_s=10)
-    refused = world.take("bob", "a.py", wait_s=30)
-    assert not refused.granted
-    assert "land or release" in refused.reason
-    assert queue(world.context) == []
-    world.clock.pass_s(10)
+    first = world.take("bob", "b.py").tokens["b.py"]
 
     def during(_: float) -> None:
+        (waiting,) = queue(world.context)
+        assert [resource for resource, _ in waiting.resources] == ["a.py"]
         release(world.context, agent="ann")
 
     world.bells.during = during
-    assert world.take("bob", "a.py", wait_s=30).granted
+    answer = world.take("bob", "a.py", "b.py", wait_s=30)
+    assert answer.granted
+    assert sorted(answer.tokens) == sorted(answer.base) == ["a.py", "b.py"]
+    assert answer.tokens["b.py"] == first
+
+
+def test_a_set_whose_other_part_ended_meanwhile_is_not_granted(world: World) -> None:
+    """Whole or not at all, also when a part was there before; the next one has what was reserved."""
+    world.take("ann", "a.py")
+    world.take("bob", "b.py", duration_s=10)
+
+    def during(_: float) -> None:
+        world.clock.pass_s(10)
+        release(world.context, agent="ann")
+
+    world.bells.during = during
+    answer = world.take("bob", "a.py", "b.py", wait_s=30)
+    assert not answer.granted
+    assert "has ended meanwhile" in answer.reason
+    assert world.held() == {}
+    assert conflicts(world.context, unresolved=True) == []
 
 
 def test_a_full_queue_refuses_newcomers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,8 +43,17 @@ def below(outer: str, inner: str) -> bool:
 
 
 def clash(one: tuple[str, Mode], two: tuple[str, Mode]) -> bool:
-    reading = one[1] is two[1] is Mode.SHARED_READ
-    return not reading and (below(one[0], two[0]) or below(two[0], one[0]))
+    apart = {one[1], two[1]} in ({Mode.SHARED_READ}, {Mode.SHARED_READ, Mode.INTENT})
+    return not apart and (below(one[0], two[0]) or below(two[0], one[0]))
+
+
+def strong(mode: Mode) -> int:
+    return [Mode.SHARED_READ, Mode.INTENT, Mode.EXCLUSIVE].index(mode)
+
+
+def first(one: Request, two: Request) -> bool:
+    """Tell whether the turn of one request is before that of another."""
+    return (one.id < two.id and one.id not in two.passes) or two.id in one.passes
 
 
 @dataclass(frozen=True)
@@ -108,7 +117,7 @@ class LeaseMachine(RuleBasedStateMachine):
     @rule(
         agent=st.sampled_from(AGENTS),
         names=st.lists(st.sampled_from(RESOURCES), min_size=1, max_size=3, unique=True),
-        mode=st.sampled_from([Mode.EXCLUSIVE, Mode.EXCLUSIVE, Mode.SHARED_READ]),
+        mode=st.sampled_from([Mode.EXCLUSIVE, Mode.EXCLUSIVE, Mode.SHARED_READ, Mode.INTENT]),
         wait_s=st.sampled_from([0.0, 20.0, 20.0, 500.0]),
         duration_s=st.sampled_from([None, 1.0, 3.0, 100.0]),
     )
@@ -118,6 +127,7 @@ class LeaseMachine(RuleBasedStateMachine):
         if self.dead(self.owners[agent]):
             return
         asked = asking.checked(names, mode)
+        needed, passed = self.needed(agent, asked), self.stuck_behind(agent, asked)
         may = self.could_have(agent, asked)
         waiter = self.processes.process(next(self.pids))
         self.processes.me = waiter
@@ -130,10 +140,30 @@ class LeaseMachine(RuleBasedStateMachine):
             self.believe(agent, asked, answer.tokens, duration_s)
             for fresh in ((n, m) for n, m in asked if answer.tokens.get(n, 0) > self.highest):
                 for other in (request for request in self.queue() if request.agent != agent):
-                    assert not any(clash(fresh, item) for item in other.resources), "somebody was passed"
+                    if other.id not in passed:
+                        assert not any(clash(fresh, item) for item in other.resources), "somebody was passed"
         elif request is not None:
-            assert not any(self.now < b.until_s for b in self.beliefs.values() if b.agent == agent)
+            assert request.resources == needed, "what is held already waits too"
             self.waiters[request.id] = Waiter(request, self.now, waiter)
+        elif wait_s:
+            assert "circle" in answer.reason
+            newcomer = Request(
+                id=10**9,
+                agent=agent,
+                stream="",
+                task="",
+                session="S",
+                resources=needed,
+                duration_s=1.0,
+                boot_id="",
+                asked_s=0.0,
+                deadline_s=0.0,
+                waiter=None,
+                passes=tuple(passed),
+            )
+            standing = [lease for lease in self.live() if not self.over(lease)]
+            alive = [other for other in self.queue() if not self.ended(other)]
+            assert self.in_circles([*alive, newcomer], standing), f"{answer.reason} is not true"
 
     @rule(data=st.data())
     def look(self, data: st.DataObject) -> None:
@@ -157,9 +187,10 @@ class LeaseMachine(RuleBasedStateMachine):
             raise AssertionError("waiters wake each other for ever")
         standing = [lease for lease in self.live() if not self.over(lease)]
         waiting = [r for r in self.queue() if not self.ended(r)]
-        for at, request in enumerate(waiting):
+        for request in waiting:
             if not self.dead(self.owners[request.agent]):
-                assert self.blocked(request.agent, request.resources, standing, waiting[:at])
+                ahead = [other for other in waiting if first(other, request)]
+                assert self.blocked(request.agent, request.resources, standing, ahead)
 
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
@@ -263,8 +294,14 @@ class LeaseMachine(RuleBasedStateMachine):
     @invariant()
     def whoever_can_be_granted_has_been(self) -> None:
         queue, live = self.queue(), self.live()
-        for at, request in enumerate(queue):
-            assert self.blocked(request.agent, request.resources, live, queue[:at])
+        for request in queue:
+            ahead = [other for other in queue if first(other, request)]
+            assert self.blocked(request.agent, request.resources, live, ahead)
+
+    @invariant()
+    def nobody_waits_in_a_circle(self) -> None:
+        alive = [request for request in self.queue() if not self.ended(request)]
+        assert not self.in_circles(alive, [lease for lease in self.live() if not self.over(lease)])
 
     @invariant()
     def every_change_has_its_entry_and_tokens_grow(self) -> None:
@@ -310,7 +347,7 @@ class LeaseMachine(RuleBasedStateMachine):
             whole = {x.resource for x in now.values() if x.request == lease.request}
             assert whole == {name for name, _ in request.resources}
             for other in queue:
-                if other.id < request.id and other.agent != request.agent:
+                if first(other, request) and other.agent != request.agent:
                     assert not any(clash(one, two) for one in request.resources for two in other.resources)
 
     # The judge's own eyes -------------------------------------------------------------------------------------
@@ -353,23 +390,92 @@ class LeaseMachine(RuleBasedStateMachine):
 
     def could_have(self, agent: str, asked: Wanted) -> bool:
         live = [lease for lease in self.live() if not self.over(lease)]
-        own = [lease for lease in live if lease.agent == agent and lease.state is LeaseState.HELD]
-        needed = tuple(
+        passed = self.stuck_behind(agent, asked)
+        ahead = [r for r in self.queue() if not self.ended(r) and r.id not in passed]
+        return not self.blocked(agent, self.needed(agent, asked), live, ahead)
+
+    def own(self, agent: str) -> list[Lease]:
+        mine = [lease for lease in self.live() if lease.agent == agent and not self.over(lease)]
+        return [lease for lease in mine if lease.state is LeaseState.HELD]
+
+    def needed(self, agent: str, asked: Wanted) -> Wanted:
+        own = self.own(agent)
+        return tuple(
             (name, mode)
             for name, mode in asked
-            if not any(below(o.resource, name) and o.mode in {mode, Mode.EXCLUSIVE} for o in own)
+            if not any(below(o.resource, name) and strong(o.mode) >= strong(mode) for o in own)
         )
-        return not self.blocked(agent, needed, live, [r for r in self.queue() if not self.ended(r)])
+
+    def stuck_behind(self, agent: str, asked: Wanted) -> set[int]:
+        """Return who waits because of a lease that the asker wants to make stronger, directly or behind another."""
+        wanted = dict(self.needed(agent, asked))
+        weak = [(o.resource, o.mode) for o in self.own(agent) if o.resource in wanted]
+        weak = [(name, mode) for name, mode in weak if strong(mode) < strong(wanted[name])]
+        queue = [r for r in self.queue() if r.agent != agent and not self.ended(r)]
+        stuck: dict[int, Request] = {}
+        for _ in queue:
+            for request in queue:
+                before = [
+                    *weak,
+                    *(
+                        item
+                        for other in stuck.values()
+                        if first(other, request) and other.agent != request.agent
+                        for item in other.resources
+                    ),
+                ]
+                if any(clash(one, two) for one in request.resources for two in before):
+                    stuck[request.id] = request
+        return set(stuck)
+
+    def in_circles(self, waiting: list[Request], live: list[Lease]) -> set[str]:
+        """Return the agents from which waiting leads back to themselves."""
+        edges: dict[str, set[str]] = {}
+        for request in waiting:
+            behind = edges.setdefault(request.agent, set())
+            for lease in live:
+                if any(clash(item, (lease.resource, lease.mode)) for item in request.resources):
+                    behind.add(lease.agent)
+            for other in waiting:
+                if first(other, request) and any(
+                    clash(one, two) for one in request.resources for two in other.resources
+                ):
+                    behind.add(other.agent)
+            behind.discard(request.agent)
+        for _ in edges:
+            edges = {
+                agent: others.union(*(edges.get(other, set()) for other in others))
+                for agent, others in edges.items()
+            }
+        return {agent for agent, others in edges.items() if agent in others}
 
     def believe(self, agent: str, asked: Wanted, tokens: dict[str, int], duration_s: float | None) -> None:
         assert all(any(below(held, name) for held in tokens) for name, _ in asked), (
             "part of a set was granted"
         )
-        modes = dict(asked)
         for resource, token in tokens.items():
             if token not in self.beliefs and token > self.highest:
                 length_s = min(duration_s or LIMITS.default_duration_s, self.longest_s(resource))
-                self.beliefs[token] = Belief(agent, resource, modes[resource], self.now + length_s, self.now)
+                self.hold(agent, resource, token, length_s)
+
+    def hold(self, agent: str, resource: str, token: int, length_s: float) -> None:
+        """Believe in a new lease; one that takes the place of another keeps its limit."""
+        lease = next(lease for lease in self.live() if lease.token == token)
+        old = [
+            b
+            for b in self.beliefs.values()
+            if (b.agent, b.resource) == (agent, resource) and self.now < b.until_s and b.mode != lease.mode
+        ]
+        first_s = min([self.now, *(b.first_s for b in old)])
+        assert lease.expires_s <= first_s + self.longest_s(resource) + LIMITS.claim_ttl_s
+        if not old:
+            assert lease.expires_s <= self.now + length_s
+        self.beliefs = {
+            number: b
+            for number, b in self.beliefs.items()
+            if b not in old or strong(b.mode) > strong(lease.mode)
+        }
+        self.beliefs[token] = Belief(agent, resource, lease.mode, lease.expires_s, first_s)
 
     def forget(self, agent: str) -> None:
         self.beliefs = {token: b for token, b in self.beliefs.items() if b.agent != agent}
@@ -393,7 +499,7 @@ class LeaseMachine(RuleBasedStateMachine):
         assert verdict.granted or cancelled or lapsed or not reserved
         if verdict.granted:
             request = waiter.request
-            for resource, mode in request.resources:
+            for resource, _ in request.resources:
                 length_s = min(request.duration_s, self.longest_s(resource))
-                held = Belief(request.agent, resource, mode, self.now + length_s, self.now)
-                self.beliefs[verdict.tokens[resource]] = held
+                if verdict.tokens.get(resource, 0) > 0 and verdict.tokens[resource] not in self.beliefs:
+                    self.hold(request.agent, resource, verdict.tokens[resource], length_s)

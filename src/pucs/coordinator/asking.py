@@ -9,16 +9,20 @@ from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
-from pucs.coordinator.granting import bases, grant, settled
+from pucs.coordinator.granting import bases, grant, settled, withdrawn
+from pucs.coordinator.limits import limits_in
+from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.requesting import waived
 from pucs.core.errors import Refused, Usage
 from pucs.core.modes import Mode
-from pucs.core.resources import is_named, is_symbol
+from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
+from pucs.locks.deadlock import Link, circle, spelled
+from pucs.locks.estimates import REMEMBERED, hold_times_s, usual_wait_s
 from pucs.locks.records import Blocked, Granted, Lease, Request
-from pucs.locks.rules import decide, expired, normalised
+from pucs.locks.rules import decide, normalised, weaker
 from pucs.messages.rules import quoted_words
 
 if TYPE_CHECKING:
@@ -26,11 +30,14 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context, Unit
+    from pucs.coordinator.ports import Transaction
 
 RESOURCES_MAX = 10_000
 """Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
 WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
+HISTORIES_MAX = 100
+"""Resources whose past is looked up to tell the usual wait: each is a search, and a refusal has to be quick."""
 HOLDERS_NAMED = 3
 """Holders named in a refusal; the others are seen with ``pucs locks``."""
 
@@ -56,6 +63,10 @@ class Acquired:
     """Conflict record of the wait or the refusal, 0 if none."""
     waited_s: float = 0.0
     """Seconds spent in the queue."""
+    estimated_wait_s: float | None = None
+    """Seconds it usually takes, from how long the resources were held lately; None: not known, or granted."""
+    paused: bool = False
+    """The agent is paused; once it is resumed it may ask again."""
     late: bool = False
     """The grant came while the waiter could not run, and passed on; asking again begins a new wait."""
 
@@ -76,7 +87,7 @@ def checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...
     """Return a set as the rules take it.
 
     Raises:
-        Usage: empty, too large, or of a kind that cannot be leased.
+        Usage: empty, too large, or a named resource that is not asked for alone.
     """
     if not resources:
         raise Usage("No resource was named.", remedy="Name at least one file or directory.")
@@ -85,9 +96,12 @@ def checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...
             f"{len(resources)} resources in one call are too many.",
             remedy=f"At most {RESOURCES_MAX}; lease a directory.",
         )
-    for resource in resources:
-        if is_named(resource) or is_symbol(resource):
-            raise Usage(f"{resource} cannot be leased yet.", remedy="Lease the file or directory.")
+    named = next((resource for resource in resources if is_named(resource)), None)
+    if named is not None and mode is not Mode.EXCLUSIVE:
+        raise Usage(
+            f"{named} is a named resource: it has slots, not readers and writers.",
+            remedy="Lease it EXCLUSIVE; how many agents may have it at once is set under 'resources'.",
+        )
     return normalised((resource, mode) for resource in resources)
 
 
@@ -101,7 +115,9 @@ def ask(
     names = [resource for resource, _ in wish.asked]
     if who.paused:
         return _refuse_while_paused(opened, who, names), None
-    crossed = _crossed(opened, agent, who.stream, names) if wish.asked[0][1] is Mode.EXCLUSIVE else None
+    # A reader changes nothing; whoever writes, or will next, must be allowed to.
+    writes = any(mode is not Mode.SHARED_READ for _, mode in wish.asked)
+    crossed = _crossed(opened, agent, who.stream, names) if writes else None
     if crossed is not None:
         return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
     limits = opened.tx.sessions.configuration().limits
@@ -119,34 +135,99 @@ def ask(
         asked_s=opened.now.boot_s,
         deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
         waiter=context.processes.current() if wait_s > 0 else None,
+        bell=bell,
     )
     if who.owner not in {None, context.processes.current()} and context.processes.alive(who.owner) is False:
         raise Refused(f"The process that owned agent {agent} is gone.", remedy="Register the agent again.")
-    live, waiting = settled(context, opened, names)
-    verdict = decide(request, live, waiting)
+    verdict = _decided(context, opened, request)
     if isinstance(verdict, Granted):
-        leases = grant(opened, request, verdict.needed, who.owner, noted=wish.noted)
+        leases = grant(
+            opened,
+            request,
+            verdict.needed,
+            who.owner,
+            noted=wish.noted,
+            instead_of=verdict.converted,
+        )
         _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
         return answered(opened, names, [*leases, *verdict.kept]), None
-    holding = [
-        lease
-        for lease in opened.tx.leases.of_agent(agent)
-        if not expired(lease, opened.now.boot_id, opened.now.boot_s)
-    ]
-    blocked = _blocked(opened, verdict, holding=bool(holding) and wait_s > 0)
-    if wait_s <= 0 or holding:
-        opened.log(
-            "lock denied",
-            agent=agent,
-            stream=who.stream,
-            level=Level.DEBUG,
-            files=names,
-            reason=blocked.reason,
-        )
-        return blocked, None
+    blocked = _blocked(opened, verdict)
+    if wait_s > 0:
+        return _line_up(context, opened, request, verdict, blocked)
+    opened.log(
+        "lock denied",
+        agent=agent,
+        stream=who.stream,
+        level=Level.DEBUG,
+        files=names,
+        reason=blocked.reason,
+    )
+    return blocked, None
+
+
+def _line_up(
+    context: Context, opened: Unit, request: Request, verdict: Blocked, blocked: Acquired
+) -> tuple[Acquired, Request | None]:
+    """Put what the agent does not hold yet into the queue, unless it would wait for itself there."""
     if opened.tx.requests.count() >= WAITING_MAX:
         return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
-    return blocked, _enqueue(opened, request, verdict, bell)
+    waits = replace(request, resources=verdict.needed, passes=verdict.passed)
+    links = _circle(context, opened, waits)
+    if links:
+        return _refuse_circle(opened, waits, links, blocked), None
+    return blocked, _enqueue(opened, waits, verdict)
+
+
+def _decided(context: Context, opened: Unit, request: Request) -> Granted | Blocked:
+    names = [resource for resource, _ in request.resources]
+    live, waiting = settled(context, opened, names)
+    limits = limits_in(opened.tx, opened.now, names)
+    # Who waits because of a lease is told by the whole queue; only one that is made stronger needs to know.
+    upgrade = bool(waiting) and bool(weaker(request.agent, request.resources, live))
+    queue = opened.tx.requests.waiting() if upgrade else None
+    return decide(request, live, waiting, limits, queue)
+
+
+def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ...]:
+    """Return the circle that a request would close by waiting; whoever has nothing that others wait for closes none."""
+    own = standing(context.processes, opened.now, opened.tx.leases.of_agent(newcomer.agent))
+    queue = opened.tx.requests.waiting()
+    if not queue or not (own or any(other.agent == newcomer.agent for other in queue)):
+        return ()
+    queue = [other for other in queue if not withdrawn(context, opened, other)]
+    held = {
+        agent: standing(context.processes, opened.now, opened.tx.leases.of_agent(agent))
+        for agent in {other.agent for other in queue}
+    }
+    names = {resource for other in (*queue, newcomer) for resource, _ in other.resources}
+    return circle(newcomer, queue, {**held, newcomer.agent: own}, limits_in(opened.tx, opened.now, names))
+
+
+def _refuse_circle(opened: Unit, newcomer: Request, links: Sequence[Link], blocked: Acquired) -> Acquired:
+    """Record a wait that would never have ended, and what closes it."""
+    told = spelled(links)
+    names = tuple(resource for resource, _ in newcomer.resources)
+    conflict = record(
+        opened,
+        Kind.FILE_LOCK,
+        [link.agent for link in links],
+        names,
+        strategy=Strategy.QUEUE,
+        decision=f"refused, because the wait would never have ended: {told}",
+        circle=[link.agent for link in links],
+        task=newcomer.task,
+    )
+    opened.log(
+        "lock refused",
+        agent=newcomer.agent,
+        stream=newcomer.stream,
+        level=Level.CONFLICT,
+        files=names,
+        circle=told,
+        conflict=conflict,
+    )
+    reason = f"Nobody in this circle could go on: {told}. Land or release what the others wait for, then ask again."
+    return replace(blocked, reason=reason, conflict=conflict, queue_position=0)
 
 
 def _crossed(opened: Unit, agent: str, stream: str, names: Iterable[str]) -> tuple[str, str] | None:
@@ -189,22 +270,34 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
 def _refuse_while_paused(opened: Unit, who: Agent, names: Sequence[str]) -> Acquired:
     reason = f"{who.id} is paused by {quoted_words(who.halted_by, who.halted_because)}. It gets no new lease before it is resumed."
     opened.log("lock denied", agent=who.id, stream=who.stream, level=Level.DEBUG, files=names, reason=reason)
-    return Acquired(granted=False, reason=reason)
+    return Acquired(granted=False, reason=reason, paused=True)
 
 
-def _blocked(opened: Unit, verdict: Blocked, *, holding: bool) -> Acquired:
+def _blocked(opened: Unit, verdict: Blocked) -> Acquired:
     parts = [held_text(lease) for lease in verdict.holders[:HOLDERS_NAMED]]
     if not verdict.holders:
         parts = [f"{request.agent} asked first" for request in verdict.ahead[:HOLDERS_NAMED]]
-    reason = "; ".join(parts) + "."
-    if holding:
-        reason += " You hold other leases: land or release them before you wait."
+    now_s = opened.now.boot_s
+    if verdict.opens_s > now_s:
+        parts.append(f"its rate lets nothing through for {verdict.opens_s - now_s:.0f} s")
+    usual_s = usual_wait(opened.tx, verdict, now_s)
     return Acquired(
         granted=False,
         queue_position=verdict.position,
-        wait_time=round(verdict.wait_s(opened.now.boot_s), 3),
-        reason=reason,
+        wait_time=round(verdict.wait_s(now_s), 3),
+        estimated_wait_s=None if usual_s is None else round(usual_s, 3),
+        reason="; ".join(parts) + ".",
     )
+
+
+def usual_wait(tx: Transaction, blocked: Blocked, now_s: float) -> float | None:
+    """Return how long a wait like this usually takes, in seconds; None: not known, or too much to look up."""
+    names = {lease.resource for lease in blocked.holders}
+    names |= {resource for request in blocked.ahead for resource, _ in request.resources}
+    if len(names) > HISTORIES_MAX:
+        return None
+    times_s = {name: hold_times_s(tx.leases.ended_on(name, REMEMBERED)) for name in names}
+    return usual_wait_s(blocked, now_s, times_s)
 
 
 def held_text(lease: Lease) -> str:
@@ -224,19 +317,21 @@ def answered(opened: Unit, names: Sequence[str], leases: Sequence[Lease]) -> Acq
     )
 
 
-def _enqueue(opened: Unit, request: Request, verdict: Blocked, bell: str) -> Request:
+def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
     holders = sorted({lease.agent for lease in verdict.holders} | {other.agent for other in verdict.ahead})
     names = tuple(resource for resource, _ in request.resources)
+    # A wait in which any path is in the way is one for files.
+    named = all(is_named(resource) for resource, _ in request.resources)
     conflict = record(
         opened,
-        Kind.FILE_LOCK,
+        Kind.RESOURCE if named else Kind.FILE_LOCK,
         (request.agent, *holders),
         names,
         strategy=Strategy.QUEUE,
         tokens=[lease.token for lease in verdict.holders],
         task=request.task,
     )
-    queued = replace(request, id=conflict, bell=bell)
+    queued = replace(request, id=conflict)
     opened.tx.requests.add(queued)
     opened.log(
         "lock queued",

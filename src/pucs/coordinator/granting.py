@@ -10,18 +10,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.conflicts import decide_in
+from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import ended_by
 from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import critical_files
+from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
-from pucs.locks.rules import expired, renewed_until, served
+from pucs.locks.rules import expired, renewed_until, served, weaker
 from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context, Unit
+    from pucs.core.instants import Instant
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
 
@@ -37,6 +40,8 @@ _ENDINGS = {
     EndReason.RECLAIMED: ("lease reclaimed", Level.INFO),
     EndReason.LAPSED: ("lease lapsed", Level.DEBUG),
     EndReason.PARKED: ("lease parked", Level.INFO),
+    EndReason.CONVERTED: ("lease converted", Level.DEBUG),
+    EndReason.HANDED_OVER: ("lease handed over", Level.INFO),
 }
 
 
@@ -143,7 +148,9 @@ def serve(opened: Unit, freed: Sequence[str], *, context: Context | None = None)
         owner = agent.owner if agent else request.waiter
         claim_by_s = opened.now.boot_s + opened.tx.sessions.configuration().limits.claim_ttl_s
         opened.tx.requests.remove(request.id)
-        grant(opened, request, request.resources, owner, claim_by_s=claim_by_s)
+        # What the waiter holds in a weaker mode stays until it claims, so that coming too late costs it nothing.
+        weak = weaker(request.agent, request.resources, opened.tx.leases.of_agent(request.agent))
+        grant(opened, request, request.resources, owner, claim_by_s=claim_by_s, instead_of=weak)
         opened.rings.append(request.bell)
     return grants
 
@@ -153,10 +160,12 @@ def _served(opened: Unit, freed: Sequence[str]) -> list[Request]:
     if not candidates:
         return []
     queue = opened.tx.requests.overlapping(sorted(set(_wanted(candidates))))
-    live = opened.tx.leases.overlapping(sorted(set(_wanted(queue))))
+    wanted = sorted(set(_wanted(queue)))
+    live = opened.tx.leases.overlapping(wanted)
+    limits = limits_in(opened.tx, opened.now, wanted)
     # Only candidates: for the others the queue read here may lack somebody who comes before them.
     able = {request.id for request in candidates}
-    return [request for request in served(queue, live) if request.id in able]
+    return [request for request in served(queue, live, limits) if request.id in able]
 
 
 def _gone(context: Context | None, opened: Unit, request: Request) -> bool:
@@ -175,11 +184,17 @@ def grant(
     *,
     claim_by_s: float | None = None,
     noted: Mapping[str, str] | None = None,
+    instead_of: Sequence[Lease] = (),
 ) -> list[Lease]:
-    """Record the leases of one grant under consecutive tokens, with their entry."""
+    """Record the leases of one grant under consecutive tokens, with their entry.
+
+    ``instead_of`` are the agent's own leases on some of these resources in another mode. The new ones go no further
+    than their limits and keep what was noted; with ``claim_by_s`` the old ones stay until the claim, else they end here.
+    """
     if not needed:
         return []
     now = opened.now
+    old = {lease.resource: lease for lease in instead_of}
     first = opened.tx.tokens(len(needed))
     leases = [
         Lease(
@@ -206,8 +221,13 @@ def grant(
         for index, (resource, mode) in enumerate(needed)
         for longest_s in (_longest_s(opened, resource),)
     ]
+    leases = [
+        in_place_of(old[lease.resource], lease, now) if lease.resource in old else lease for lease in leases
+    ]
     for lease in leases:
         opened.tx.leases.add(lease)
+    if claim_by_s is None:
+        end(opened, instead_of, EndReason.CONVERTED)
     opened.log(
         "lock granted" if claim_by_s is None else "lock reserved",
         agent=request.agent,
@@ -219,9 +239,25 @@ def grant(
     return leases
 
 
+def in_place_of(old: Lease, new: Lease, now: Instant) -> Lease:
+    """Return a lease that takes the place of one in another mode: no fresh limit, and the same note of the file."""
+    limit_s = min(old.limit_s, new.limit_s)
+    expires_s = min(new.expires_s, limit_s)
+    return replace(
+        new,
+        limit_s=limit_s,
+        expires_s=expires_s,
+        expires_at=now.wall(expires_s - now.boot_s),
+        noted=old.noted or new.noted,
+        warned=old.warned,
+    )
+
+
 def _longest_s(opened: Unit, resource: str) -> float:
     """Return the longest life of a lease on this resource: the general limit or that of a critical file in it."""
     configuration = opened.tx.sessions.configuration()
+    if is_named(resource):
+        return configuration.limits.max_duration_s
     critical = critical_files(resource, configuration.critical_files)
     return min([configuration.limits.max_duration_s, *(file.max_lock_duration_s for file in critical)])
 

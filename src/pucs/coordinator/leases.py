@@ -86,7 +86,7 @@ def _acquire_in_turn(context: Context, wish: Wish, wait_s: float, cancelled: Cal
         if request is None:
             return answer
         try:
-            return wait(context, request, bell, cancelled, began_s=began_s, noted=wish.noted)
+            return wait(context, request, bell, cancelled, began_s=began_s, wish=wish)
         except BaseException:
             # Whoever stops waiting by an exception leaves its place, or others would wait behind nobody.
             with suppress(PucsError), unit(context) as opened:

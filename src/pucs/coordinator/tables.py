@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pucs.crosslog.records import Entry, Query
     from pucs.intents.records import Intent, Partition
     from pucs.locks.records import EndReason, Lease, Request
+    from pucs.messages.handoffs import HandOff
     from pucs.messages.records import Ending, Message
     from pucs.streams.checks import TestRun
     from pucs.streams.records import Landing, Session, StreamRow
@@ -52,12 +53,20 @@ class LeaseRows(Protocol):
         """Return the leases of an agent, live or ended, that contain the resource, newest first."""
         ...
 
+    def ended_on(self, resource: str, count: int) -> list[Lease]:
+        """Return the newest ended leases on exactly this resource, newest first, at most ``count``."""
+        ...
+
     def add(self, lease: Lease) -> None:
         """Record a granted lease."""
         ...
 
     def replace(self, lease: Lease) -> None:
         """Write back a lease that was claimed, renewed, marked for a landing or ended."""
+        ...
+
+    def disown(self, tokens: Iterable[int]) -> None:
+        """Let leases end by time only, whatever becomes of their owner."""
         ...
 
     def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
@@ -196,6 +205,10 @@ class ConflictRows(Protocol):
         """Return the conflicts of a session by id."""
         ...
 
+    def parked(self, session: str) -> list[Conflict]:
+        """Return the open conflicts of a session that hold a parked change, by id."""
+        ...
+
 
 class WaiverRows(Protocol):
     """Waivers of boundaries, asked for and decided."""
@@ -205,10 +218,6 @@ class WaiverRows(Protocol):
         ...
 
     def get(self, waiver: int) -> Waiver | None:
-    def parked(self, session: str) -> list[Conflict]:
-        """Return the open conflicts of a session that hold a parked change, by id."""
-        ...
-
         """Return one waiver."""
         ...
 
@@ -334,6 +343,30 @@ class PartitionRows(Protocol):
 
     def all(self, session: str, *, undecided: bool = False) -> list[Partition]:
         """Return the proposals of a session by id."""
+        ...
+
+
+class HandOffRows(Protocol):
+    """Hand-offs; each is a row of its own, so that none overwrites another."""
+
+    def add(self, handoff: HandOff) -> int:
+        """Record a hand-off and return its id."""
+        ...
+
+    def get(self, handoff: int) -> HandOff | None:
+        """Return one hand-off."""
+        ...
+
+    def put(self, handoff: HandOff) -> None:
+        """Write back who accepted a hand-off, and its state."""
+        ...
+
+    def all(self, session: str, *, pending: bool = False) -> list[HandOff]:
+        """Return the hand-offs of a session, or only the open ones, by id."""
+        ...
+
+    def promised(self, giver: str) -> frozenset[str]:
+        """Return the resources an agent hands over in open hand-offs that nobody has taken yet."""
         ...
 
 

@@ -7,28 +7,33 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import step
-from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, answered, held_text
+from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, Wish, answered, held_text
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import (
     RESOURCES_TOLD,
     WITHDRAWAL_GRACE_S,
     end,
+    in_place_of,
     over,
     serve,
     settled,
     withdraw,
 )
-from pucs.coordinator.liveness import ended_by
+from pucs.coordinator.limits import limits_in
+from pucs.coordinator.liveness import ended_by, standing
 from pucs.coordinator.messages import send_in
-from pucs.locks.records import EndReason, Lease, LeaseState, Request
-from pucs.locks.rules import conflicting
+from pucs.core.resources import is_named
+from pucs.locks.records import Blocked, EndReason, Granted, Lease, LeaseState, Request
+from pucs.locks.rules import conflicting, decide, in_turn, uncovered, weaker
 from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pucs.coordinator.ports import Bell
+    from pucs.coordinator.ports import Bell, Transaction
+    from pucs.core.instants import Instant
+    from pucs.core.modes import Mode
     from pucs.core.processes import Process
 
 SAFETY_CHECK_S = 1.0
@@ -56,9 +61,9 @@ def wait(
     cancelled: Callable[[], bool],
     *,
     began_s: float,
-    noted: Mapping[str, str],
+    wish: Wish,
 ) -> Acquired:
-    """Sleep until a request is granted or given up."""
+    """Sleep until a request is granted or given up; ``wish`` is what was asked for, with what the agent held already."""
     names = [resource for resource, _ in request.resources]
     rung = False
     while True:
@@ -74,7 +79,7 @@ def wait(
             continue
         rung = False
         with unit(context) as opened:
-            verdict = look(context, opened, request, began_s, cancelled=gives_up, noted=noted)
+            verdict = look(context, opened, request, began_s, cancelled=gives_up, wish=wish)
         if verdict is not None:
             return verdict
 
@@ -86,21 +91,30 @@ def look(
     began_s: float,
     *,
     cancelled: bool,
-    noted: Mapping[str, str] | None = None,
+    wish: Wish | None = None,
 ) -> Acquired | None:
-    """Look after a waiting request: claim its grant, give up, or return None to go on waiting."""
+    """Look after a waiting request: claim its grant, give up, or return None to go on waiting.
+
+    What the agent held already of the set it asked for must still be there at the claim: whole or not at all.
+    """
+    asked = wish.asked if wish else request.resources
     names = [resource for resource, _ in request.resources]
     now = opened.now
     timed_out = now.boot_s >= request.deadline_s
     waiting = opened.tx.requests.get(request.id) is not None
     if waiting and not timed_out:
         settled(context, opened, names)
+        if any(is_named(name) for name in names):
+            serve(opened, names, context=context)  # a rate limit opens by itself: nobody ends anything then
     reserved = opened.tx.leases.of_request(request.id)
     agent = opened.tx.agents.get(request.agent)
     ended = agent is not None and (not agent.active or agent.terminated)
     whole = {lease.resource for lease in reserved} == set(names)
-    if whole and not cancelled and not ended and not over(context, opened, reserved):
-        return _claim(opened, request, reserved, began_s, noted or {})
+    own = standing(context.processes, now, opened.tx.leases.of_agent(request.agent))
+    lost = whole and not set(uncovered(request.agent, asked, own)[0]) <= set(request.resources)
+    if whole and not lost and not cancelled and not ended and not over(context, opened, reserved):
+        _claim(opened, request, reserved, own, wish.noted if wish else {})
+        return _claimed(opened, request, asked, began_s)
     waiting = opened.tx.requests.get(request.id) is not None
     if waiting and not (cancelled or ended or timed_out):
         return None
@@ -109,6 +123,8 @@ def look(
         why = "was cancelled"
     elif ended:
         why = "ended with its agent"
+    elif lost:
+        why = "was for nothing: a lease that belonged to the set has ended meanwhile"
     elif timed_out and not reserved:
         why = _TIMED_OUT
     withdraw(opened, [request], why)
@@ -131,10 +147,18 @@ def _held_by(opened: Unit, names: Sequence[str], agent: str) -> str:
 
 
 def _claim(
-    opened: Unit, request: Request, reserved: Sequence[Lease], began_s: float, noted: Mapping[str, str]
-) -> Acquired:
+    opened: Unit,
+    request: Request,
+    reserved: Sequence[Lease],
+    own: Sequence[Lease],
+    noted: Mapping[str, str],
+) -> None:
+    """Take what was reserved; the agent's own leases on the same resources in weaker modes end with that."""
     now = opened.now
-    leases = []
+    old = {
+        lease.resource: lease
+        for lease in weaker(request.agent, [(lease.resource, lease.mode) for lease in reserved], own)
+    }
     for lease in reserved:
         length_s = min(request.duration_s, lease.limit_s - lease.granted_s)
         claimed = replace(
@@ -146,10 +170,18 @@ def _claim(
             expires_at=now.wall(length_s),
             noted=noted.get(lease.resource, ""),
         )
-        opened.tx.leases.replace(claimed)
-        leases.append(claimed)
+        opened.tx.leases.replace(
+            in_place_of(old[lease.resource], claimed, now) if lease.resource in old else claimed
+        )
+    end(opened, list(old.values()), EndReason.CONVERTED)
+
+
+def _claimed(opened: Unit, request: Request, asked: Sequence[tuple[str, Mode]], began_s: float) -> Acquired:
+    """Close the record of a wait that was worth it, and return what the agent has now."""
+    now = opened.now
+    leases = list(uncovered(request.agent, asked, opened.tx.leases.of_agent(request.agent))[1])
     waited_s = round(now.boot_s - began_s, 6)
-    names = [lease.resource for lease in leases]
+    names = [resource for resource, _ in request.resources]
     decide_in(opened, request.id, f"{request.agent} waited {waited_s:.3f} s in the queue and was granted")
     agent = opened.tx.agents.get(request.agent)
     if agent is not None:
@@ -164,7 +196,8 @@ def _claim(
             tokens={lease.resource: lease.token for lease in leases[:RESOURCES_TOLD]},
         )
     opened.log("lock claimed", agent=request.agent, stream=request.stream, files=names, waited_s=waited_s)
-    return replace(answered(opened, names, leases), conflict=request.id, waited_s=waited_s)
+    answer = answered(opened, [resource for resource, _ in asked], leases)
+    return replace(answer, conflict=request.id, waited_s=waited_s)
 
 
 def sleep(context: Context, request: Request) -> tuple[float, list[Process]] | None:
@@ -177,10 +210,14 @@ def sleep(context: Context, request: Request) -> tuple[float, list[Process]] | N
     with context.store.read() as tx:
         if tx.requests.get(request.id) is None or now.boot_s >= request.deadline_s:
             return None
-        live = [lease for lease in tx.leases.overlapping(names) if _in_the_way(lease, request)]
+        around = tx.leases.overlapping(names)
+        live = [lease for lease in around if _in_the_way(lease, request)]
+        named = any(is_named(name) for name in names)
         # Without a lease in the way it is a place in the queue that blocks, and its waiter may have died.
-        ahead = [] if live else [other for other in tx.requests.overlapping(names) if other.id < request.id]
-    if ended_by(context.processes, now, live):
+        queue = [] if live and not named else in_turn(tx.requests.overlapping(names))
+        ahead = _before(queue, request)
+        opens_s = _opens_s(tx, now, request, around, queue) if named else 0.0
+    if opens_s is None or ended_by(context.processes, now, live):
         return None
     waiters = [other.waiter for other in ahead if other.waiter is not None]
     if any(context.processes.alive(waiter) is False for waiter in waiters):
@@ -189,6 +226,7 @@ def sleep(context: Context, request: Request) -> tuple[float, list[Process]] | N
         min(lease.expires_s, lease.claim_by_s or lease.expires_s) for lease in live if lease.landing is None
     ]
     ends_s += [other.deadline_s + WITHDRAWAL_GRACE_S for other in ahead]
+    ends_s += [opens_s] if opens_s else []
     earliest_s = min([request.deadline_s, now.boot_s + SAFETY_CHECK_S, *ends_s])
     owners = [lease.owner for lease in live if lease.owner is not None]
     return max(SHORTEST_SLEEP_S, earliest_s - now.boot_s), list(dict.fromkeys([*owners, *waiters]))
@@ -198,3 +236,22 @@ def _in_the_way(lease: Lease, request: Request) -> bool:
     return lease.agent != request.agent and any(
         conflicting(resource, mode, lease.resource, lease.mode) for resource, mode in request.resources
     )
+
+
+def _before(queue: Sequence[Request], request: Request) -> list[Request]:
+    """Return the requests of a queue in turn that come before this one; one of a paused agent is not in it."""
+    ids = [other.id for other in queue]
+    if request.id in ids:
+        return list(queue[: ids.index(request.id)])
+    return [other for other in queue if other.id < request.id]
+
+
+def _opens_s(
+    tx: Transaction, now: Instant, request: Request, live: Sequence[Lease], queue: Sequence[Request]
+) -> float | None:
+    """Return when the rate limits in the way of a request may let it through, 0 if none is; None: nothing is in the way."""
+    names = [resource for resource, _ in request.resources]
+    verdict: Granted | Blocked = decide(request, live, _before(queue, request), limits_in(tx, now, names))
+    if isinstance(verdict, Blocked):
+        return verdict.opens_s
+    return None if request in queue else 0.0

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from pucs.core.resources import is_named
+
 if TYPE_CHECKING:
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
@@ -34,6 +36,10 @@ class EndReason(StrEnum):
     """Reserved, and not claimed in time."""
     PARKED = "parked"
     """Its change was kept on a salvage ref instead of landing."""
+    CONVERTED = "converted"
+    """The same agent holds the resource in another mode since, under a new token."""
+    HANDED_OVER = "handed over"
+    """Another agent holds it since, under a new token, with the work that was done under it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +88,8 @@ class Lease:
     """Boot seconds of the end."""
     end_reason: EndReason | None = None
     """Why it ended."""
+    warned: bool = False
+    """Its holder has been told that it comes near its limit."""
 
     def left_s(self, now_s: float) -> float:
         """Return the seconds until it expires, never negative."""
@@ -116,6 +124,34 @@ class Request:
     """The process that sleeps for it; its death withdraws the request."""
     bell: str = ""
     """Name of the bell it sleeps on."""
+    passes: tuple[int, ...] = ()
+    """Earlier requests that come after it, because they wait for the very lease that this one would make stronger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """How much of a named resource may be had at once, and how often."""
+
+    concurrency: int = 1
+    """Agents that may hold it at once."""
+    rate: int = 0
+    """Grants in any ``period_s``; 0: as many as there are."""
+    period_s: float = 0.0
+    """Length of the window in which grants are counted."""
+    recent_s: tuple[float, ...] = ()
+    """Boot seconds of the grants inside the window, oldest first; only kept where there is a rate."""
+
+    def full(self, ahead: int) -> bool:
+        """Tell whether the window has no room behind ``ahead`` earlier requests."""
+        return self.rate > 0 and len(self.recent_s) + ahead >= self.rate
+
+    def opens_s(self, ahead: int) -> float:
+        """Return the boot seconds at which a full window may have room; 0: that depends on those ahead alone.
+
+        With more requests ahead than one window lets through it is the earliest moment at which anything can change.
+        """
+        too_many = min(len(self.recent_s) + ahead - self.rate + 1, len(self.recent_s))
+        return self.recent_s[too_many - 1] + self.period_s if too_many > 0 else 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +162,8 @@ class Granted:
     """Resources that need a new lease; those the agent already holds are left out."""
     kept: tuple[Lease, ...]
     """The agent's own leases that already cover the rest."""
+    converted: tuple[Lease, ...] = ()
+    """The agent's own weaker leases on exactly the needed resources; they end in the grant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +174,12 @@ class Blocked:
     """Leases of others in the way."""
     ahead: tuple[Request, ...]
     """Earlier requests that come first, in order."""
+    needed: tuple[tuple[str, Mode], ...] = ()
+    """What the agent does not hold yet; this is what waits."""
+    passed: tuple[int, ...] = ()
+    """Earlier requests that come after it; see ``Request.passes``."""
+    opens_s: float = 0.0
+    """Boot seconds before which a rate limit lets nothing through; 0: none is in the way."""
 
     @property
     def position(self) -> int:
@@ -144,5 +188,13 @@ class Blocked:
 
     def wait_s(self, now_s: float) -> float:
         """Return the seconds after which the holders' leases end at the latest if nobody renews or queues."""
-        held = max((lease.left_s(now_s) for lease in self.holders), default=0.0)
+        ends_s: dict[str, float] = {}
+        for lease in self.holders:
+            left_s = lease.left_s(now_s)
+            # Of a named resource the first slot that is given up is enough; of paths every lease is in the way.
+            name = lease.resource if is_named(lease.resource) else ""
+            ends_s[name] = (
+                min(ends_s.get(name, left_s), left_s) if name else max(ends_s.get(name, 0.0), left_s)
+            )
+        held = max(0.0, self.opens_s - now_s, *ends_s.values())
         return held + sum(request.duration_s for request in self.ahead)

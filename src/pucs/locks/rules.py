@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pucs.core.modes import Mode, compatible, covers, stronger
-from pucs.core.resources import ancestors, contains, overlaps
-from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Request
+from pucs.core.resources import ancestors, contains, is_named, overlaps
+from pucs.locks.front import Front, Table
+from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Limit, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
-_SEVERAL = ""
-"""Stands for more than one agent; no agent has this id."""
+UNLIMITED: Mapping[str, Limit] = {}
+"""Nothing is configured: every named resource has one slot and no rate."""
 
 
 def normalised(resources: Iterable[tuple[str, Mode]]) -> tuple[tuple[str, Mode], ...]:
@@ -36,43 +37,85 @@ def conflicting(resource: str, mode: Mode, other: str, other_mode: Mode) -> bool
     return overlaps(resource, other) and not compatible(other_mode, mode)
 
 
-def decide(request: Request, live: Sequence[Lease], waiting: Sequence[Request]) -> Granted | Blocked:
+def decide(
+    request: Request,
+    live: Sequence[Lease],
+    waiting: Sequence[Request],
+    limits: Mapping[str, Limit] = UNLIMITED,
+    queue: Sequence[Request] | None = None,
+) -> Granted | Blocked:
     """Decide a request against the live leases and the earlier requests.
 
     ``live`` are the leases that overlap the set and have not ended, reserved ones included; ``waiting`` are the
-    requests that came before, in order. Both may hold more than matters. An agent never blocks itself: what its own
-    leases cover is kept under the old token, so that asking twice changes nothing.
+    requests that came before, by id. Both may hold more than matters. ``limits`` are those of the named resources of the
+    set. ``queue`` is the whole queue, where it is more than ``waiting``: only an upgrade needs it. An agent never blocks
+    itself: what its own leases cover is kept under the old token, so that asking twice changes nothing.
     """
-    if not live and not waiting:
+    if not live and not waiting and not limits:
         return Granted(request.resources, ())
-    needed, kept = _uncovered(request, live)
-    asked = _Table()
+    needed, kept = uncovered(request.agent, request.resources, live)
+    converted = weaker(request.agent, needed, live)
+    passed = (
+        waiting_because(request.agent, converted, waiting if queue is None else queue) if converted else ()
+    )
+    before = [other for other in in_turn(waiting) if other.id not in passed] if passed else in_turn(waiting)
+    asked = Table()
     for resource, mode in needed:
-        asked.add(request.agent, resource, mode)
-    holders = tuple(lease for lease in live if asked.meets(lease.agent, lease.resource, lease.mode))
+        if not is_named(resource):
+            asked.add(request.agent, resource, mode)
+    full, opens_s = _full(request.agent, needed, live, before, limits)
+    holders = tuple(
+        lease
+        for lease in live
+        if asked.meets(lease.agent, lease.resource, lease.mode)
+        or (lease.resource in full and lease.agent != request.agent)
+    )
     ahead = tuple(
         other
-        for other in waiting
-        if any(asked.meets(other.agent, resource, mode) for resource, mode in other.resources)
+        for other in before
+        if other.agent != request.agent
+        and any(
+            resource in full or asked.meets(other.agent, resource, mode) for resource, mode in other.resources
+        )
     )
-    if holders or ahead:
-        return Blocked(holders, ahead)
-    return Granted(needed, kept)
+    if holders or ahead or full:
+        return Blocked(holders, ahead, needed, passed, opens_s)
+    return Granted(needed, kept, converted)
 
 
-def _uncovered(
-    request: Request, live: Sequence[Lease]
+def _full(
+    agent: str,
+    needed: Iterable[tuple[str, Mode]],
+    live: Iterable[Lease],
+    before: Iterable[Request],
+    limits: Mapping[str, Limit],
+) -> tuple[set[str], float]:
+    """Return the named resources that cannot be had now, and when the latest of their rate limits may open."""
+    names = {resource for resource, _ in needed if is_named(resource)}
+    if not names:
+        return names, 0.0
+    front = Front(limits)
+    for lease in live:
+        front.hold(lease.agent, lease.resource, lease.mode)
+    for other in before:
+        front.ask(other.agent, other.resources)
+    full = {name for name in names if front.named_blocks(agent, name)}
+    return full, max((front.opens_s(name) for name in full), default=0.0)
+
+
+def uncovered(
+    agent: str, asked: Sequence[tuple[str, Mode]], live: Iterable[Lease]
 ) -> tuple[tuple[tuple[str, Mode], ...], tuple[Lease, ...]]:
     """Return what the agent's own leases do not cover yet, and those leases that cover the rest, the narrowest ones."""
     own: dict[str, list[Lease]] = {}
     for lease in live:
-        if lease.agent == request.agent and lease.state is LeaseState.HELD:
+        if lease.agent == agent and lease.state is LeaseState.HELD:
             own.setdefault(lease.resource, []).append(lease)
     if not own:
-        return request.resources, ()
+        return tuple(asked), ()
     kept: dict[int, Lease] = {}
     needed: list[tuple[str, Mode]] = []
-    for resource, mode in request.resources:
+    for resource, mode in asked:
         upwards = [resource, *reversed(list(ancestors(resource)))]
         covering = (lease for at in upwards for lease in own.get(at, ()) if covers(lease.mode, mode))
         narrowest = next(covering, None)
@@ -83,68 +126,73 @@ def _uncovered(
     return tuple(needed), tuple(kept.values())
 
 
-def served(waiting: Sequence[Request], live: Sequence[Lease]) -> list[Request]:
-    """Return the waiting requests that can be granted now, in order.
+def weaker(agent: str, needed: Iterable[tuple[str, Mode]], live: Iterable[Lease]) -> tuple[Lease, ...]:
+    """Return the agent's own leases on exactly the needed resources, in modes that do not cover what is needed."""
+    wanted = dict(needed)
+    return tuple(
+        lease
+        for lease in live
+        if lease.agent == agent
+        and lease.state is LeaseState.HELD
+        and lease.resource in wanted
+        and not covers(lease.mode, wanted[lease.resource])
+    )
 
-    ``waiting`` is the queue in order, with every request that could come before a candidate; ``live`` are the
-    leases that overlap any of them. Each request granted counts as held for those behind it, and each one that
-    must go on waiting keeps its place in front of those that conflict with it (rule 3).
+
+def waiting_because(agent: str, held: Iterable[Lease], waiting: Sequence[Request]) -> tuple[int, ...]:
+    """Return the requests of others that wait for one of these leases, or behind a request that does, in turn.
+
+    None of them can be served before the holder gives up, so they do not come before its upgrade. Whoever waits behind
+    one of them belongs to them as well: so moving them behind the upgrade keeps the order among all others.
     """
-    before = _Table()
-    for lease in live:
-        before.add(lease.agent, lease.resource, lease.mode)
-    grants: list[Request] = []
-    for request in waiting:
-        if not any(before.blocks(request.agent, resource, mode) for resource, mode in request.resources):
-            grants.append(request)
-        for resource, mode in request.resources:
-            before.add(request.agent, resource, mode)
-    return grants
-
-
-class _Table:
-    """Who has, or wants, what: answers whether anything overlaps and clashes without comparing every pair."""
-
-    def __init__(self) -> None:
-        self._at: dict[str, dict[Mode, str]] = {}
-        self._below: dict[str, dict[Mode, str]] = {}
-
-    def add(self, agent: str, resource: str, mode: Mode) -> None:
-        """Enter a resource for an agent."""
-        _enter(self._at, resource, mode, agent)
-        for outer in ancestors(resource):
-            _enter(self._below, outer, mode, agent)
-
-    def blocks(self, agent: str, resource: str, mode: Mode) -> bool:
-        """Tell whether what other agents have here keeps ``agent`` from being given ``resource``."""
-        return any(
-            other != agent and not compatible(held, mode)
-            for entries in self._around(resource)
-            for held, other in entries.items()
-        )
-
-    def meets(self, agent: str, resource: str, mode: Mode) -> bool:
-        """Tell whether ``agent``, who has ``resource``, keeps others from being given what they want here."""
-        return any(
-            other != agent and not compatible(mode, wanted)
-            for entries in self._around(resource)
-            for wanted, other in entries.items()
-        )
-
-    def _around(self, resource: str) -> Iterator[dict[Mode, str]]:
-        for table, place in (
-            (self._at, resource),
-            (self._below, resource),
-            *((self._at, outer) for outer in ancestors(resource)),
+    stuck = Table()
+    for lease in held:
+        stuck.add(agent, lease.resource, lease.mode)
+    found: list[int] = []
+    for other in in_turn(waiting):
+        if other.agent != agent and any(
+            stuck.blocks(other.agent, resource, mode) for resource, mode in other.resources
         ):
-            if place in table:
-                yield table[place]
+            found.append(other.id)
+            for resource, mode in other.resources:
+                stuck.add(other.agent, resource, mode)
+    return tuple(found)
 
 
-def _enter(table: dict[str, dict[Mode, str]], place: str, mode: Mode, agent: str) -> None:
-    entries = table.setdefault(place, {})
-    # Whoever asks needs to know only whether somebody else is there: two agents are as many as a thousand.
-    entries[mode] = agent if entries.get(mode, agent) == agent else _SEVERAL
+def in_turn(waiting: Sequence[Request]) -> list[Request]:
+    """Return requests that came in order of their ids in the order of their turns.
+
+    That is the same, except that requests which an upgrade passes come right after it.
+    """
+    turn = list(waiting)
+    for upgrade in [request for request in waiting if request.passes]:
+        at = turn.index(upgrade)
+        passes = set(upgrade.passes)
+        moved = [request for request in turn[:at] if request.id in passes]
+        stays = [request for request in turn[:at] if request.id not in passes]
+        turn = [*stays, upgrade, *moved, *turn[at + 1 :]]
+    return turn
+
+
+def served(
+    waiting: Sequence[Request], live: Sequence[Lease], limits: Mapping[str, Limit] = UNLIMITED
+) -> list[Request]:
+    """Return the waiting requests that can be granted now, in turn.
+
+    ``waiting`` is the queue by id, with every request that could come before a candidate; ``live`` are the leases that
+    overlap any of them; ``limits`` those of the named resources among them. Each request granted counts as held for
+    those behind it, and each one that must go on waiting keeps its place in front of those that conflict with it
+    (rule 3).
+    """
+    before = Front(limits)
+    for lease in live:
+        before.hold(lease.agent, lease.resource, lease.mode)
+    grants: list[Request] = []
+    for request in in_turn(waiting):
+        if not before.blocks(request.agent, request.resources):
+            grants.append(request)
+        before.ask(request.agent, request.resources)
+    return grants
 
 
 def expired(lease: Lease, boot_id: str, now_s: float) -> bool:

@@ -24,6 +24,19 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceLimit:
+    """How much of a named resource may be had at once, and how often (``resources``)."""
+
+    name: str
+    """Name without ``res:``, or a glob pattern of names, each of which has the limit for itself."""
+    concurrency: int = 1
+    """Agents that may hold it at once."""
+    rate: int = 0
+    """Grants in any ``period_s``; 0: as many as there are."""
+    period_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorktreeSettings:
     """How agents' worktrees are made (DESIGN §5 Isolation)."""
 
@@ -107,6 +120,8 @@ class Configuration:
     generated_commands: tuple[tuple[str, str], ...] = ()
     """Patterns of generated files with the shell command that makes them anew."""
     limits: Limits = field(default_factory=Limits)
+    resources: tuple[ResourceLimit, ...] = ()
+    """Limits of named resources, in configured order."""
     logging_level: str = "INFO"
     logging_max_entries: int = 0
     """``logging.max_entries``; 0: keep all."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pucs.core.modes import Mode, compatible, covers
@@ -22,7 +22,7 @@ from pucs.locks.rules import (
     served,
 )
 
-EX, SH = Mode.EXCLUSIVE, Mode.SHARED_READ
+EX, SH, IN = Mode.EXCLUSIVE, Mode.SHARED_READ, Mode.INTENT
 RESOURCES = ["/", "a/", "a/b/", "a/b/c.py", "a/x.py", "d.py", "-", ".g/x"]
 
 
@@ -66,7 +66,7 @@ def request(number: int, *resources: str, agent: str = "two", mode: Mode = EX) -
     )
 
 
-modes = st.sampled_from([EX, SH])
+modes = st.sampled_from([EX, SH, IN])
 agents = st.sampled_from(["one", "two", "three"])
 sets = st.lists(st.tuples(st.sampled_from(RESOURCES), modes), min_size=1, max_size=3)
 leases = st.lists(st.tuples(st.sampled_from(RESOURCES), agents, modes, st.booleans()), max_size=5).map(
@@ -80,13 +80,22 @@ queues = st.lists(st.tuples(sets, agents), max_size=5).map(
 
 
 def clash(one: tuple[str, Mode], two: tuple[str, Mode]) -> bool:
-    return overlaps(one[0], two[0]) and not (one[1] is SH and two[1] is SH)
+    return overlaps(one[0], two[0]) and {one[1], two[1]} not in ({SH}, {SH, IN})
 
 
-def test_only_readers_are_compatible_and_a_writer_covers_both() -> None:
-    """The table of DESIGN §2 for the two modes there are."""
-    assert [compatible(held, asked) for held in (SH, EX) for asked in (SH, EX)] == [True, False, False, False]
-    assert [covers(held, asked) for held in (SH, EX) for asked in (SH, EX)] == [True, False, True, True]
+def test_the_table_of_modes() -> None:
+    """DESIGN §2: readers share, one next writer may join them, a writer is alone; a stronger mode covers a weaker one."""
+    order = (SH, IN, EX)
+    assert [compatible(held, asked) for held in order for asked in order] == [
+        True, True, False,
+        True, False, False,
+        False, False, False,
+    ]  # fmt: skip
+    assert [covers(held, asked) for held in order for asked in order] == [
+        True, False, False,
+        True, True, False,
+        True, True, True,
+    ]  # fmt: skip
 
 
 @given(sets)
@@ -110,11 +119,39 @@ def test_a_reader_of_a_directory_may_write_one_file_of_it() -> None:
     assert normalised([("a/", SH), ("a/x.py", EX), ("a/y.py", SH)]) == (("a/", SH), ("a/x.py", EX))
 
 
+def stuck_behind(agent: str, held: list[Lease], waiting: list[Request]) -> set[int]:
+    """Return who waits for these leases, or behind one who does, by going round until nobody is added."""
+    found: set[int] = set()
+    while True:
+        more = {
+            other.id
+            for other in waiting
+            if other.agent != agent
+            and (
+                any(clash(item, (own.resource, own.mode)) for item in other.resources for own in held)
+                or any(
+                    first.id in found
+                    and first.id < other.id
+                    and first.agent != other.agent
+                    and any(clash(one, two) for one in other.resources for two in first.resources)
+                    for first in waiting
+                )
+            )
+        }
+        if more == found:
+            return found
+        found = more
+
+
+@settings(max_examples=400)
 @given(sets, agents, leases, queues)
 def test_a_decision_is_what_the_definition_says(
     wanted: list[tuple[str, Mode]], agent: str, live: list[Lease], waiting: list[Request]
 ) -> None:
-    """Granted exactly when no lease of others and no earlier request of others clashes with what is not yet covered."""
+    """Granted exactly when no lease of others and no earlier request of others clashes with what is not yet covered.
+
+    Requests that wait because of a lease that is made stronger do not come before.
+    """
     asked = replace(request(9, "d.py", agent=agent), resources=normalised(wanted))
     own = [held for held in live if held.agent == agent and held.state is LeaseState.HELD]
     needed = tuple(
@@ -122,6 +159,8 @@ def test_a_decision_is_what_the_definition_says(
         for r, m in asked.resources
         if not any(contains(o.resource, r) and covers(o.mode, m) for o in own)
     )
+    made_stronger = [o for o in own if any(o.resource == r and not covers(o.mode, m) for r, m in needed)]
+    passed = stuck_behind(agent, made_stronger, waiting) if made_stronger else set()
     holders = tuple(
         held
         for held in live
@@ -130,16 +169,21 @@ def test_a_decision_is_what_the_definition_says(
     ahead = tuple(
         other
         for other in waiting
-        if other.agent != agent and any(clash(one, two) for one in needed for two in other.resources)
+        if other.agent != agent
+        and other.id not in passed
+        and any(clash(one, two) for one in needed for two in other.resources)
     )
     verdict = decide(asked, live, waiting)
     if holders or ahead:
-        assert verdict == Blocked(holders, ahead)
+        assert isinstance(verdict, Blocked)
+        assert (verdict.holders, verdict.ahead) == (holders, ahead)
+        assert (verdict.needed, set(verdict.passed)) == (needed, passed)
         assert verdict.position == len(ahead) + 1
     else:
         assert isinstance(verdict, Granted)
         assert verdict.needed == needed
         assert all(kept in own for kept in verdict.kept)
+        assert list(verdict.converted) == made_stronger
 
 
 def test_what_one_holds_is_kept_under_its_old_token() -> None:

@@ -1,6 +1,9 @@
 -- Plans, words and limits: what agents intend, tell each other, hand over and are held to. Columns as in 0001.
 
 -- Locks: named resources with limits.
+ALTER TABLE leases ADD COLUMN warned INTEGER NOT NULL DEFAULT 0;
+-- Earlier requests that come after it, a JSON list.
+ALTER TABLE requests ADD COLUMN passes TEXT NOT NULL DEFAULT '[]';
 
 -- Intents.
 CREATE TABLE intents (
@@ -71,6 +74,24 @@ CREATE TABLE messages (
 );
 CREATE INDEX messages_open ON messages (recipient, id) WHERE ending IS NULL;
 CREATE INDEX messages_of_session ON messages (session, id);
+CREATE TABLE handoffs (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    session TEXT NOT NULL,
+    giver TEXT NOT NULL,
+    receivers TEXT NOT NULL,
+    stream TEXT NOT NULL COLLATE NOCASE,
+    task TEXT NOT NULL,
+    signal TEXT NOT NULL,
+    contents TEXT NOT NULL,
+    transfer INTEGER NOT NULL,
+    state TEXT NOT NULL,
+    accepted_by TEXT NOT NULL,
+    taken_by TEXT NOT NULL,
+    given_at TEXT NOT NULL,
+    closed_at TEXT NOT NULL
+);
+CREATE INDEX handoffs_of_session ON handoffs (session, id);
+CREATE INDEX handoffs_open ON handoffs (giver) WHERE state = 'open';
 ALTER TABLE agents ADD COLUMN halt TEXT NOT NULL DEFAULT '';
 ALTER TABLE agents ADD COLUMN halted_by TEXT NOT NULL DEFAULT '';
 ALTER TABLE agents ADD COLUMN halted_because TEXT NOT NULL DEFAULT '';

@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
 _COLUMNS = (
     "token, resource, mode, agent, stream, task, session, state, request, boot_id, granted_s, expires_s, limit_s, "
-    "claim_by_s, granted_at, expires_at, noted, landing, owner, ended_s, end_reason"
+    "claim_by_s, granted_at, expires_at, noted, landing, owner, ended_s, end_reason, warned"
 )
-_INSERT = f"INSERT INTO leases ({_COLUMNS}) VALUES ({', '.join('?' * 21)})"  # noqa: S608 - constant text
+_INSERT = f"INSERT INTO leases ({_COLUMNS}) VALUES ({', '.join('?' * 22)})"  # noqa: S608 - constant text
 _SELECT = f"SELECT {_COLUMNS} FROM leases WHERE "  # noqa: S608 - constant text
 # The index is named, because without statistics the planner would rather read every live lease.
 _LIVE = f"SELECT {_COLUMNS} FROM leases INDEXED BY leases_live WHERE state <> 'ended'"  # noqa: S608 - constant text
@@ -26,7 +26,7 @@ _LIVE_OF_AGENT = (
 )
 _UPDATE = (
     "UPDATE leases SET state = ?, expires_s = ?, limit_s = ?, claim_by_s = ?, expires_at = ?, noted = ?, landing = ?, "
-    "ended_s = ?, end_reason = ? WHERE token = ?"
+    "ended_s = ?, end_reason = ?, warned = ? WHERE token = ?"
 )
 _END = "UPDATE leases SET state = 'ended', landing = NULL, claim_by_s = NULL, ended_s = ?, end_reason = ? WHERE token = ?"
 _MODES = {mode.value: mode for mode in Mode}
@@ -85,6 +85,11 @@ class LeaseRows:
         ]
         return [_lease(row) for row in sorted(rows, reverse=True)]
 
+    def ended_on(self, resource: str, count: int) -> list[Lease]:
+        """Return the newest ended leases on exactly this resource, newest first."""
+        rows = self._database.all(_PAST + " AND resource = ? ORDER BY token DESC LIMIT ?", (resource, count))
+        return [_lease(row) for row in rows]
+
     def add(self, lease: Lease) -> None:
         """Record a granted lease."""
         self._database.run(
@@ -111,6 +116,7 @@ class LeaseRows:
                 lease.owner.encode() if lease.owner else None,
                 lease.ended_s,
                 lease.end_reason.value if lease.end_reason else None,
+                int(lease.warned),
             ),
         )
 
@@ -128,9 +134,14 @@ class LeaseRows:
                 lease.landing,
                 lease.ended_s,
                 lease.end_reason.value if lease.end_reason else None,
+                int(lease.warned),
                 lease.token,
             ),
         )
+
+    def disown(self, tokens: Iterable[int]) -> None:
+        """Let leases end by time only, whatever becomes of their owner."""
+        self._database.many("UPDATE leases SET owner = NULL WHERE token = ?", [(token,) for token in tokens])
 
     def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
         """End leases."""
@@ -161,4 +172,5 @@ def _lease(row: tuple[Any, ...]) -> Lease:
         owner=decoded_process(row[18]) if row[18] else None,
         ended_s=row[19],
         end_reason=EndReason(row[20]) if row[20] else None,
+        warned=bool(row[21]),
     )

@@ -12,13 +12,11 @@ from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_COLUMNS = (
-    "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell"
-)
+_COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell, passes"
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
 _SELECT_OF_RESOURCE = (
     "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
-    "q.waiter, q.bell FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
+    "q.waiter, q.bell, q.passes FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
 )
 
 
@@ -33,7 +31,7 @@ class RequestRows:
         """Put a request into the queue; its id is the id of its conflict record, which grows."""
         self._database.run(
             "INSERT INTO requests (id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, "
-            "waiter, bell) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "waiter, bell, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.id,
                 request.agent,
@@ -47,6 +45,7 @@ class RequestRows:
                 request.deadline_s,
                 request.waiter.encode() if request.waiter else None,
                 request.bell,
+                json.dumps(request.passes),
             ),
         )
         self._database.many(
@@ -100,4 +99,5 @@ def _request(row: tuple[Any, ...]) -> Request:
         deadline_s=row[9],
         waiter=decoded_process(row[10]) if row[10] else None,
         bell=row[11],
+        passes=tuple(json.loads(row[12])),
     )
