@@ -220,12 +220,6 @@ class Repository(Protocol):
         """Merge two commits three-way without any worktree."""
         ...
 
-    def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
-        """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
-        ...
-
-    def commits(self, base: str, *tips: str, also_not: Sequence[str] = ()) -> list[CommitFacts]:
-        """Return the commits reachable from any of ``tips`` and neither from ``base`` nor ``also_not``, oldest first.
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
         """Merge two changes of one file line by line; return the result and in how many places both change the same.
 
@@ -234,6 +228,12 @@ class Repository(Protocol):
         """
         ...
 
+    def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
+        """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
+        ...
+
+    def commits(self, base: str, *tips: str, also_not: Sequence[str] = ()) -> list[CommitFacts]:
+        """Return the commits reachable from any of ``tips`` and neither from ``base`` nor ``also_not``, oldest first.
 
         Names among ``also_not`` that do not exist exclude nothing.
         """
