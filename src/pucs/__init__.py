@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from pucs.classic.crosslog import CrossLogger, LogEntry
     from pucs.classic.locking import LockManager, LockResult, LockStatus, QueueEntry
     from pucs.classic.planning import Conflict, IntentResult, IntentSignal
-    from pucs.classic.resolving import PUCSConflictResolver
+    from pucs.classic.resolving import ConflictResolver, PUCSConflictResolver
     from pucs.client import PUCSClient
+    from pucs.conflicts.records import Change, MergeResult, Resolution
     from pucs.crosslog.patterns import Pattern
     from pucs.messages.records import AgentMessage, CoordinatorMessage
 
@@ -31,7 +32,9 @@ __all__ = [
     "AgentLogEntry",
     "AgentLogger",
     "AgentMessage",
+    "Change",
     "Conflict",
+    "ConflictResolver",
     "CoordinatorMessage",
     "CrossLogger",
     "IntentResult",
@@ -42,10 +45,12 @@ __all__ = [
     "LogCategory",
     "LogEntry",
     "LogLevel",
+    "MergeResult",
     "PUCSClient",
     "PUCSConflictResolver",
     "Pattern",
     "QueueEntry",
+    "Resolution",
     "__version__",
     "create_agent_logger",
 ]
@@ -64,8 +69,9 @@ _NAMES_OF_HOME = {
     "pucs.classic.crosslog": ("CrossLogger", "LogEntry"),
     "pucs.classic.locking": ("LockManager", "LockResult", "LockStatus", "QueueEntry"),
     "pucs.classic.planning": ("Conflict", "IntentResult", "IntentSignal"),
-    "pucs.classic.resolving": ("PUCSConflictResolver",),
+    "pucs.classic.resolving": ("ConflictResolver", "PUCSConflictResolver"),
     "pucs.client": ("PUCSClient",),
+    "pucs.conflicts.records": ("Change", "MergeResult", "Resolution"),
     "pucs.crosslog.patterns": ("Pattern",),
     "pucs.messages.records": ("AgentMessage", "CoordinatorMessage"),
 }
