@@ -165,6 +165,7 @@ def run_tasks(
 
     See ``launch.supervisor.Supervisor.run`` for what can go wrong.
     """
+    from pucs.coordinator.retention import trim  # noqa: PLC0415 - only to run
     from pucs.launch.settings import RunSettings  # noqa: PLC0415 - only to run
     from pucs.launch.supervisor import Supervisor  # noqa: PLC0415 - only to run
 
@@ -185,13 +186,18 @@ def run_tasks(
         return Supervisor(context, settings, on_event).run()
     finally:
         over.set()
+        with contextlib.suppress(PucsError):
+            trim(context)
 
 
 def _back_up_hourly(context: Context, over: threading.Event) -> None:
-    """Write a backup each hour of a run; a full disk must not stop the agents, and doctor shows what is missing."""
+    """Write a backup each hour of a run and keep the log within its limit; a full disk must not stop the agents, and doctor shows what is missing."""
+    from pucs.coordinator.retention import trim  # noqa: PLC0415 - only to run
+
     while not over.wait(BACKUP_INTERVAL_S):
         with contextlib.suppress(PucsError, OSError):
             backup(context)
+            trim(context)
     context.store.close()
 
 

@@ -209,12 +209,17 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
 def cleanup(door: Door) -> None:
     """End leases whose time is over or whose owner is dead, and serve who waits. Work in worktrees stays.
 
+    Also removes the oldest entries of the log beyond logging.max_entries that nothing open needs.
+
     \b
     Example: pucs cleanup
     """
     from pucs.coordinator.leases import cleanup as end_what_is_over  # noqa: PLC0415
+    from pucs.coordinator.retention import trim  # noqa: PLC0415
 
-    ended = end_what_is_over(door.context())
+    context = door.context()
+    ended = end_what_is_over(context)
+    trim(context)
     names = ", ".join(f"{lease.resource} ({lease.agent})" for lease in ended)
     door.say(
         [lease_document(lease) for lease in ended],

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pucs.coordinator.context import Context
-    from pucs.crosslog.records import Entry, Query
+    from pucs.crosslog.records import Entry, Level, Query
 
 FOLLOW_S = 0.2
 """How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
@@ -40,6 +40,7 @@ _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 @click.option(
     "--level", metavar="L", default="", help="Only this level: DEBUG, INFO, CHANGE, CONFLICT or ERROR."
 )
+@click.option("--all", "everything", is_flag=True, help="Also entries below the configured logging.level.")
 @click.option(
     "--limit",
     metavar="N",
@@ -51,9 +52,18 @@ _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 @click.option("--follow", is_flag=True, help="Go on printing what happens until interrupted.")
 @common_options
 def log(
-    door: Door, stream: str, since: str, file: str, agent: str, level: str, limit: int, *, follow: bool
+    door: Door,
+    stream: str,
+    since: str,
+    file: str,
+    agent: str,
+    level: str,
+    limit: int,
+    *,
+    follow: bool,
+    everything: bool,
 ) -> None:
-    """Show the cross-log: everything that happened, oldest first. With --json one entry per line.
+    """Show the cross-log: what happened, oldest first, from the configured level on. With --json one entry per line.
 
     \b
     Example: pucs log --stream shop --since 1h --follow
@@ -69,6 +79,7 @@ def log(
         file=context.worktrees.canonical(door.repo, (file,))[0] if file else "",
         agent=agent,
         level=Level(level.upper()) if level else None,
+        least=None if everything or level else _configured_level(context),
         limit=limit,
     )
     found = False
@@ -79,6 +90,14 @@ def log(
         _check_stream(context, query.stream)
         if not door.json:
             click.echo("No entries.")
+
+
+def _configured_level(context: Context) -> Level:
+    """Return the least level that is shown unless another is asked for (000 §10 ``logging.level``)."""
+    from pucs.crosslog.records import Level  # noqa: PLC0415
+
+    with context.store.read() as tx:
+        return Level(tx.sessions.configuration().logging_level)
 
 
 def _check_stream(context: Context, name: str) -> None:
