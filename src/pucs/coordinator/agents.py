@@ -282,14 +282,23 @@ def place(context: Context, *, agent: str, worktree: str, branch: str) -> Agent:
 
 
 def retire(context: Context, *, agent: str, failed: bool = False, reason: str = "") -> Agent:
-    """End an agent: its leases are released, its stream has a free place; its work stays where it is. One transaction."""
+    """End an agent: its leases are released, its stream has a free place; its work stays where it is. One transaction.
+
+    Leases that it hands over to somebody are kept for them until they expire.
+    """
     with unit(context) as opened:
         known = opened.tx.agents.get(agent)
         if known is None:
             raise NotFound(f"There is no agent {agent!r}.", remedy="See: pucs agents")
         if not known.active:
             return known
-        held = [lease for lease in opened.tx.leases.of_agent(agent) if lease.landing is None]
+        # What it hands over waits for whoever accepts it, as long as the lease lasts.
+        promised = opened.tx.handoffs.promised(agent)
+        held = [
+            lease
+            for lease in opened.tx.leases.of_agent(agent)
+            if lease.landing is None and lease.resource not in promised
+        ]
         end_and_serve(opened, held, EndReason.RELEASED)
         ended = replace(known, phase=Phase.FAILED if failed else Phase.RETIRED, task="")
         opened.tx.agents.put(ended)

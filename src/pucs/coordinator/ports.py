@@ -13,6 +13,7 @@ if TYPE_CHECKING:
         AgentRows,
         ConflictRows,
         EntryRows,
+        HandOffRows,
         IntentionRows,
         IntentRows,
         LandingRows,
@@ -136,6 +137,11 @@ class Transaction(Protocol):
     @property
     def messages(self) -> MessageRows:
         """Messages."""
+        ...
+
+    @property
+    def handoffs(self) -> HandOffRows:
+        """Hand-offs."""
         ...
 
     @property

@@ -6,19 +6,21 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Kind, Severity, Strategy
-from pucs.coordinator import agents, leases, log, releasing, tasks
+from pucs.coordinator import agents, handoffs, intents, leases, log, releasing, tasks
 from pucs.coordinator.agents import acting
 from pucs.coordinator.conflicts import record
 from pucs.coordinator.context import unit
 from pucs.coordinator.messages import deliver_in, send_in
 from pucs.core.errors import NotFound, Usage
 from pucs.messages import rules
+from pucs.messages.handoffs import from_plain
 from pucs.messages.records import COORDINATOR, WORDS, AgentMessage, MessageKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pucs.coordinator.context import Context
+    from pucs.messages.handoffs import HandOff
 
 
 def send(
@@ -93,15 +95,24 @@ def report_conflict(
         return number
 
 
+def _handed_over(context: Context, *, agent: str, **said: Any) -> HandOff:
+    """Hand over with the contents as plain fields."""
+    terms = {name: said.pop(name) for name in _TERMS if name in said}
+    return handoffs.hand_off(context, agent=agent, contents=from_plain(said), **terms)
+
+
+_TERMS = ("to", "signal", "task", "transfer", "incomplete")
 _VERBS: dict[AgentMessage, Callable[..., Any]] = {
     AgentMessage.REGISTER: agents.register,
     AgentMessage.CLAIM_STREAM: agents.claim_stream,
+    AgentMessage.SIGNAL_INTENT: intents.signal,
     AgentMessage.ACQUIRE_LOCK: leases.acquire,
     AgentMessage.RELEASE_LOCK: releasing.give_up,
     AgentMessage.LOG_ACTION: log.log,
     AgentMessage.REPORT_CONFLICT: report_conflict,
     AgentMessage.REQUEST_HELP: partial(send, to=COORDINATOR),
     AgentMessage.COMPLETE_TASK: tasks.finish,
+    AgentMessage.HANDOFF: _handed_over,
 }
 
 

@@ -94,6 +94,7 @@ class Attempt:
         stale = self._up_to_date(task)
         if stale:
             return Failure(stale)
+        self.pulse.rest(self.stopping, task.files)
         return self._ran(task, command, answer.waited_s if answer else 0.0)
 
     def _ran(self, task: Task, command: str, waited_s: float) -> Verdict:
@@ -110,9 +111,9 @@ class Attempt:
                 timeout_s=timeout_s,
                 stop_grace_s=self.settings.stop_grace_s,
             ),
-            on_wait=lambda: self.pulse.beat(task.files),
-            wait_s=self.pulse.pause_s,
-            cancelled=self.stopping,
+            on_wait=lambda: self.pulse.look(task.files),
+            wait_s=self.pulse.look_s,
+            cancelled=lambda: self.stopping() or self.pulse.terminated,
         )
         if outcome.succeeded:
             return self._landed()
@@ -121,6 +122,14 @@ class Attempt:
         return Interrupted() if outcome.ending is Ending.STOPPED else Failure(explained(outcome, timeout_s))
 
     def _leased(self, task: Task) -> leases.Acquired:
+        """Lease the declared files, however often the agent is paused before it can."""
+        while True:
+            answer = self._asked(task)
+            if not answer.paused or self.stopping() or self.pulse.terminated:
+                return answer
+            self.pulse.rest(self.stopping)
+
+    def _asked(self, task: Task) -> leases.Acquired:
         """Lease the declared files, in the queue if need be; whoever waits is seen to wait."""
         answer = leases.acquire(self.context, agent=self.agent.id, resources=task.files, task=task.id)
         if answer.granted or not answer.queue_position:

@@ -20,6 +20,8 @@ def kept(context: Context, agent: Agent, reason: str, tell: Callable[[events.Eve
 
     Empty if there was nothing to keep, or if it cannot be kept: then the worktree stays as it is, and that is told.
     """
+    if not _its_own(context, agent):
+        return ""
     try:
         salvage = salvaging.keep_work(context, agent=agent.id, reason=reason)
         dirty = context.worktrees.dirty(agent.worktree)
@@ -39,7 +41,14 @@ def removed(context: Context, agent: Agent, salvage: str, tell: Callable[[events
     """Remove the worktree of an agent that has ended, unless something in it is nowhere else; its branch stays."""
     safe = [f"refs/heads/{agent.branch}"] + ([salvage] if salvage else [])
     try:
-        if agent.worktree in context.worktrees.paths():
+        if _its_own(context, agent) and agent.worktree in context.worktrees.paths():
             context.worktrees.remove(agent.worktree, safe)
     except PucsError as error:
         tell(events.Problem(message=f"The worktree of {agent.id} stays: {error}"))
+
+
+def _its_own(context: Context, agent: Agent) -> bool:
+    """Tell whether an agent still has the worktree it had: another one may have accepted it with a hand-off."""
+    with context.store.read() as tx:
+        known = tx.agents.get(agent.id)
+    return known is None or known.worktree == agent.worktree

@@ -42,6 +42,7 @@ CREATE TABLE partitions (
     scopes TEXT NOT NULL,
     waits TEXT NOT NULL,
     accepted TEXT NOT NULL,
+    requests TEXT NOT NULL,
     state TEXT NOT NULL,
     boot_id TEXT NOT NULL,
     deadline_s REAL NOT NULL,

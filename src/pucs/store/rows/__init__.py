@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from pucs.store.rows.agents import AgentRows
 from pucs.store.rows.conflicts import ConflictRows
 from pucs.store.rows.entries import EntryRows
+from pucs.store.rows.handoffs import HandOffRows
 from pucs.store.rows.intents import IntentRows, PartitionRows
 from pucs.store.rows.landings import IntentionRows, LandingRows
 from pucs.store.rows.leases import LeaseRows
@@ -43,6 +44,7 @@ class Rows:
         self.intents = IntentRows(database)
         self.partitions = PartitionRows(database)
         self.messages = MessageRows(database)
+        self.handoffs = HandOffRows(database)
         self.test_runs = TestRunRows(database)
         self._tokens = tokens
 
