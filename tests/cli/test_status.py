@@ -132,7 +132,7 @@ def test_log_follows_until_interrupted(session: Path, pucs: Pucs) -> None:
 def test_conflicts_are_listed(work: Path, pucs: Pucs) -> None:
     """Every field of DESIGN §7; only an open one makes the status 1."""
     assert pucs.ok("conflicts").splitlines()[0].split() == [
-        "ID", "KIND", "STATUS", "PARTIES", "RESOURCES", "DECISION",
+        "ID", "KIND", "SEVERITY", "STATUS", "PARTIES", "RESOURCES", "DECISION",
     ]  # fmt: skip
     assert set(pucs.json("conflicts")[0]) >= CONFLICT
     assert pucs.ok("conflicts", "--unresolved") == "No unresolved conflicts.\n"

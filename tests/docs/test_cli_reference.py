@@ -15,9 +15,10 @@ COMMON = frozenset({"repo", "store", "session", "as_json", "help"})
 
 CHAPTERS = {
     "Run a session": ("demo", "init", "run", "launch-stream", "finalize", "verify", "report"),
-    "Look at it": ("status", "agents", "log", "patterns", "conflicts", "why", "state"),
+    "Look at it": ("status", "agents", "log", "patterns", "why", "state"),
     "Leases": ("lock", "unlock", "locks", "queue", "cleanup"),
     "Plans": ("intent",),
+    "Conflicts": ("conflicts", "resolve", "request"),
     "An agent's work": ("land", "sync", "test", "salvage"),
     "Tasks": ("task",),
     "Configuration and checks": ("config", "check", "doctor"),
@@ -46,6 +47,8 @@ ONE = {
     "pucs patterns": "a pattern is at least as severe as `--fail-on` says",
     "pucs queue": "",
     "pucs report": "there is no session",
+    "pucs request": "the waiver does not exist, or was refused before",
+    "pucs resolve": "it was decided before, the strategy is not possible, or somebody still has to decide",
     "pucs run": "a task failed or is left, or a stream could not be merged",
     "pucs salvage list": "",
     "pucs salvage restore": "no such salvage ref, or the branch exists",

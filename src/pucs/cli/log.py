@@ -1,4 +1,4 @@
-"""``log`` and ``conflicts``."""
+"""``log``: the cross-log."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, clip, common_options, one_line, table, to_json
+from pucs.cli.door import Door, common_options, one_line, to_json
 from pucs.core.errors import NotFound, Usage
 from pucs.core.instants import iso, parse_iso
 
@@ -22,8 +22,6 @@ FOLLOW_S = 0.2
 """How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
 _DETAILS = ("task", "reason", "other", "behind", "waited_s", "warning", "salvage")
 """Details worth a place on the line."""
-RESOURCES_WIDTH = 40
-"""Characters of a conflict's resources; --json says the rest."""
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
@@ -161,35 +159,3 @@ def line(entry: Entry) -> str:
     return one_line(
         f"{entry.timestamp[11:23]}  {entry.agent or 'pucs':<18} {entry.level.value:<8} {entry.action}{files}{said}"
     )
-
-
-@click.command()
-@click.option("--unresolved", is_flag=True, help="Only those that somebody still has to act on.")
-@common_options
-def conflicts(door: Door, *, unresolved: bool) -> None:
-    """Show conflicts: waits, refusals at boundaries, changes that did not fit together. Status 1 if one is open.
-
-    \b
-    Example: pucs conflicts --unresolved
-    """
-    from pucs.coordinator.conflicts import conflicts as recorded  # noqa: PLC0415
-
-    found = recorded(door.context(), unresolved=unresolved)
-    documents = [conflict.document() for conflict in found]
-    rows = [
-        (
-            d["id"],
-            d["kind"],
-            d["status"],
-            ", ".join(d["parties"]),
-            clip(", ".join(d["resources"]), RESOURCES_WIDTH),
-            d["decision"] or "open",
-        )
-        for d in documents
-    ]
-    none = "No unresolved conflicts." if unresolved else "No conflicts."
-    door.say(
-        documents, table(rows, ("ID", "KIND", "STATUS", "PARTIES", "RESOURCES", "DECISION")) if rows else none
-    )
-    if any(d["status"] == "open" for d in documents):
-        raise SystemExit(1)

@@ -5,7 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Self
 
-from pucs.coordinator import agents, checks, inspecting, landing, leases, log, releasing, syncing, tasks
+from pucs.coordinator import (
+    agents,
+    checks,
+    inspecting,
+    landing,
+    leases,
+    log,
+    releasing,
+    requesting,
+    syncing,
+    tasks,
+)
 from pucs.coordinator.intents import check, clear, signal
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
@@ -20,6 +31,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.inspecting import Explanation
     from pucs.coordinator.intents import Signalled
     from pucs.coordinator.leases import Acquired
+    from pucs.coordinator.requesting import Requested
     from pucs.core.processes import Process
     from pucs.intents.records import Contest, Intent
     from pucs.locks.records import Lease
@@ -180,6 +192,17 @@ class PUCSClient:
         """Return what a plan to change these files would meet; nothing is recorded."""
         self._ensure()
         return check(self._context, files=self._canonical(files), agent=self.agent_id).conflicts
+
+    def request(self, files: Sequence[str], reason: str, *, waive: bool = False) -> Requested:
+        """Ask for a change in files that another stream covers: a task of that stream, or a waiver to be approved.
+
+        Raises:
+            Usage: no file, or no reason.
+        """
+        self._ensure()
+        return requesting.request(
+            self._context, files=self._canonical(files), reason=reason, agent=self.agent_id, waive=waive
+        )
 
     def log_change(
         self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None
