@@ -10,12 +10,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pucs.classic.crosslog import read, said, say
+from pucs.classic.handing import give
 from pucs.classic.places import STATE_DIRECTORY, here
 from pucs.conflicts.records import Severity
 from pucs.core.errors import Usage
 from pucs.crosslog.records import Entry, Level
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
     from datetime import datetime
 
 ACTIVITY_LOG = STATE_DIRECTORY / "agent_activity.jsonl"
@@ -59,6 +61,21 @@ def get_stream_log(stream: str, since: datetime | None = None) -> list[dict[str,
     Each has ``timestamp``, ``agent``, ``stream`` and ``action``, and what was logged with it.
     """
     return [_document(entry) for entry in read(here(), stream=stream, since=since)]
+
+
+def record_handoff(
+    from_agent: str, to_agents: Sequence[str], completed_tasks: Sequence[str], context: Mapping[str, Any]
+) -> None:
+    """Record what dependent agents have to know; a row of its own, so that none overwrites another.
+
+    ``new_interfaces``, ``breaking_changes``, ``test_status`` and ``notes`` of the context have their places; the rest is
+    kept with it. Locks stay with the giver. Receivers get a message, and may be agents that nobody has started yet.
+
+    Raises:
+        Usage: an agent cannot be named so, or there is too much of something.
+        Refused: the giver or a receiver has ended, or no session is active.
+    """
+    give(here(), from_agent, to_agents, context=context, completed=completed_tasks, transfer=False)
 
 
 def _document(entry: Entry) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pucs import agent_lock, cross_logger, intent_signal, stream_locks
+from pucs.classic import looking
 from pucs.classic.agent_log import (
     AgentEventType,
     AgentLogger,
@@ -141,6 +142,8 @@ def test_both_orders_of_an_agents_log_mean_the_same(newer: Path) -> None:
         ("checkpoint", "Half way"),
         ("note", "Half way"),
     ]
+    louder = logger.log(LogLevel.ERROR, LogCategory.RISK, "limit", "Too much", None)
+    assert (louder.level, louder.category) == (LogLevel.ERROR, LogCategory.RISK)
     assert logger.log("intent_signaled", data={"files": [FILL]}).event_type == "intent_signaled"
     for wrong in ((LogLevel.INFO, LogCategory.AGENT), ("a", "b", "c"), (LogLevel.INFO, "text", 5)):
         with pytest.raises(Usage, match="log"):
@@ -267,6 +270,23 @@ def test_a_check_before_a_change_sees_locks_boundaries_and_dependents(newer: Pat
         "high",
         "low",
     ]
+
+
+@pytest.mark.parametrize(
+    ("entry", "path", "stream", "means"),
+    [
+        ("scan", "indicators/rsi.py", "SCAN", True),
+        ("models", "models/risk_manager.py", "RISK", True),
+        ("models/risk_manager", "models/risk_manager.py", "RISK", True),
+        ("models/risk", "models/risk_manager.py", "RISK", False),
+        ("config", "config/__init__.py", "", True),
+        ("config", "configuration.py", "", False),
+        ("", "README.md", "", False),
+    ],
+)
+def test_a_dependency_means_a_stream_or_a_path(entry: str, path: str, stream: str, means: bool) -> None:  # noqa: FBT001
+    """By the name of the stream that covers a file, whatever its directory, else as a whole path."""
+    assert looking._means(entry, path, stream) is means
 
 
 def test_the_planning_context_names_what_others_do(newer: Path) -> None:

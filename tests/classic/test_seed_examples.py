@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from pucs.classic.places import here
+
 pytestmark = pytest.mark.git
 
 AGENT_COMMANDS = """
@@ -140,6 +142,35 @@ def test_000_3_5_cross_logger(older: Path) -> None:
     assert logger.detect_patterns() == []
 
 
+def test_000_4_2_conflict_resolver(older: Path) -> None:
+    """The table, the flow on a conflict that was signalled, and the merge of two changes."""
+    from pucs import Change, ConflictResolver, IntentSignal  # noqa: PLC0415
+
+    resolver = ConflictResolver()
+    assert resolver.STRATEGIES == {
+        "QUEUE": "Second agent waits for first to complete",
+        "PARTITION": "Split work into non-overlapping scopes",
+        "MERGE": "Attempt automatic merge of changes",
+        "ARBITRATE": "Coordinator decides which change wins",
+        "ROLLBACK": "Revert one agent's changes",
+    }
+    intents = IntentSignal()
+    intents.signal_intent("exec-agent-1", "execution", ["execution/fill_predictor.py"], "Adding ML model", 30)
+    second = intents.signal_intent(
+        "exec-agent-2", "execution", ["execution/fill_predictor.py"], "Slippage", 30
+    )
+    [resolution] = [resolver.resolve(conflict) for conflict in second.conflicts]
+    assert resolution.strategy.value in resolver.STRATEGIES
+    before = (older / "execution/fill_predictor.py").read_bytes()
+    result = resolver.auto_merge(
+        "execution/fill_predictor.py",
+        change_a=Change(agent="exec-agent-1", before=before, after=before.replace(b"0.5", b"0.7")),
+        change_b=Change(agent="exec-agent-2", before=before, after=before.replace(b"None", b"len(orders)")),
+    )
+    assert result.success
+    assert result.content == before.replace(b"0.5", b"0.7").replace(b"None", b"len(orders)")
+
+
 def test_000_6_2_messages() -> None:
     """The constants are the words they are compared with."""
     from pucs import AgentMessage, CoordinatorMessage  # noqa: PLC0415
@@ -218,6 +249,80 @@ def test_001_3_5_cross_logger(older: Path) -> None:
         {"agent": "exec-agent-1", "stream": "execution", "action": "completed", "files_modified": 3, "tests_passed": True},
         {"agent": "exec-agent-1", "stream": "execution", "action": "released", "file": "execution/fill_predictor.py"},
     ]  # fmt: skip
+
+
+def test_001_3_6_record_handoff(older: Path) -> None:
+    """The hand-off that the format of the design shows, read back in that format; a second one leaves it as it is."""
+    from pucs.coordinator.handoffs import handoffs  # noqa: PLC0415
+    from pucs.cross_logger import record_handoff  # noqa: PLC0415
+    from pucs.messages.forms import as_001  # noqa: PLC0415
+
+    context = {
+        "new_interfaces": ["RiskEnforcementChain"],
+        "breaking_changes": ["RiskManager.validate() signature changed to validate(order, context)"],
+        "test_status": "all 47 tests passing",
+        "notes": "Dependent modules should update imports and call signatures",
+    }
+    tasks = ["Risk manager refactoring", "Circuit breaker updates"]
+    record_handoff("risk-agent-1", ["exec-agent-1", "api-agent-1"], tasks, context)
+    record_handoff(
+        from_agent="risk-agent-1", to_agents=["llm-agent-1"], completed_tasks=["More"], context={"odd": 1}
+    )
+    first, second = (as_001(one) for one in handoffs(here().context))
+    assert first.pop("timestamp").endswith("Z")
+    assert first == {
+        "from_agent": "risk-agent-1",
+        "to_agents": ["exec-agent-1", "api-agent-1"],
+        "completed_tasks": tasks,
+        "context": context,
+    }
+    assert second["to_agents"] == ["llm-agent-1"]
+    assert second["context"]["odd"] == 1
+
+
+def test_002_3_2_handoff(newer: Path) -> None:
+    """The hand-off that the unified format shows, made by the logger and read back in that format."""
+    from pucs import AgentLogger  # noqa: PLC0415
+    from pucs.coordinator.handoffs import handoffs  # noqa: PLC0415
+    from pucs.messages.forms import as_002  # noqa: PLC0415
+
+    logger = AgentLogger("exec-agent-1", "EXEC", session_id="PUCS-20251207-001")
+    logger.log_session_start("Fill predictor")
+    logger.log_file_modified("execution/fill_predictor.py", "Added ML model")
+    entry = logger.log_session_handoff(
+        to_agent="exec-agent-2",
+        completed=["Fill predictor ML model added", "Unit tests for fill_predictor.py"],
+        pending=["Integration tests needed", "Documentation update"],
+        warnings=["fill_predictor.py has increased complexity"],
+        context={
+            "commits": ["abc1234", "def5678"],
+            "branch": "feature/stream-exec-fill-predictor",
+            "related_files": ["execution/fill_predictor.py", "tests/test_fill_predictor.py"],
+        },
+    )
+    assert entry.event_type == "session_handoff"
+    [given] = handoffs(here().context)
+    assert given.id == entry.data["handoff"]
+    document = as_002(given)
+    assert document.pop("timestamp").endswith("Z")
+    assert document == {
+        "from_agent": "exec-agent-1",
+        "to_agent": "exec-agent-2",
+        "session_id": "PUCS-20251207-001",
+        "context": {
+            "completed": ["Fill predictor ML model added", "Unit tests for fill_predictor.py"],
+            "pending": ["Integration tests needed", "Documentation update"],
+            "warnings": ["fill_predictor.py has increased complexity"],
+            "commits": ["abc1234", "def5678"],
+            "branch": "feature/stream-exec-fill-predictor",
+        },
+        "stream_context": {
+            "stream_id": "EXEC",
+            "locked_files": [],
+            "related_files": ["execution/fill_predictor.py", "tests/test_fill_predictor.py"],
+        },
+        "files_to_review": ["execution/fill_predictor.py"],
+    }
 
 
 def test_002_3_1_agent_logger(newer: Path) -> None:

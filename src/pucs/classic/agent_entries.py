@@ -100,6 +100,7 @@ _EVENT_OF_ACTION = {
     "lease parked": _E.LOCK_RELEASED,
     "lock denied": _E.LOCK_BLOCKED,
     "lock queued": _E.LOCK_BLOCKED,
+    "handed over": _E.SESSION_HANDOFF,
     "intent signaled": _E.PLAN_CREATED,
     "boundary refused": _E.CONFLICT_DETECTED,
     "conflict resolved": _E.CONFLICT_RESOLVED,

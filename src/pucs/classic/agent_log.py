@@ -19,6 +19,7 @@ from pucs.classic.agent_entries import (
     read_back,
 )
 from pucs.classic.crosslog import read, say
+from pucs.classic.handing import give
 from pucs.classic.places import here
 from pucs.coordinator import agents, sessions
 from pucs.coordinator.log import ACTION_LENGTH_MAX
@@ -177,6 +178,43 @@ class AgentLogger:
             data,
             duration_ms=duration_s * 1000,
             outcome=status,
+        )
+
+    def log_session_handoff(
+        self,
+        to_agent: str,
+        completed: Sequence[str],
+        pending: Sequence[str],
+        warnings: Sequence[str] | None = None,
+        context: Mapping[str, Any] | None = None,
+    ) -> AgentLogEntry:
+        """Hand the agent's work over to another agent and log that; locks and worktree go to it when it accepts.
+
+        Each hand-off is a row of its own; ``data["handoff"]`` is its number, for `pucs handoff accept`. ``commits`` and
+        ``branch`` of the context have their places; PUCS fills them in where they are not given.
+
+        Raises:
+            Usage: an agent cannot be named so, or there is too much of something.
+            Refused: one of the two has ended.
+        """
+        told = {"completed": completed, "pending": pending, "warnings": warnings or ()}
+        given = give(
+            self._place,
+            self.agent_id,
+            [to_agent],
+            context=context,
+            transfer=True,
+            files_to_review=self.files_modified,
+            **told,
+        )
+        data = {
+            "to_agent": to_agent,
+            **{name: list(items) for name, items in told.items()},
+            "context": dict(context or {}),
+            "handoff": given.id,
+        }
+        return self._event(
+            AgentEventType.SESSION_HANDOFF, f"Handoff from {self.agent_id} to {to_agent}", data
         )
 
     # Files
