@@ -53,9 +53,7 @@ def _glance(found: dict[str, Any]) -> str:
     )
     working = [agent for agent in found["agents"] if agent["life"] != "ended"]
     if working:
-        at_work = [
-            (a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["task"]) for a in working
-        ]
+        at_work = [(a["id"], a["stream"], a["phase"], _life(a), a["enforcement"], a["task"]) for a in working]
         lines += ["", table(at_work, ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "TASK"))]
     if found["locks"]:
         leased = [
@@ -106,6 +104,12 @@ def _tests(found: dict[str, Any]) -> str:
     return f"Tests: ✗ {', '.join(bad)}" if bad else f"Tests: ✓ all of {', '.join(found['streams'])}"
 
 
+def _life(agent: dict[str, Any]) -> str:
+    """Return what is known of an agent's life, and whether somebody halted it."""
+    halted = f"{agent['halt']} by {agent['halted_by']}" if agent["halt"] and agent["life"] != "ended" else ""
+    return f"{agent['life']}, {halted}" if halted else str(agent["life"])
+
+
 def _about(entry: dict[str, Any]) -> str:
     """Return what an entry is about, in a few words: its files, its task, else the stream if nobody is named."""
     return clip(
@@ -145,8 +149,7 @@ def agents(door: Door) -> None:
 
     found = agents_document(door.context())
     rows = [
-        (a["id"], a["stream"], a["phase"], a["life"], a["enforcement"], a["program"], a["task"])
-        for a in found
+        (a["id"], a["stream"], a["phase"], _life(a), a["enforcement"], a["program"], a["task"]) for a in found
     ]
     header = ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "TASK")
     door.say(found, table(rows, header) if rows else "No agents yet.")

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 from pucs.coordinator import (
     agents,
     checks,
+    handoffs,
     inspecting,
     landing,
     leases,
     log,
+    messages,
+    posting,
     releasing,
     requesting,
     syncing,
@@ -20,6 +23,8 @@ from pucs.coordinator import (
 from pucs.coordinator.intents import check, clear, signal
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
+from pucs.messages.handoffs import from_plain
+from pucs.messages.records import MessageKind
 from pucs.wiring import open_context
 
 if TYPE_CHECKING:
@@ -28,6 +33,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pucs.agents.records import Agent
+    from pucs.coordinator.handoffs import Accepted
     from pucs.coordinator.inspecting import Explanation
     from pucs.coordinator.intents import Signalled
     from pucs.coordinator.leases import Acquired
@@ -35,6 +41,8 @@ if TYPE_CHECKING:
     from pucs.core.processes import Process
     from pucs.intents.records import Contest, Intent
     from pucs.locks.records import Lease
+    from pucs.messages.handoffs import HandOff
+    from pucs.messages.records import Message
     from pucs.streams.checks import TestRun
 
 
@@ -217,6 +225,103 @@ class PUCSClient:
         """Mark a task of the session as done."""
         self._ensure()
         tasks.finish(self._context, agent=self.agent_id, task=task, result=result)
+
+    def messages(self, *, acknowledge: bool = False) -> tuple[Message, ...]:
+        """Return the messages that are due now; what is not acknowledged comes again after a minute.
+
+        Show a text to a model only as ``pucs.messages.rules.quoted`` gives it: it is somebody's words.
+        """
+        self._ensure()
+        return messages.inbox(self._context, agent=self.agent_id, acknowledge=acknowledge)
+
+    def acknowledge(self, numbers: Sequence[int]) -> tuple[int, ...]:
+        """Say that messages were read, so that they do not come again."""
+        self._ensure()
+        return messages.acknowledge(self._context, agent=self.agent_id, messages=numbers)
+
+    def send_message(
+        self, to: str, text: str, kind: str = "request_help", *, details: Mapping[str, Any] | None = None
+    ) -> int:
+        """Send words to an agent, to ``pucs``, or with ``to`` empty to every other active agent; returns the id.
+
+        Raises:
+            Usage: too long, empty, or a kind that is no message of words.
+            NotFound: there is no such agent.
+        """
+        self._ensure()
+        wanted = next((one for one in MessageKind if one == kind), None)
+        if wanted is None:
+            raise Usage(f"There is no kind {kind!r} of message.", remedy=f"Kinds: {', '.join(MessageKind)}.")
+        return posting.send(
+            self._context, agent=self.agent_id, to=to, text=text, kind=wanted, details=details
+        )
+
+    def report_conflict(self, text: str, files: Sequence[str] = (), others: Sequence[str] = ()) -> int:
+        """Record a conflict that the agent has noticed, for a person to decide; returns its id."""
+        self._ensure()
+        return posting.report_conflict(
+            self._context, agent=self.agent_id, text=text, resources=self._canonical(files), others=others
+        )
+
+    def handoff(
+        self,
+        to: str | Sequence[str] = (),
+        completed: Sequence[str] = (),
+        pending: Sequence[str] = (),
+        warnings: Sequence[str] = (),
+        *,
+        context: Mapping[str, Any] | None = None,
+        files_to_review: Sequence[str] = (),
+        signal: str = "",
+        task: str = "",
+        transfer: bool = True,
+        incomplete: bool = False,
+    ) -> HandOff:
+        """Hand the agent's work over to others, or with ``to`` empty to any agent of its stream.
+
+        ``context`` holds whatever else there is to tell: ``test_status``, ``notes``, ``new_interfaces``, ``breaking_changes``,
+        ``commits`` and the other fields of ``pucs.messages.handoffs.Contents``. Closing the client then keeps what is handed
+        over.
+
+        Raises:
+            Refused: something is missing; the message names it.
+        """
+        self._ensure()
+        said = {"completed": completed, "pending": pending, "warnings": warnings}
+        return handoffs.hand_off(
+            self._context,
+            agent=self.agent_id,
+            to=[to] if isinstance(to, str) else to,
+            contents=from_plain({**said, "files_to_review": files_to_review, **(context or {})}),
+            signal=signal,
+            task=task,
+            transfer=transfer,
+            incomplete=incomplete,
+        )
+
+    def handoffs(self) -> list[HandOff]:
+        """Return the open hand-offs that the agent may accept, or gave."""
+        self._ensure()
+        return handoffs.handoffs(self._context, pending=True, agent=self.agent_id)
+
+    def accept_handoff(self, number: int) -> Accepted:
+        """Accept a hand-off; leases and worktree become the agent's own if it is the first."""
+        self._ensure()
+        return handoffs.accept(self._context, agent=self.agent_id, handoff=number)
+
+    def close_handoff(self, number: int) -> HandOff:
+        """Take a hand-off back that nobody has taken."""
+        self._ensure()
+        return handoffs.close(self._context, agent=self.agent_id, handoff=number)
+
+    def post(self, kind: str, **fields: Any) -> Any:
+        """Do what an ``AgentMessage`` asks for (000 §6.2); ``fields`` are the arguments of its verb."""
+        if kind != MessageKind.REGISTER:
+            self._ensure()
+        for name in ("files", "resources"):
+            if name in fields:
+                fields[name] = self._canonical(fields[name])
+        return posting.post(self._context, agent=self.agent_id, kind=kind, **fields)
 
     def close(self) -> None:
         """Give up leases without losing work, and the connection; the client can be used again."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import landing, leases
-from pucs.core.errors import NotFound, Refused
-from pucs.core.modes import Mode
-from pucs.core.resources import contains, file_resource, is_directory, overlaps, symbol_name
+from pucs.core.errors import NotFound, Refused, Usage
+from pucs.core.modes import Mode, covers
+from pucs.core.resources import contains, file_resource, is_directory, is_named, overlaps, symbol_name
 from pucs.locks.records import EndReason
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class GivenUp:
     """Paths that landed first."""
     parked: tuple[Parked, ...] = ()
     """What could not land and is on salvage refs."""
+    tokens: dict[str, int] = field(default_factory=dict)
+    """New token of each resource that is still held, in the weaker mode that was asked for."""
 
 
 def give_up(
@@ -39,25 +41,33 @@ def give_up(
     resources: Sequence[str] | None = None,
     token: int | None = None,
     leaving: bool = False,
+    to: Mode | None = None,
 ) -> GivenUp:
     """Give up an agent's leases, all or those on these resources or with this token.
 
     Edits under them land if they can; what cannot is kept on a salvage ref before its lease ends. Giving up what one
-    does not hold changes nothing.
+    does not hold changes nothing. With ``to`` each lease that is stronger is turned into one of that mode instead, under
+    a new token and in one step, so that nobody else can write in between; named resources have no weaker mode.
 
     Raises:
+        Usage: ``to`` is no weaker mode than any.
         Refused: the configuration lets nothing land that no passing test run covers; nothing was given up. An agent
-            that is ``leaving`` has its work kept instead.
+            that is ``leaving`` has its work kept instead, and what it hands over stays for whoever accepts it.
     """
-    held = _held(context, agent, resources, token)
+    if to is Mode.EXCLUSIVE:
+        raise Usage(
+            "No mode is stronger than exclusive.", remedy="Name shared or intent, or none to give up."
+        )
+    held = _held(context, agent, resources, token, leaving=leaving)
+    if to is not None:
+        held = [lease for lease in held if not is_named(lease.resource) and not covers(to, lease.mode)]
     if not held:
         return GivenUp(resources=())
     names = [lease.resource for lease in held]
     changed = [] if _untouched(context, agent, held) else _changed(context, agent, held)
     if not changed:
-        released = leases.release(context, agent=agent, resources=names, token=token)
-        return GivenUp(resources=released.resources)
-    outcome = landing.land(context, agent=agent, files=changed)
+        return _let_go(context, agent, names, token, to)
+    outcome = landing.land(context, agent=agent, files=changed, release=to is None)
     parked = list(outcome.parked)
     landed: tuple[str, ...] = ()
     if isinstance(outcome, landing.Landed):
@@ -67,18 +77,41 @@ def give_up(
     else:
         parked += landing.park_unlanded(context, agent=agent, resources=names, reason=outcome.message)
     reason = EndReason.LANDED if landed else EndReason.PARKED
-    leases.release(context, agent=agent, resources=names, token=token, reason=reason)
-    return GivenUp(resources=tuple(names), landed=landed, parked=tuple(parked))
+    done = _let_go(context, agent, names, token, to, reason)
+    return replace(
+        done, resources=done.resources if to else tuple(names), landed=landed, parked=tuple(parked)
+    )
 
 
-def _held(context: Context, agent: str, resources: Sequence[str] | None, token: int | None) -> list[Lease]:
+def _let_go(
+    context: Context,
+    agent: str,
+    names: Sequence[str],
+    token: int | None,
+    to: Mode | None,
+    reason: EndReason = EndReason.RELEASED,
+) -> GivenUp:
+    """End the leases on these resources, or make them weaker."""
+    if to is None:
+        released = leases.release(context, agent=agent, resources=names, token=token, reason=reason)
+        return GivenUp(resources=released.resources)
+    tokens = leases.downgrade(context, agent=agent, resources=names, to=to, token=token)
+    return GivenUp(resources=tuple(tokens), tokens=tokens)
+
+
+def _held(
+    context: Context, agent: str, resources: Sequence[str] | None, token: int | None, *, leaving: bool
+) -> list[Lease]:
     with context.store.read() as tx:
         held = tx.leases.of_agent(agent)
+        promised = tx.handoffs.promised(agent) if leaving else frozenset()
     wanted = None if resources is None else set(resources)
     return [
         lease
         for lease in held
-        if (wanted is None or lease.resource in wanted) and (token is None or lease.token == token)
+        if (wanted is None or lease.resource in wanted)
+        and token in {None, lease.token}
+        and lease.resource not in promised
     ]
 
 
@@ -93,7 +126,7 @@ def note(context: Context, *, agent: str, resources: Sequence[str]) -> dict[str,
 
 def _untouched(context: Context, agent: str, held: Sequence[Lease]) -> bool:
     """Tell without git whether every leased file is as it was noted at the grant (DESIGN §3.5)."""
-    own = [lease for lease in held if lease.mode is Mode.EXCLUSIVE]
+    own = [lease for lease in held if lease.mode is Mode.EXCLUSIVE and not is_named(lease.resource)]
     if not all(lease.noted for lease in own):
         return False
     now = note(context, agent=agent, resources=[lease.resource for lease in own])

@@ -150,6 +150,9 @@ def _agent(context: Context, agent: Agent) -> dict[str, Any]:
         "enforcement": agent.enforcement.value,
         "incarnation": agent.incarnation,
         "task": agent.task,
+        "halt": agent.halt.value,
+        "halted_by": agent.halted_by,
+        "halted_because": agent.halted_because,
         "worktree": agent.worktree,
     }
 
@@ -188,32 +191,35 @@ def agents_document(context: Context) -> list[dict[str, Any]]:
 
 
 def state(context: Context) -> dict[str, Any]:
-    """Return the document of seed 000 §3.2; one read transaction."""
+    """Return the document of seed 000 §3.2, exactly; one read transaction."""
+    with context.store.read() as tx:
+        return state_in(context, tx, _session(context, tx))
+
+
+def state_in(context: Context, tx: Transaction, session: Session) -> dict[str, Any]:
+    """Return the document of seed 000 §3.2 inside an open transaction."""
     from pucs.coordinator.partition import critical_files  # noqa: PLC0415 - the glance at a session does without
 
-    with context.store.read() as tx:
-        session = _session(context, tx)
-        leases = standing(context.processes, context.clock.now(), tx.leases.live())
-        agents = tx.agents.all(session.id)
-        tasks = tx.tasks.all(session.id)
-        entries = tx.entries.select(Query(session=session.id, limit=STATE_ENTRIES))
-        configuration = tx.sessions.configuration()
-        return {
-            "session_id": session.id,
-            "started_at": session.started_at,
-            "streams": {
-                row.stream.name: _stream_state(row, agents, tasks, leases)
-                for row in tx.sessions.streams(session.id)
-            },
-            "critical_files": {
-                file.path: _critical_state(
-                    tx, [lease for lease in leases if critical_files(lease.resource, [file])]
-                )
-                for file in configuration.critical_files
-            },
-            "conflicts": [conflict.document() for conflict in tx.conflicts.all(session.id)],
-            "cross_log": [entry.document() for entry in entries],
-        }
+    leases = standing(context.processes, context.clock.now(), tx.leases.live())
+    agents = tx.agents.all(session.id)
+    tasks = tx.tasks.all(session.id)
+    entries = tx.entries.select(Query(session=session.id, limit=STATE_ENTRIES))
+    return {
+        "session_id": session.id,
+        "started_at": session.started_at,
+        "streams": {
+            row.stream.name: _stream_state(row, agents, tasks, leases)
+            for row in tx.sessions.streams(session.id)
+        },
+        "critical_files": {
+            file.path: _critical_state(
+                tx, [lease for lease in leases if critical_files(lease.resource, [file])]
+            )
+            for file in tx.sessions.configuration().critical_files
+        },
+        "conflicts": [conflict.document() for conflict in tx.conflicts.all(session.id)],
+        "cross_log": [entry.document() for entry in entries],
+    }
 
 
 def _stream_state(
