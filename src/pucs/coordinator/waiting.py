@@ -97,6 +97,7 @@ def look(
 
     What the agent held already of the set it asked for must still be there at the claim: whole or not at all.
     """
+    request, wish = _as_divided(opened, request, wish)
     asked = wish.asked if wish else request.resources
     names = [resource for resource, _ in request.resources]
     now = opened.now
@@ -138,6 +139,22 @@ def look(
         waited_s=round(now.boot_s - began_s, 6),
         late=why == _LATE,
     )
+
+
+def _as_divided(opened: Unit, request: Request, wish: Wish | None) -> tuple[Request, Wish | None]:
+    """Return what is waited for with symbols in place of a file that was divided meanwhile."""
+    stored = opened.tx.requests.get(request.id)
+    if stored is not None and stored.resources == request.resources:
+        return request, wish
+    divisions = opened.tx.partitions.all(request.session)
+    if not divisions:
+        return request, wish
+    from pucs.intents.narrowing import as_divided  # noqa: PLC0415 - few files are ever divided
+
+    resources = as_divided(request.resources, request.agent, request.id, divisions)
+    if wish is not None:
+        wish = replace(wish, asked=as_divided(wish.asked, request.agent, request.id, divisions))
+    return replace(request, resources=resources), wish
 
 
 def _held_by(opened: Unit, names: Sequence[str], agent: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -192,6 +192,8 @@ class Partition:
     """Symbol resources that a party needs too and that an earlier one has."""
     accepted: tuple[str, ...] = ()
     """Parties that have agreed so far."""
+    requests: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    """Once accepted: the requests of each party that go on for its scope in place of the file."""
     state: PartitionState = PartitionState.PROPOSED
     boot_id: str
     """Boot whose clock ``deadline_s`` is read on."""

@@ -28,7 +28,7 @@ _UPDATE = (
     "UPDATE intents SET planned = ?, description = ?, estimated_duration_s = ?, task = ?, state = ?, expires_s = ?, "
     "expires_at = ?, contests = ?, ended_at = ?, why = ? WHERE id = ?"
 )
-_PARTITION = "session, file, parties, scopes, waits, accepted, state, boot_id, deadline_s, proposed_at, deadline_at, ended_at, why"
+_PARTITION = "session, file, parties, scopes, waits, accepted, requests, state, boot_id, deadline_s, proposed_at, deadline_at, ended_at, why"
 
 
 class IntentRows:
@@ -112,7 +112,7 @@ class PartitionRows:
     def add(self, partition: Partition) -> int:
         """Record a proposal and return its id."""
         return self._database.insert(
-            f"INSERT INTO partitions ({_PARTITION}) VALUES ({', '.join('?' * 13)})",  # noqa: S608 - constant text
+            f"INSERT INTO partitions ({_PARTITION}) VALUES ({', '.join('?' * 14)})",  # noqa: S608 - constant text
             _partition_values(partition),
         )
 
@@ -210,6 +210,7 @@ def _partition_values(partition: Partition) -> tuple[Any, ...]:
         json.dumps(partition.scopes),
         json.dumps(partition.waits),
         json.dumps(partition.accepted),
+        json.dumps(partition.requests),
         partition.state.value,
         partition.boot_id,
         partition.deadline_s,
@@ -229,11 +230,12 @@ def _partition(row: tuple[Any, ...]) -> Partition:
         scopes={agent: tuple(symbols) for agent, symbols in json.loads(row[4]).items()},
         waits={agent: tuple(symbols) for agent, symbols in json.loads(row[5]).items()},
         accepted=tuple(json.loads(row[6])),
-        state=PartitionState(row[7]),
-        boot_id=row[8],
-        deadline_s=row[9],
-        proposed_at=row[10],
-        deadline_at=row[11],
-        ended_at=row[12],
-        why=row[13],
+        requests={agent: tuple(numbers) for agent, numbers in json.loads(row[7]).items()},
+        state=PartitionState(row[8]),
+        boot_id=row[9],
+        deadline_s=row[10],
+        proposed_at=row[11],
+        deadline_at=row[12],
+        ended_at=row[13],
+        why=row[14],
     )
