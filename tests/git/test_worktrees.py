@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 
 from pucs.core.errors import GitError, Refused, Usage
 from pucs.core.resources import path_resource
-from pucs.git import run
+from pucs.git import repository, run
 from pucs.git.repository import GitRepository
 from pucs.git.worktrees import GitWorktrees
 
@@ -366,3 +367,32 @@ def test_read_stays_inside_the_worktree(
     monkeypatch.setattr("pucs.git.paths.CONTENT_BYTES_MAX", 1)
     with pytest.raises(Refused, match="larger than"):
         worktrees.read(path, "a.txt")
+
+
+def test_list_waits_for_a_worktree_in_the_making(
+    worktrees: GitWorktrees, root: Path, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While another process writes the entry of a new worktree git cannot list any; the list is asked for again."""
+    entry = root / ".git" / "worktrees" / "half"
+    entry.mkdir()
+    (entry / "gitdir").write_text(f"{root}/../half/.git\n")
+    (entry / "HEAD").write_text("ref: refs/heads/half\n")
+    (entry / "commondir").touch()
+    pauses: list[float] = []
+    real = time.sleep
+
+    def pause(seconds: float) -> None:
+        if seconds != repository.LIST_RETRY_S:
+            return real(seconds)  # subprocess sleeps, too
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            (entry / "commondir").write_text("../..\n")
+        return None
+
+    monkeypatch.setattr("pucs.git.repository.time.sleep", pause)
+    assert path in worktrees.paths()
+    assert len(pauses) == 2
+    (entry / "commondir").write_text("")
+    monkeypatch.setattr("pucs.git.repository.LIST_ATTEMPTS_MAX", 3)
+    with pytest.raises(GitError, match="commondir"):
+        worktrees.paths()

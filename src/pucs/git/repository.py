@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 STALE_LOCK_S = 10.0
 """Age from which a ref's lock file counts as left behind by a killed git: a ref update holds it for milliseconds."""
+LIST_ATTEMPTS_MAX = 40
+"""Looks at the list of worktrees while another process makes one: git writes the entry within milliseconds."""
+LIST_RETRY_S = 0.025
+"""Pause between two such looks."""
 PATCH_CHARS_MAX = 1_000_000
 """Longest patch handed out: more than anybody reads, less than hurts."""
 _LOCK_TAKEN = re.compile(r"Unable to create '(?P<lock>.+?\.lock)': File exists", re.DOTALL)
@@ -267,11 +271,23 @@ class GitRepository:
 def worktree_list(git: Git) -> list[tuple[str, dict[str, str]]]:
     """Return every registered worktree, the main one first, with its attributes (git-worktree(1), porcelain)."""
     found: list[tuple[str, dict[str, str]]] = []
-    for record in git("worktree", "list", "--porcelain", "-z").text.split("\0\0"):
+    for record in _worktree_list(git).split("\0\0"):
         fields = dict(line.partition(" ")[::2] for line in record.strip("\0").split("\0") if line)
         if "worktree" in fields:
             found.append((fields.pop("worktree"), fields))
     return found
+
+
+def _worktree_list(git: Git) -> str:
+    """Ask git for its worktrees; it fails if it reads the entry of one that is being made at that moment."""
+    for _ in range(LIST_ATTEMPTS_MAX - 1):
+        try:
+            return git("worktree", "list", "--porcelain", "-z").text
+        except GitError as error:
+            if "/commondir" not in error.fields.get("stderr", ""):
+                raise
+        time.sleep(LIST_RETRY_S)
+    return git("worktree", "list", "--porcelain", "-z").text
 
 
 def _main_checkout(git: Git, common_dir: str) -> str | None:
