@@ -27,7 +27,7 @@ class Context:
     bells: Bells
     git: Git
     door: str
-    """Surface the call came through (``cli``, ``client``, ``run``); recorded in every entry."""
+    """Surface the call came through (``cli``, ``client``, ``classic``, ``run``); recorded in every entry."""
     session: str = ""
     """Session to act in; empty: the active one."""
 

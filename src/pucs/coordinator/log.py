@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator.agents import acting, stream_named
@@ -14,6 +15,10 @@ if TYPE_CHECKING:
 
 ACTION_LENGTH_MAX = 500
 """Longest action text; what is longer belongs into the details."""
+DETAILS_LENGTH_MAX = 64 * 1024
+"""Longest details as JSON: what is longer belongs into a file that they name, for everybody who reads the log reads it."""
+FILES_MAX = 10_000
+"""Most files of one entry: as many as one set of leases."""
 
 
 def log(
@@ -31,11 +36,14 @@ def log(
     ``stream`` says for which stream it speaks, if not for its own; words claim nothing.
 
     Raises:
-        Usage: the action is empty or too long.
+        Usage: the action is empty or too long, or the details are too long or no JSON.
         NotFound: there is no such stream.
     """
     if not action.strip() or len(action) > ACTION_LENGTH_MAX:
         raise Usage("An action needs a text.", remedy=f"At most {ACTION_LENGTH_MAX} characters.")
+    if len(files) > FILES_MAX:
+        raise Usage(f"{len(files):,} files are too many for one entry.", remedy="Name their directory.")
+    _check_details(details or {})
     with unit(context) as opened:
         who = acting(opened, agent)
         named = stream_named(opened.tx, who.session, stream).stream.name if stream else who.stream
@@ -50,6 +58,18 @@ def log(
                 files=tuple(files),
                 details={**(details or {}), "door": opened.door},
             )
+        )
+
+
+def _check_details(details: Mapping[str, Any]) -> None:
+    try:
+        length = len(json.dumps(dict(details)))
+    except (TypeError, ValueError) as error:
+        raise Usage(f"The details are no JSON: {error}.", remedy="Use plain values.") from error
+    if length > DETAILS_LENGTH_MAX:
+        raise Usage(
+            f"Details of {length:,} characters are too long.",
+            remedy=f"At most {DETAILS_LENGTH_MAX:,}; put the rest into a file and name it.",
         )
 
 
