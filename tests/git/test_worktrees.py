@@ -317,6 +317,25 @@ def test_canonical_refuses_outside(tmp_path: Path, name: str) -> None:
         hand.canonical(str(top), [name])
 
 
+def test_canonical_refuses_what_another_repository_tracks(tmp_path: Path) -> None:
+    """Inside a nested repository or a submodule nothing can land; the directory itself is this repository's."""
+    for name in ("vendor/lib", "sub"):
+        (tmp_path / name / "src").mkdir(parents=True)
+    (tmp_path / "vendor" / "lib" / ".git").mkdir()
+    (tmp_path / "sub" / ".git").write_text("gitdir: ../.git/modules/sub\n", encoding="utf-8")
+    (tmp_path / "link").symlink_to("sub/src")
+    hand = GitWorktrees(GitRepository(str(tmp_path), str(tmp_path / ".git")))
+    for name, at in (
+        ("vendor/lib/src/x.py", "vendor/lib"),
+        ("sub/a.py::f", "sub"),
+        ("sub/src", "sub"),
+        ("link", "sub"),
+    ):
+        with pytest.raises(Usage, match=f"repository of its own at {at}/"):
+            hand.canonical(str(tmp_path), [name])
+    assert hand.canonical(str(tmp_path), ["sub", "vendor/x.py"]) == ("sub/", "vendor/x.py")
+
+
 def test_note_tells_changes(tmp_path: Path) -> None:
     """Notes of the same file are equal until its content changes; directories have none."""
     hand = GitWorktrees(GitRepository(str(tmp_path), str(tmp_path / ".git")))

@@ -9,6 +9,7 @@ from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
+from pucs.coordinator.estimating import usual_wait
 from pucs.coordinator.granting import bases, grant, settled, withdrawn
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
@@ -20,7 +21,6 @@ from pucs.core.modes import Mode
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
 from pucs.locks.deadlock import Link, circle, spelled
-from pucs.locks.estimates import REMEMBERED, hold_times_s, usual_wait_s
 from pucs.locks.records import Blocked, Granted, Lease, Request
 from pucs.locks.rules import decide, normalised, weaker
 from pucs.messages.rules import quoted_words
@@ -30,14 +30,11 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context, Unit
-    from pucs.coordinator.ports import Transaction
 
 RESOURCES_MAX = 10_000
 """Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
 WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
-HISTORIES_MAX = 100
-"""Resources whose past is looked up to tell the usual wait: each is a search, and a refusal has to be quick."""
 HOLDERS_NAMED = 3
 """Holders named in a refusal; the others are seen with ``pucs locks``."""
 
@@ -288,16 +285,6 @@ def _blocked(opened: Unit, verdict: Blocked) -> Acquired:
         estimated_wait_s=None if usual_s is None else round(usual_s, 3),
         reason="; ".join(parts) + ".",
     )
-
-
-def usual_wait(tx: Transaction, blocked: Blocked, now_s: float) -> float | None:
-    """Return how long a wait like this usually takes, in seconds; None: not known, or too much to look up."""
-    names = {lease.resource for lease in blocked.holders}
-    names |= {resource for request in blocked.ahead for resource, _ in request.resources}
-    if len(names) > HISTORIES_MAX:
-        return None
-    times_s = {name: hold_times_s(tx.leases.ended_on(name, REMEMBERED)) for name in names}
-    return usual_wait_s(blocked, now_s, times_s)
 
 
 def held_text(lease: Lease) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pucs.coordinator.estimating import usual_wait
+from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import Refused
-from pucs.core.resources import is_directory
+from pucs.core.modes import Mode
+from pucs.core.resources import file_path, is_directory, is_named
+from pucs.locks.records import Granted, Lease, Request
+from pucs.locks.rules import decide, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
+    from pucs.core.instants import Instant
     from pucs.intents.records import Intent
-    from pucs.locks.records import Lease, Request
+
+DELAYS_MAX = 100
+"""Waits whose length is told: nobody reads further, and each looks at the whole queue before it."""
 
 
 def locks(context: Context, *, stream: str = "") -> list[Lease]:
@@ -31,9 +39,38 @@ def locks(context: Context, *, stream: str = "") -> list[Lease]:
 
 
 def queue(context: Context, *, resources: Sequence[str] = ()) -> list[Request]:
-    """Return the requests waiting for these resources (all if none is named), in order."""
+    """Return the requests waiting for these resources (all if none is named), in turn."""
     with context.store.read() as tx:
-        return tx.requests.overlapping(resources) if resources else tx.requests.waiting()
+        return in_turn(tx.requests.overlapping(resources) if resources else tx.requests.waiting())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delay:
+    """How long it takes until something is free."""
+
+    longest_s: float = 0.0
+    """Seconds at the latest, if nobody renews; 0: it is free."""
+    usual_s: float | None = None
+    """Seconds it usually takes; None: not known."""
+
+
+def delays(context: Context, requests: Sequence[Request]) -> list[Delay]:
+    """Return how long each of these requests will wait from now; only the first ``DELAYS_MAX`` are looked at."""
+    now = context.clock.now()
+    with context.store.read() as tx:
+        return [_delay(context, tx, now, request) for request in requests[:DELAYS_MAX]]
+
+
+def _delay(context: Context, tx: Transaction, now: Instant, request: Request) -> Delay:
+    names = [resource for resource, _ in request.resources]
+    live = standing(context.processes, now, tx.leases.overlapping(names))
+    queue = in_turn(tx.requests.overlapping(names))
+    ids = [other.id for other in queue]
+    before = queue[: ids.index(request.id)] if request.id in ids else queue
+    verdict = decide(request, live, before, limits_in(tx, now, names))
+    if isinstance(verdict, Granted):
+        return Delay()
+    return Delay(longest_s=round(verdict.wait_s(now.boot_s), 3), usual_s=usual_wait(tx, verdict, now.boot_s))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +86,8 @@ class Explanation:
     """Commit that last changed it."""
     changed_by: str
     """Agent of that change; empty if it is as the session found it."""
+    delay: Delay = field(default_factory=Delay)
+    """How long somebody new would wait for it."""
     planned: tuple[Intent, ...] = ()
     """Intents of agents that plan to change it, earliest first."""
 
@@ -70,13 +109,32 @@ def why(context: Context, *, resource: str) -> Explanation:
         if session is None:
             raise Refused("There is no active session.", remedy="Start one with: pucs init")
         landings = tx.landings.last_on(session.id, (resource,))
-        owner = None if is_directory(resource) else boundaries_of(tx, session.id).owner(resource)
+        path = not is_directory(resource) and not is_named(resource)
+        owner = boundaries_of(tx, session.id).owner(file_path(resource)) if path else None
         return Explanation(
             resource=resource,
             stream=owner or "",
             holders=tuple(tx.leases.overlapping((resource,))),
-            waiting=tuple(tx.requests.overlapping((resource,))),
+            waiting=tuple(in_turn(tx.requests.overlapping((resource,)))),
             base=landings[-1].commit if landings else session.base,
             changed_by=landings[-1].agent if landings else "",
             planned=_planned(context, tx, resource),
+            delay=_delay(context, tx, context.clock.now(), _anybody(resource, session.id)),
         )
+
+
+def _anybody(resource: str, session: str) -> Request:
+    """Return the request of somebody who does not exist yet."""
+    return Request(
+        id=0,
+        agent="?",
+        stream="",
+        task="",
+        session=session,
+        resources=((resource, Mode.EXCLUSIVE),),
+        duration_s=0.0,
+        boot_id="",
+        asked_s=0.0,
+        deadline_s=0.0,
+        waiter=None,
+    )

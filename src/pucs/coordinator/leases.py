@@ -9,7 +9,7 @@ so no reaper process is needed.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isnan
 from typing import TYPE_CHECKING
 
@@ -18,15 +18,17 @@ from pucs.coordinator.agents import acting, checked_name, step
 from pucs.coordinator.asking import RESOURCES_MAX, Acquired, Wish, ask, checked
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.granting import end, end_and_serve, over, renew_in, serve, withdraw, withdrawn
+from pucs.coordinator.liveness import standing
 from pucs.coordinator.waiting import look, unpinned, wait
 from pucs.core.errors import PucsError, Usage
-from pucs.core.modes import Mode
+from pucs.core.modes import Mode, covers
+from pucs.core.resources import is_symbol
 from pucs.locks.records import EndReason, Lease, LeaseState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["RESOURCES_MAX", "Acquired", "Released", "acquire", "cleanup", "release", "renew"]
+__all__ = ["RESOURCES_MAX", "Acquired", "Released", "acquire", "cleanup", "downgrade", "release", "renew"]
 
 
 def acquire(
@@ -44,13 +46,14 @@ def acquire(
 ) -> Acquired:
     """Lease a set of canonical resources for an agent, whole or not at all.
 
-    Asking again for what one holds keeps the old tokens. A set that cannot be granted is refused at once, or, with
-    ``wait_s`` and no other lease in hand, waits in the queue: a waiter holds nothing of the set. ``cancelled`` is asked
-    at each wake-up, at most a second apart. ``noted`` says what the files look like now (``Worktrees.note``), so that
-    giving up unchanged ones needs no git.
+    Asking again for what one holds keeps the old tokens; asking for the same in a stronger mode gives a new token for
+    the old one, which stands until then. A set that cannot be granted is refused at once, or, with ``wait_s``, waits in
+    the queue: a waiter holds nothing of what it waits for. A wait that could never end, because others wait for what
+    the agent holds, is refused with the circle in words. ``cancelled`` is asked at each wake-up, at most a second apart.
+    ``noted`` says what the files look like now (``Worktrees.note``), so that giving up unchanged ones needs no git.
 
     Raises:
-        Usage: empty, too large, or of a kind that cannot be leased.
+        Usage: empty, too large, a named resource in another mode than exclusive, or a symbol that is not defined.
         Refused: no session, or the agent was ended.
     """
     checked_name(agent)
@@ -58,8 +61,13 @@ def acquire(
         raise Usage(
             "A lease lasts longer than nothing.", remedy="Give a positive duration, and seconds to wait."
         )
+    asked = checked(resources, mode)
+    if any(is_symbol(resource) for resource in resources):
+        from pucs.coordinator.outlines import check_symbols  # noqa: PLC0415 - whoever asks for files parses nothing
+
+        check_symbols(context, agent=agent, resources=[resource for resource, _ in asked])
     wish = Wish(
-        asked=checked(resources, mode),
+        asked=asked,
         agent=agent,
         stream=stream,
         duration_s=duration_s,
@@ -148,6 +156,55 @@ def release(
             resources=tuple(lease.resource for lease in held),
             served=tuple(request.agent for request in served_now),
         )
+
+
+def downgrade(
+    context: Context, *, agent: str, resources: Sequence[str], to: Mode, token: int | None = None
+) -> dict[str, int]:
+    """Hold on to resources in a weaker mode; returns the new tokens. One transaction, so nobody can slip in between.
+
+    Each lease on exactly these resources (or only the one with ``token``) that is stronger ends, and a weaker one under
+    a new token takes its place with the same expiry and limit; the queue is served. Others are left as they are.
+    Whoever has unlanded edits under a lease lands or parks them first.
+    """
+    with unit(context) as opened:
+        wanted = set(resources)
+        held = [
+            lease
+            for lease in standing(context.processes, opened.now, opened.tx.leases.of_agent(agent))
+            if lease.resource in wanted
+            and lease.state is LeaseState.HELD
+            and lease.landing is None
+            and token in {None, lease.token}
+            and not covers(to, lease.mode)
+        ]
+        if not held:
+            return {}
+        who = acting(opened, agent)
+        first = opened.tx.tokens(len(held))
+        tokens: dict[str, int] = {}
+        for number, lease in enumerate(held, first):
+            weak = replace(
+                lease,
+                token=number,
+                mode=to,
+                request=0,
+                granted_s=opened.now.boot_s,
+                granted_at=opened.now.wall(),
+            )
+            opened.tx.leases.add(weak)
+            tokens[lease.resource] = number
+        end(opened, held, EndReason.CONVERTED)
+        opened.log(
+            "lock downgraded",
+            agent=agent,
+            stream=who.stream,
+            files=list(tokens),
+            tokens=list(tokens.values()),
+            mode=to.value,
+        )
+        serve(opened, list(tokens), context=context)
+        return tokens
 
 
 def cleanup(context: Context) -> list[Lease]:

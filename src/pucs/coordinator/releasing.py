@@ -66,7 +66,7 @@ def give_up(
     names = [lease.resource for lease in held]
     changed = [] if _untouched(context, agent, held) else _changed(context, agent, held)
     if not changed:
-        return _let_go(context, agent, names, token, to)
+        return _let_go(context, agent, names, token, to=to)
     outcome = landing.land(context, agent=agent, files=changed, release=to is None)
     parked = list(outcome.parked)
     landed: tuple[str, ...] = ()
@@ -77,7 +77,7 @@ def give_up(
     else:
         parked += landing.park_unlanded(context, agent=agent, resources=names, reason=outcome.message)
     reason = EndReason.LANDED if landed else EndReason.PARKED
-    done = _let_go(context, agent, names, token, to, reason)
+    done = _let_go(context, agent, names, token, to=to, reason=reason)
     return replace(
         done, resources=done.resources if to else tuple(names), landed=landed, parked=tuple(parked)
     )
@@ -88,6 +88,7 @@ def _let_go(
     agent: str,
     names: Sequence[str],
     token: int | None,
+    *,
     to: Mode | None,
     reason: EndReason = EndReason.RELEASED,
 ) -> GivenUp:

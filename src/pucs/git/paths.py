@@ -160,6 +160,7 @@ def _resources_of(top: str, also: Sequence[str], name: str) -> Iterator[Resource
     inside = file_path(lexical)
     if inside == ".git" or inside.startswith(".git/"):
         raise Usage(f"{name!r} is git's own.", remedy="Name a file of the repository.")
+    _refuse_nested(top, inside, name)
     symbol = lexical[len(path_resource(inside)) :] if inside and "::" in lexical else ""
     link = _symlinked(top, inside)
     if link is None:
@@ -174,8 +175,9 @@ def _resources_of(top: str, also: Sequence[str], name: str) -> Iterator[Resource
             remedy="Name a path inside it.",
         )
     yield Resource(path_resource(inside) + symbol)
-    directory = Path(target).is_dir()
-    yield Resource(path_resource(os.path.relpath(target, real_top), directory=directory) + symbol)
+    led_to = os.path.relpath(target, real_top)
+    _refuse_nested(top, led_to, name)
+    yield Resource(path_resource(led_to, directory=Path(target).is_dir()) + symbol)
 
 
 def _relative(top: str, also: Sequence[str], name: str) -> str:
@@ -188,6 +190,18 @@ def _relative(top: str, also: Sequence[str], name: str) -> str:
         if name.startswith(place.rstrip("/") + "/"):
             return name[len(place.rstrip("/")) + 1 :]
     raise Usage(f"{name!r} is outside the repository.", remedy=f"Name a path below {top}.")
+
+
+def _refuse_nested(top: str, inside: str, name: str) -> None:
+    """Refuse what lies in a repository or submodule of its own; its directory is still this repository's."""
+    at = inside.rfind("/")
+    while at != -1:
+        if os.path.lexists(Path(top, inside[:at], ".git")):
+            raise Usage(
+                f"{name!r} is inside the git repository of its own at {inside[:at]}/.",
+                remedy="Only what this repository tracks can be leased; use PUCS in that one too.",
+            )
+        at = inside.rfind("/", 0, at)
 
 
 def _symlinked(top: str, inside: str) -> str | None:

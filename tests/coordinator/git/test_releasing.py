@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from pucs.coordinator.releasing import give_up
+from pucs.core.errors import Usage
+from pucs.core.modes import Mode
 from tests.coordinator.git.conftest import World
 
 pytestmark = pytest.mark.git
@@ -73,3 +75,41 @@ def test_nobody_gives_up_what_another_holds(world: World) -> None:
     assert give_up(world.context, agent="two", resources=["core/a.py"]).resources == ()
     assert give_up(world.context, agent="stranger").resources == ()
     assert world.held("one") == ["core/a.py"]
+
+
+def test_a_weaker_mode_lands_the_edits_first_and_keeps_the_lease(world: World) -> None:
+    """What was changed is on the branch before anybody else may read it, and no writer comes between."""
+    world.agent("one")
+    old = world.lock("one", "core/a.py")["core/a.py"]
+    world.edit("one", "core/a.py", "a = 2\n")
+    done = give_up(world.context, agent="one", resources=["core/a.py"], to=Mode.SHARED_READ)
+    assert (done.resources, done.landed) == (("core/a.py",), ("core/a.py",))
+    assert done.tokens["core/a.py"] > old
+    assert world.text("core", "core/a.py") == "a = 2"
+    assert world.held("one") == ["core/a.py"]
+    again = give_up(world.context, agent="one", resources=["core/a.py"], to=Mode.SHARED_READ)
+    assert again.resources == ()
+    with pytest.raises(Usage, match="No mode is stronger"):
+        give_up(world.context, agent="one", to=Mode.EXCLUSIVE)
+
+
+def test_a_weaker_mode_keeps_aside_what_cannot_land(world: World) -> None:
+    """The edit is on a salvage ref and out of the worktree; the lease is weaker, and still there."""
+    world.agent("one")
+    other = world.agent("two")
+    world.lock("one", "core/a.py")
+    world.edit("one", "core/a.py", "a = 2\n\n\nz = 1\n")
+    (other / "core" / "a.py").write_text("a = 3\n\n\nz = 1\n", encoding="utf-8")
+    world.git("commit", "-qam", "By hand", at=other)
+    world.git("update-ref", f"refs/heads/{world.branch('core')}", world.git("rev-parse", "HEAD", at=other))
+    done = give_up(world.context, agent="one", to=Mode.INTENT)
+    assert world.git("show", f"{done.parked[0].ref}:core/a.py").startswith("a = 2")
+    assert world.held("one") == ["core/a.py"]
+
+
+def test_a_named_resource_has_no_weaker_mode(world: World) -> None:
+    """It is kept as it is, and given up without a look at git."""
+    world.agent("one")
+    world.lock("one", "res:port/8080")
+    assert give_up(world.context, agent="one", to=Mode.SHARED_READ).resources == ()
+    assert give_up(world.context, agent="one").resources == ("res:port/8080",)
