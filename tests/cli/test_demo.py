@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.git, pytest.mark.process]
 
 
 def test_demo_shows_what_it_promises(tmp_path: Path) -> None:
-    """With an empty home: a wait, a refusal, a death, a merge in order, and nothing lost; outside the directory nothing is left."""
+    """With an empty home: two in one file, a wait, a refusal, a death, a merge in order, and nothing lost; outside the directory nothing is left."""
     home = tmp_path / "home"
     home.mkdir()
     done = subprocess.run(
@@ -31,6 +31,10 @@ def test_demo_shows_what_it_promises(tmp_path: Path) -> None:
     assert set(document) >= {
         "agents", "streams", "tasks", "merged_streams", "conflicts", "changes_lost", "tests_passed", "duration_s",
     }  # fmt: skip
+    (shared,) = document["shared_files"]
+    assert shared["file"] == "checkout/receipt.py"
+    assert len(shared["agents"]) == 2
+    assert set(shared["symbols"]) == {"checkout/receipt.py::heading", "checkout/receipt.py::lines"}
     assert document["conflicts"]["detected"] >= 2
     assert document["conflicts"]["resolved"] == document["conflicts"]["detected"]
     assert (document["changes_lost"], document["tests_passed"]) == (0, True)

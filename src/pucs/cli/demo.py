@@ -31,8 +31,9 @@ _STAGE = """\
 PUCS demo: scripted agents (no model is asked) on a sample shop with three streams.
 Everything else is real: git worktrees, processes, leases, a kill -9, merges and tests.
 
-What to watch: one agent waits for settings.py, is woken and builds on the other's change; one is refused outside its
-stream; one is killed in the middle of an edit and another takes its work over.
+What to watch: two agents change different functions of checkout/receipt.py at the same time; one waits for settings.py,
+is woken and builds on the other's change; one is refused outside its stream; one is killed in the middle of an edit and
+another takes its work over.
 """
 
 
@@ -103,6 +104,10 @@ def play(place: Path, *, quiet: bool) -> dict[str, Any]:
         "tasks": found["tasks"]["done"],
         "merged_streams": list(dict.fromkeys([*ran["merged_streams"], *merged["merged_streams"]])),
         "conflicts": {"detected": detected, "resolved": detected - found["conflicts"]["open"]},
+        "shared_files": [
+            {"file": shared.file, "agents": shared.agents, "symbols": shared.symbols}
+            for shared in found["shared_files"]
+        ],
         "changes_lost": _lost(shop, plans, found["branch"]) + (0 if checked.ok else len(checked.findings)),
         "tests_passed": bool(ran["tests_passed"]),
         "duration_s": ran["duration_s"],
@@ -156,6 +161,11 @@ def _told(document: dict[str, Any], keep: Path | None) -> str:
         (
             f"Merged in dependency order: {', '.join(document['merged_streams'])}; the shop's tests "
             f"{'pass' if document['tests_passed'] else 'FAIL'} on the result."
+        ),
+        *(
+            f"{len(shared['agents'])} agents changed {shared['file']} at once, in different functions: "
+            f"{', '.join(name.partition('::')[2] for name in shared['symbols'])}."
+            for shared in document["shared_files"]
         ),
         f"Conflicts met: {conflicts['detected']}, resolved: {conflicts['resolved']}. Changes lost: {document['changes_lost']}.",
     ]

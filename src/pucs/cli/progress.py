@@ -43,6 +43,8 @@ _SAID = {
     "stream merged": ("⋈", "green", "merged"),
     "merged": ("⋈", "green", "merged"),
 }
+_UNSAID = frozenset({"message sent"})
+"""What only agents read; that they wait or collide is told by an entry of its own."""
 
 
 class Progress:
@@ -118,7 +120,7 @@ class Progress:
 def told(entry: Entry) -> tuple[str, str, str] | None:
     """Return mark, colour and sentence of an entry worth showing, None for the others."""
     if entry.action not in _SAID:
-        if entry.level in {Level.DEBUG, Level.INFO}:
+        if entry.action in _UNSAID or entry.level in {Level.DEBUG, Level.INFO}:
             return None
         return "•", "white", f"{(entry.agent or 'pucs'):<18} {entry.action} {', '.join(entry.files)}".rstrip()
     mark, colour, verb = _SAID[entry.action]
@@ -135,6 +137,7 @@ def _object(entry: Entry) -> str:
     said = {
         "registered": f"for stream {entry.stream}" if entry.stream else "",
         "lock queued": f"{files}, behind {', '.join(details.get('behind', []))}",
+        "landed": _parts(entry),
         "lock claimed": f"{files} after {details.get('waited_s', 0):.2f} s",
         "boundary refused": f"{files}: it belongs to stream {details.get('other')}",
         "task started": f"{task}: {details.get('title', '')}{again}",
@@ -147,3 +150,14 @@ def _object(entry: Entry) -> str:
         "kept": f"{files} on {details.get('salvage')}",
     }
     return said.get(entry.action, files)
+
+
+def _parts(entry: Entry) -> str:
+    """Return landed files, each with the definitions it landed if not all of it was leased."""
+    from pucs.core.resources import file_resource, symbol_name  # noqa: PLC0415
+
+    inside: dict[str, list[str]] = {}
+    for name in entry.details.get("symbols", ()):
+        inside.setdefault(file_resource(name), []).append(symbol_name(name))
+    named = [f"{file} ({', '.join(inside[file])})" if file in inside else file for file in entry.files]
+    return ", ".join(named[:3]) + (f" and {len(named) - 3} more" if len(named) > 3 else "")  # noqa: PLR2004 - fits a line

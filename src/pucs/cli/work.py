@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pucs.cli.door import Door, common_options
 from pucs.cli.locks import AGENT_OPTION
+
+if TYPE_CHECKING:
+    from pucs.coordinator.landing import Landed
 
 
 @click.command()
@@ -29,7 +34,7 @@ def land(door: Door, agent: str, message: str) -> None:
     if isinstance(answer, Landed):
         where = f" as {answer.stream_commit[:12]}" if answer.stream_commit else ""
         text = (
-            f"{agent} landed {', '.join(answer.paths)}{where}."
+            f"{agent} landed {', '.join(_named(answer))}{where}."
             if answer.paths
             else f"{agent} has nothing to land."
         )
@@ -62,6 +67,14 @@ def sync(door: Door, agent: str) -> None:
         return
     door.say({"synced": False, **_fields(answer)}, f"Not synced: {answer.message} {answer.remedy}")
     raise SystemExit(1)
+
+
+def _named(answer: Landed) -> list[str]:
+    """Return landed symbols, and the files that landed as a whole."""
+    from pucs.core.resources import file_resource  # noqa: PLC0415
+
+    parts = {file_resource(name) for name in answer.symbols}
+    return [*answer.symbols, *(path for path in answer.paths if path not in parts)]
 
 
 def _fields(record: object) -> dict[str, object]:

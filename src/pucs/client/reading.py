@@ -9,6 +9,7 @@ from pucs.coordinator.log import entries
 from pucs.coordinator.patterns import detect
 from pucs.coordinator.salvaging import salvages
 from pucs.coordinator.status import status
+from pucs.coordinator.symbols import shared_files
 from pucs.coordinator.tasks import tasks
 from pucs.core.instants import parse_iso
 from pucs.crosslog.records import Query
@@ -21,16 +22,18 @@ ENTRIES_MAX = 100_000
 
 
 def session_document(context: Context) -> dict[str, Any]:
-    """Return status, tasks, conflicts, landings, salvage refs, patterns and the whole log of the session."""
+    """Return status, tasks, conflicts, landings, files that were changed by several at once, salvage refs, patterns and the whole log of the session."""
     found = status(context)
     now_s = context.clock.now().wall_s
     with context.store.read() as tx:
         landings = tx.landings.all(found["session"])
+        shared = shared_files(tx, found["session"])
     return {
         **found,
         "task_list": tasks(context),
         "conflict_list": conflicts(context),
         "landing_list": landings,
+        "shared_files": shared,
         "salvage_list": salvages(context, session=found["session"]),
         "pattern_list": detect(context, since_s=max(0.0, now_s - parse_iso(found["started_at"]))),
         "log": entries(context, Query(session=found["session"], limit=ENTRIES_MAX)),

@@ -7,17 +7,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.work import found_as
 from pucs.core.errors import Refused
+from pucs.core.resources import file_resource, is_symbol, overlaps
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.context import Context
+    from pucs.coordinator.ports import Transaction
     from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
+    from pucs.locks.records import Lease
     from pucs.syntax.changes import Changes
 
 
@@ -28,6 +32,40 @@ class Edit:
     changes: Changes
     content: bytes | None
     """The agent's version, None if the file is gone; what is committed later must be this."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shared:
+    """A file that several agents changed in different parts while each held its own."""
+
+    file: str
+    agents: tuple[str, ...]
+    symbols: tuple[str, ...]
+    """What they held of it, as resources."""
+
+
+def shared_files(tx: Transaction, session: str) -> list[Shared]:
+    """Return the files of which leases of different agents on different symbols overlapped in time and landed."""
+    tokens = {
+        token for landing in tx.landings.all(session) for name, token in landing.paths if is_symbol(name)
+    }
+    files: dict[str, list[Lease]] = {}
+    for lease in tx.leases.by_tokens(sorted(tokens)):
+        if is_symbol(lease.resource) and lease.ended_s is not None:
+            files.setdefault(file_resource(lease.resource), []).append(lease)
+    found: list[Shared] = []
+    for file, leases in sorted(files.items()):
+        together: dict[int, Lease] = {}
+        for one, other in combinations(leases, 2):
+            begun_s, over_s = max(one.granted_s, other.granted_s), min(one.ended_s or 0, other.ended_s or 0)
+            parts = one.agent != other.agent and not overlaps(one.resource, other.resource)
+            if parts and one.boot_id == other.boot_id and begun_s < over_s:
+                together |= {one.token: one, other.token: other}
+        if together:
+            agents = tuple(dict.fromkeys(lease.agent for lease in together.values()))
+            symbols = tuple(dict.fromkeys(lease.resource for lease in together.values()))
+            found.append(Shared(file=file, agents=agents, symbols=symbols))
+    return found
 
 
 def edits(

@@ -15,6 +15,7 @@ from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import NotFound, Refused, Usage
+from pucs.core.resources import file_resource
 from pucs.crosslog.records import Level
 from pucs.messages.records import MessageKind
 from pucs.tasks import schedule
@@ -120,7 +121,7 @@ def _stream_of(opened: Unit, task: Task, files: Sequence[str]) -> str:
     if task.stream:
         return stream_named(opened.tx, session.id, task.stream).stream.name
     boundaries = boundaries_of(opened.tx, session.id)
-    owners = {owner for owner in (boundaries.owner(file) for file in files) if owner}
+    owners = {owner for owner in (boundaries.owner(file_resource(file)) for file in files) if owner}
     if len(owners) == 1:
         return owners.pop()
     if not opened.tx.sessions.streams(session.id):

@@ -10,7 +10,10 @@ import pytest
 
 from pucs.coordinator import finalizing, landing, leases, releasing, syncing, verifying
 from pucs.coordinator.agents import register
+from pucs.coordinator.symbols import shared_files
+from pucs.coordinator.tasks import import_tasks, tasks
 from pucs.crosslog.records import Query
+from pucs.tasks.records import Task
 
 pytestmark = pytest.mark.git
 
@@ -76,6 +79,7 @@ def test_two_agents_in_two_functions_of_one_file(world: Any) -> None:
     second = world.lock("two", f"{SHOP}::total")
     change(world, "one", ("return 1", "return 2"))
     change(world, "two", ("return len(items)", "return sum(map(price, items))"))
+    world.clock.pass_s(1)
     one = world.land("one")
     assert (one.paths, one.symbols) == ((SHOP,), (f"{SHOP}::price",))
     assert landed_rows(world) == [(f"{SHOP}::price", first[f"{SHOP}::price"])]
@@ -89,6 +93,9 @@ def test_two_agents_in_two_functions_of_one_file(world: Any) -> None:
         assert [row.id for row in tx.landings.last_on("S1", [f"{SHOP}::price"])] == [1]
         assert [row.id for row in tx.landings.last_on("S1", [SHOP])] == [2]
         assert not tx.landings.last_on("S1", [f"{SHOP}::Cart"])
+        (shared,) = shared_files(tx, "S1")
+    assert (shared.file, shared.agents) == (SHOP, ("one", "two"))
+    assert shared.symbols == (f"{SHOP}::price", f"{SHOP}::total")
     entry = entries(world, "landed")[-1]
     assert (list(entry.files), entry.details["symbols"]) == ([SHOP], [f"{SHOP}::total"])
     assert verifying.verify(world.context).ok
@@ -414,6 +421,29 @@ def test_a_person_lands_a_function(world: Any) -> None:
     text = world.text("core", SHOP)
     assert "return 2" in text
     assert "return 0" in text
+
+
+def test_one_after_the_other_is_not_at_once(world: Any) -> None:
+    """Agents who hold their functions one after the other have not shared the file."""
+    for agent, old in (("one", "return 1"), ("two", "len(items)")):
+        world.agent(agent)
+        world.lock(agent, f"{SHOP}::price" if agent == "one" else f"{SHOP}::total")
+        change(world, agent, (old, "return 0" if agent == "one" else "0"))
+        world.clock.pass_s(1)
+        world.land(agent)
+    with world.context.store.read() as tx:
+        assert shared_files(tx, "S1") == []
+
+
+def test_a_task_of_a_function_belongs_to_the_stream_of_its_file(make_world: Callable[..., Any]) -> None:
+    """A task may declare a symbol; its stream is told by the file, and the symbol is what gets leased."""
+    world = make_world(files={"core/shop.py": TEXT})
+    import_tasks(
+        world.context,
+        tasks=[Task(id="t", title="t", stream="", files=("core/shop.py::price",), command="true")],
+    )
+    (task,) = tasks(world.context)
+    assert (task.stream, task.files) == ("core", ("core/shop.py::price",))
 
 
 @pytest.mark.parametrize("at", range(1, 11))
