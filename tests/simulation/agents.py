@@ -1,0 +1,267 @@
+"""What simulated agents do: think, ask for sets, wait, work, change things, give them back, or forget to.
+
+They note what they are about to do and what they were told; some of them act on what they remember long after it has
+stopped being true. Whoever is killed comes back under the same name in another process.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from pucs.coordinator import judging, leases
+from pucs.coordinator.agents import register
+from pucs.coordinator.context import Context
+from pucs.core.errors import Refused
+from pucs.core.resources import Resource
+from tests.simulation.plain import READ, STEPS, WRITE, Wanted, is_named, is_symbol
+from tests.simulation.schedule import Broken, Killed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pucs.core.modes import Mode
+    from pucs.locks.records import Lease
+    from tests.simulation.hands import Hands, World
+    from tests.simulation.judge import Belief, Judge
+
+ANSWER_S = 1.6
+"""A waiter that is never stopped hears of its grant, or of the end of its wait, at most that late: the one-second safety
+check and what comes between."""
+ENDLESS_S = 100_000.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Habits:
+    """What the agents of a run do, and how often; figures are weights or seconds."""
+
+    think_s: float = 6.0
+    work_s: float = 1.2
+    names: tuple[str, ...] = tuple(name for name in STEPS if not is_symbol(name) and not is_named(name))
+    """What they ask for; the first names of the list are asked for more often, directories seldom."""
+    wide: float = 0.1
+    """Part of the directories drawn that are really asked for."""
+    modes: tuple[Mode, ...] = (WRITE, WRITE, WRITE, READ, READ)
+    waits_s: tuple[float, ...] = (0.0, 0.0, 3.0, 15.0, 15.0, 15.0, 60.0)
+    lengths_s: tuple[float | None, ...] = (None, None, None, 2.0, 8.0, 500.0)
+    grows: float = 0.0
+    """Chance of asking for more while holding something."""
+    patient: float = 0.0
+    """Chance of waiting in line while holding something."""
+    without_owner: float = 0.15
+    """Part of the agents that no process owns."""
+
+
+@dataclass(eq=False)
+class Agent:
+    """One simulated agent."""
+
+    hands: Hands
+    world: World
+    judge: Judge
+    habits: Habits
+    default_s: float
+    closing: Callable[[], bool]
+    remembered: list[Belief] = field(default_factory=list)
+    """What it once held; it may come back to it."""
+    waiting: bool = False
+    absent: bool = False
+    """Dead, and not yet back."""
+
+    @property
+    def name(self) -> str:
+        """Return its id."""
+        return self.hands.name
+
+    @property
+    def context(self) -> Context:
+        """Return what it calls verbs with."""
+        hands = cast("Any", self.hands)
+        clock = self.world.schedule.clock
+        return Context(
+            store=hands, clock=clock, processes=hands, bells=hands, git=cast("Any", None), door="test"
+        )
+
+    def live(self) -> None:
+        """Live until the run closes, through all deaths."""
+        owned = self.world.random.random() >= self.habits.without_owner
+        while not self.closing():
+            try:
+                if self.absent:
+                    self.hands.actor.sleep(self.world.random.uniform(0.1, 8.0))
+                    self.absent = False
+                if owned and self.hands.owner is None:
+                    self._register()
+                self._go_about()
+            except Killed:
+                self._come_to()
+            except Refused as refused:
+                self._say(f"is refused: {refused}")
+                self.hands.owner = None
+
+    def _register(self) -> None:
+        self.hands.owner = self.world.process()
+        self.judge.gives_up(self.name, None, None)
+        register(self.context, agent=self.name, owner=self.hands.owner)
+        self._look()
+
+    def _come_to(self) -> None:
+        """Start again in a new process, with nothing but the name."""
+        self.hands.actor.killed = False
+        self.hands.process = self.world.process()
+        self.waiting = False
+        self.absent = True
+
+    def _go_about(self) -> None:
+        chance = self.world.random
+        while not self.closing():
+            self.hands.actor.sleep(chance.expovariate(1.0 / self.habits.think_s))
+            if self.closing():
+                break
+            if chance.random() < 0.05:
+                self._dwell_on_the_past()
+            if self._ask():
+                self._work()
+        if chance.random() < 0.7:
+            self._release()
+
+    # Asking ---------------------------------------------------------------------------------------------------
+
+    def _ask(self, *, more: bool = False) -> bool:
+        chance, habits = self.world.random, self.habits
+        names = self._some_names()
+        mode = chance.choice(habits.modes)
+        if more:
+            wait_s = chance.choice(habits.waits_s) if chance.random() < habits.patient else 0.0
+        else:
+            wait_s = chance.choice(habits.waits_s)
+        length_s = chance.choice(habits.lengths_s)
+        wanted: Wanted = tuple((name, mode) for name in names)
+        self._say(f"asks for {', '.join(names)} ({mode}), wait {wait_s:g}, for {length_s}")
+        length = self.default_s if length_s is None else length_s
+        actor, began_s, lasted_s = self.hands.actor, self.world.schedule.now_s, 0.0
+        while True:
+            actor.overslept_s = 0.0
+            self.waiting = wait_s > 0
+            began_s = self.world.schedule.now_s
+            self.judge.asks(self.name, wanted, length, wait_s)
+            answer = leases.acquire(
+                self.context, agent=self.name, resources=names, mode=mode, duration_s=length_s, wait_s=wait_s
+            )
+            self.waiting = False
+            self._look()
+            lasted_s = self.world.schedule.now_s - began_s
+            if not self.world.happens(self.world.faults.answer_lost):
+                break
+            self._say("does not hear the answer and asks again")
+        said = (
+            f"{dict(answer.tokens)}"
+            if answer.granted
+            else f"no: {answer.reason[:60]} {answer.queue_position}"
+        )
+        self._say(f"is told {said}")
+        if lasted_s > wait_s + actor.overslept_s + ANSWER_S:
+            raise Broken("waits", f"{self.name} was to wait {wait_s:g} s and heard after {lasted_s:.3f} s")
+        if answer.late and actor.overslept_s < 0.3:
+            raise Broken("waits", f"{self.name} came late though it was awake: {answer.reason}")
+        self.judge.told(self.name, answer)
+        return answer.granted
+
+    def _some_names(self) -> list[str]:
+        chance, names = self.world.random, self.habits.names
+        count = chance.choice((1, 1, 1, 2, 2, 3, 4))
+        found: list[str] = []
+        while len(found) < count:
+            name = names[int(chance.expovariate(2.0) * len(names)) % len(names)]
+            rare = self.habits.wide ** (2 if name == "/" else 1)
+            if name.endswith("/") and chance.random() > rare:
+                continue
+            if name not in found:
+                found.append(name)
+        return found
+
+    # Working --------------------------------------------------------------------------------------------------
+
+    def _work(self) -> None:
+        chance = self.world.random
+        while True:
+            self.hands.actor.sleep(chance.expovariate(1.0 / self.habits.work_s))
+            self.remembered = (self.remembered + self.judge.believed_by(self.name))[-6:]
+            dice = chance.random()
+            if dice < 0.35:
+                self._change()
+            if dice < 0.25:
+                self._renew()
+            elif dice < 0.25 + self.habits.grows:
+                self._ask(more=True)
+            elif dice < 0.93:
+                self._release()
+                return
+            elif dice < 0.96:
+                return  # forgets to give back
+
+    def _change(self) -> None:
+        """Land a change of something it holds, or believes to hold, if the fencing rule lets it."""
+        mine = self.judge.writes(self.name)
+        if not mine:
+            return
+        self._land(self.world.random.choice(sorted(mine, key=lambda belief: belief.token)))
+
+    def _land(self, belief: Belief) -> None:
+        with self.hands.read() as tx:
+            newer = judging.overtaken(tx, Resource(belief.name), belief.token)
+        self._say(f"{'parks' if newer else 'lands'} {belief.name} under {belief.token}")
+        if newer is None:
+            self.judge.landed(belief)
+        else:
+            self.judge.count("parked")
+            if belief.token in self.judge.held and belief.until_s > self.world.schedule.now_s:
+                raise Broken("fencing", f"{belief} is live and may not land because of {newer}")
+
+    def _renew(self) -> None:
+        length_s = self.world.random.choice((None, 4.0, 1000.0))
+        self._say("renews")
+        kept: list[Lease] = []
+        for _ in range(2 if self.world.happens(self.world.faults.answer_lost) else 1):
+            kept = leases.renew(self.context, agent=self.name, duration_s=length_s)
+            self._look()
+        offset_s = self.world.schedule.now_s - self.world.schedule.clock.boot_s
+        self.judge.renewed(self.name, kept, offset_s)
+
+    def _release(self) -> None:
+        chance = self.world.random
+        believed = sorted({belief.name for belief in self.judge.believed_by(self.name)})
+        names: list[str] | None = None
+        token: int | None = None
+        dice = chance.random()
+        if believed and dice < 0.4:
+            names = [name for name in believed if chance.random() < 0.8]
+        elif believed and dice < 0.6:
+            token = chance.choice([b.token for b in self.judge.believed_by(self.name)])
+        self._give_back(names, token)
+
+    def _give_back(self, names: list[str] | None, token: int | None) -> None:
+        self._say(f"gives back {token or ('all' if names is None else names)}")
+        self.judge.gives_up(self.name, names, token)
+        for _ in range(2 if self.world.happens(self.world.faults.answer_lost) else 1):
+            done = leases.release(self.context, agent=self.name, resources=names, token=token)
+            self._look()
+            if names is not None and not set(done.resources) <= set(names):
+                raise Broken("late owner", f"{self.name} gave up {names}, and {done.resources} ended")
+
+    def _dwell_on_the_past(self) -> None:
+        """Act on what was true once: give back, or change, what somebody else may hold by now."""
+        if not self.remembered:
+            return
+        belief = self.world.random.choice(self.remembered)
+        if self.world.random.random() < 0.5:
+            self._give_back(None, belief.token)
+        elif belief.mode is WRITE:
+            self._say("comes back to old work")
+            self._land(belief)
+
+    def _look(self) -> None:
+        self.judge.look()
+
+    def _say(self, text: str) -> None:
+        self.world.schedule.say(f"{self.name} {text}")

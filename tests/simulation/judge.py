@@ -1,0 +1,583 @@
+"""The judge: knows only what the agents noted and what the cross-log says, and compares the two with plain definitions.
+
+From the entries it keeps its own book of who holds, has reserved and waits for what; from the notes, what each agent
+believes. It looks at the tables only to see that they say the same. All of it goes step by step, so that hundreds of
+agents can be judged after every transaction.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pucs.conflicts.records import Kind, Status
+from pucs.crosslog.records import Query
+from pucs.locks.records import LeaseState
+from tests.simulation.plain import ENOUGH, NEAR, WRITE, Wanted, clash, inside, is_named
+from tests.simulation.schedule import Broken
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from pucs.coordinator.leases import Acquired
+    from pucs.coordinator.ports import Store, Transaction
+    from pucs.core.modes import Mode
+    from pucs.crosslog.records import Entry
+    from pucs.locks.records import Lease
+
+WAITS = {Kind.FILE_LOCK, Kind.RESOURCE}
+"""Kinds of record that a wait has."""
+ROUNDING_S = 1e-6
+"""Two sums of the same times may differ by so little."""
+ENDINGS = (
+    "lock released",
+    "lease expired",
+    "lease reclaimed",
+    "lease lapsed",
+    "lease parked",
+    "lease converted",
+)
+
+
+@dataclass
+class Held:
+    """A lease, as the entries tell of it."""
+
+    token: int
+    agent: str
+    name: str
+    mode: Mode
+    since_s: float
+    first_s: float
+    """When the agent was first given the resource; its longest life counts from there, through every change of mode."""
+    length_s: float
+    """What was asked for when it was granted; asking again does not change it."""
+    reserved: bool
+
+
+@dataclass
+class Waiting:
+    """A place in the queue, as the entries tell of it."""
+
+    number: int
+    agent: str
+    wanted: Wanted
+    length_s: float
+    until_s: float
+    """When it gives up."""
+    dead: bool = False
+    """Nobody waits there any more, though the queue may not know it yet."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slots:
+    """How many agents may hold a named resource at once, and how often it is given out."""
+
+    agents: int = 1
+    grants: int = 0
+    """In any ``period_s``; 0: no limit."""
+    period_s: float = 0.0
+
+
+@dataclass
+class Belief:
+    """What an agent was told it holds, and until when."""
+
+    token: int
+    agent: str
+    name: str
+    mode: Mode
+    until_s: float
+    base: int
+    """Version of the resource that it builds on."""
+
+
+@dataclass
+class Note:
+    """What an agent set out to do, before it called the verb."""
+
+    wanted: Wanted = ()
+    length_s: float = 0.0
+    until_s: float = 0.0
+    giving_up: set[str] = field(default_factory=set)
+    token: int | None = None
+
+
+@dataclass
+class Judge:
+    """See the module."""
+
+    store: Store
+    now_s: Callable[[], float]
+    longest_s: Callable[[str], float]
+    """Longest life of a lease on a resource, by the configuration."""
+    slots: dict[str, Slots] = field(default_factory=dict)
+    held: dict[int, Held] = field(default_factory=dict)
+    turn: list[int] = field(default_factory=list)
+    """The queue: numbers of those who wait, in the order in which they come."""
+    given_s: dict[str, list[float]] = field(default_factory=dict)
+    """When each named resource with a rate was given out."""
+    waiting: dict[int, Waiting] = field(default_factory=dict)
+    beliefs: dict[int, Belief] = field(default_factory=dict)
+    notes: dict[str, Note] = field(default_factory=dict)
+    versions: dict[str, int] = field(default_factory=dict)
+    """How often each resource was changed by work that landed."""
+    granted: dict[int, Held] = field(default_factory=dict)
+    """Every lease there ever was."""
+    counts: dict[str, int] = field(default_factory=dict)
+    seq: int = 0
+    highest: int = 0
+    say: Callable[[str], None] = lambda _: None
+    _converted: dict[tuple[str, str], Held] = field(default_factory=dict)
+    """Leases that ended because the next entry grants their resource to the same agent in another mode."""
+    _held_at: dict[str, set[int]] = field(default_factory=dict)
+    _waiting_at: dict[str, set[int]] = field(default_factory=dict)
+    _believed_at: dict[str, set[int]] = field(default_factory=dict)
+
+    # What agents say ------------------------------------------------------------------------------------------
+
+    def asks(self, agent: str, wanted: Wanted, length_s: float, wait_s: float) -> None:
+        """Note what an agent is going to ask for."""
+        self.notes[agent] = Note(wanted=wanted, length_s=length_s, until_s=self.now_s() + wait_s)
+
+    def told(self, agent: str, answer: Acquired) -> None:
+        """Note the answer; a grant is believed from now on."""
+        note = self.notes[agent]
+        self.count("told it was granted" if answer.granted else "told it was not")
+        if not answer.granted:
+            if answer.tokens:
+                raise Broken("all or nothing", f"{agent} was refused and got {answer.tokens}")
+            return
+        for name, mode in note.wanted:
+            if not any(self._gives(agent, token, name, mode) for token in answer.tokens.values()):
+                raise Broken("all or nothing", f"{agent} was told it has {name} ({mode}): {answer.tokens}")
+        for name, token in answer.tokens.items():
+            lease = self.granted[token]
+            until_s = min(lease.since_s + lease.length_s, lease.first_s + self.longest_s(name))
+            self._forget([
+                b for b in self.beliefs.values() if b.agent == agent and b.name == name and b.token != token
+            ])
+            known = self.beliefs.get(token)
+            if known is not None:
+                known.mode = lease.mode
+                self._believed(known)
+            elif until_s > self.now_s() + ROUNDING_S:
+                base = self.versions.get(name, 0)
+                self._believed(Belief(token, agent, name, lease.mode, until_s, base))
+
+    def _gives(self, agent: str, token: int, name: str, mode: Mode) -> bool:
+        lease = self.granted.get(token)
+        return (
+            lease is not None
+            and lease.agent == agent
+            and inside(name, lease.name)
+            and (lease.mode, mode) in ENOUGH
+        )
+
+    def _believed(self, belief: Belief) -> None:
+        """Hold a belief against those of all others."""
+        now_s = self.now_s()
+        if is_named(belief.name):
+            users = {b.agent for b in self.beliefs.values() if b.name == belief.name and b.until_s > now_s}
+            if len(users | {belief.agent}) > self._slots(belief.name).agents:
+                raise Broken("limits", f"{belief} was told, and {sorted(users)} believe to have it too")
+        for near in () if is_named(belief.name) else NEAR[belief.name]:
+            for token in self._believed_at.get(near, ()):
+                other = self.beliefs[token]
+                if other.agent == belief.agent or other.until_s <= now_s + ROUNDING_S:
+                    continue
+                if clash((belief.name, belief.mode), (other.name, other.mode)):
+                    raise Broken("exclusion", f"{belief} was told while {other} is believed")
+        self.beliefs[belief.token] = belief
+        self._believed_at.setdefault(belief.name, set()).add(belief.token)
+
+    def believed_by(self, agent: str) -> list[Belief]:
+        """Return what an agent believes to hold now."""
+        now_s = self.now_s()
+        return [b for b in self.beliefs.values() if b.agent == agent and b.until_s > now_s + ROUNDING_S]
+
+    def gives_up(self, agent: str, names: Iterable[str] | None, token: int | None) -> None:
+        """Note that an agent lets go: it believes nothing of it from here on, whatever the answer will be."""
+        wanted = None if names is None else set(names)
+        mine = [b for b in self.beliefs.values() if b.agent == agent]
+        gone = [b for b in mine if (wanted is None or b.name in wanted) and token in {None, b.token}]
+        everything = {lease.name for lease in self.held.values() if lease.agent == agent}
+        self.notes[agent] = Note(giving_up=everything if wanted is None else wanted, token=token)
+        self._forget(gone)
+
+    def renewed(self, agent: str, leases: Iterable[Lease], offset_s: float) -> None:
+        """Note the answer to a renewal."""
+        for lease in leases:
+            known = self.beliefs.get(lease.token)
+            until_s = lease.expires_s + offset_s
+            first_s = self.granted[lease.token].first_s
+            if until_s > first_s + self.longest_s(lease.resource) + ROUNDING_S:
+                raise Broken("limits", f"{lease.resource} of {agent} was renewed beyond its longest life")
+            if known is None or lease.agent != agent:
+                continue
+            if until_s < known.until_s - ROUNDING_S:
+                raise Broken("limits", f"renewing {lease.resource} made the lease of {agent} shorter")
+            known.until_s = until_s
+            if until_s > self.now_s():
+                self._believed(known)
+
+    def waiter_died(self, agent: str) -> None:
+        """Note that the process is no more that waited for an agent."""
+        for place in self.waiting.values():
+            if place.agent == agent:
+                place.dead = True
+
+    def died(self, agent: str) -> None:
+        """Note that an agent's process is no more: it believes nothing."""
+        self.waiter_died(agent)
+        self._forget([b for b in self.beliefs.values() if b.agent == agent])
+
+    def landed(self, belief: Belief) -> None:
+        """Note that a change of an agent came in; nobody else may have changed the resource since its grant."""
+        found = self.versions.get(belief.name, 0)
+        if found != belief.base:
+            raise Broken(
+                "fencing", f"{belief.agent} landed on {belief.name} as of {belief.base}, which was at {found}"
+            )
+        self.versions[belief.name] = belief.base = found + 1
+        self.count("landed")
+
+    def _forget(self, beliefs: Iterable[Belief]) -> None:
+        for belief in beliefs:
+            self.beliefs.pop(belief.token, None)
+            self._believed_at.get(belief.name, set()).discard(belief.token)
+
+    def count(self, what: str, number: int = 1) -> None:
+        """Count something, so that a run that saw nothing is noticed."""
+        self.counts[what] = self.counts.get(what, 0) + number
+
+    # What the entries say -------------------------------------------------------------------------------------
+
+    def look(self) -> None:
+        """Read what was written since the last look, and judge it."""
+        with self.store.read() as tx:
+            fresh = tx.entries.select(Query(after_seq=self.seq, limit=100_000))
+            freed: set[str] = set()
+            touched: set[int] = set()
+            for entry in fresh:
+                self.seq = entry.seq
+                if entry.action.startswith(("lock ", "lease ")):
+                    self.say(f"  -> {entry.agent}: {entry.action} {', '.join(entry.files)}")
+                    self._read(entry, freed, touched)
+            for number in sorted(touched):
+                self._record_is_right(tx, number)
+        if self._converted:
+            raise Broken("entries", f"converted into nothing: {list(self._converted.values())}")
+        self._nobody_is_forgotten(freed)
+
+    def _read(self, entry: Entry, freed: set[str], touched: set[int]) -> None:
+        self.count(entry.action)
+        number = entry.details.get("conflict", 0)
+        if entry.action in {"lock granted", "lock reserved"}:
+            self._granted(entry, touched)
+        elif entry.action == "lock claimed":
+            self._claimed(entry)
+        elif entry.action in ENDINGS:
+            freed.update(entry.files)
+            self._ended(entry)
+        elif entry.action == "lock queued":
+            self._queued(entry)
+            touched.add(number)
+        elif entry.action == "lock refused":
+            self._refused(entry)
+        elif entry.action.startswith("lock wait "):
+            touched.add(number)
+            if number in self.waiting:
+                freed.update(name for name, _ in self._leave(number).wanted)
+
+    def _claimed(self, entry: Entry) -> None:
+        for name in entry.files:
+            mine = [h for h in self._around(name) if h.agent == entry.agent and h.name == name and h.reserved]
+            if len(mine) != 1:
+                raise Broken("entries", f"{entry.agent} claimed {name}, of which {mine} was reserved")
+            mine[0].reserved = False
+            mine[0].since_s = self.now_s()
+            old = [lease.first_s for lease in self._taken_back(entry.agent, name)]
+            mine[0].first_s = min([mine[0].since_s, *old])
+
+    def _ended(self, entry: Entry) -> None:
+        note = self.notes.get(entry.agent, Note())
+        for token in entry.details["tokens"]:
+            lease = self.held.pop(token, None)
+            if lease is None or lease.agent != entry.agent:
+                raise Broken("entries", f"{entry.action} of {entry.agent} names token {token}: {lease}")
+            self._held_at[lease.name].discard(token)
+            meant = lease.name in note.giving_up and note.token in {None, token}
+            if entry.action == "lease converted":
+                self._converted[lease.agent, lease.name] = lease
+            elif entry.action == "lock released" and not meant:
+                raise Broken("late owner", f"{lease} was released, but {entry.agent} gave up {note}")
+
+    def _granted(self, entry: Entry, touched: set[int]) -> None:
+        agent, reserved = entry.agent, entry.action == "lock reserved"
+        place = self._place(agent, entry.files) if reserved else None
+        asked = place or self.notes[agent]
+        modes, length_s = dict(asked.wanted), asked.length_s
+        fresh = tuple((name, modes[name]) for name in entry.files)
+        self._may_be_granted(agent, fresh, place)
+        if place is not None:
+            if {name for name, _ in place.wanted} != set(entry.files):
+                raise Broken("all or nothing", f"{place} was reserved only {entry.files}")
+            self._leave(place.number)
+            touched.add(place.number)
+        for (name, mode), token in zip(fresh, entry.details["tokens"], strict=True):
+            if token <= self.highest:
+                raise Broken("tokens", f"{token} of {agent} follows {self.highest}")
+            self.highest = token
+            now_s = self.now_s()
+            mine = [h for h in self.held.values() if h.agent == agent and h.name == name]
+            old = [lease.first_s for lease in (*mine, *self._taken_back(agent, name))]
+            lease = Held(token, agent, name, mode, now_s, min([now_s, *old]), length_s, reserved)
+            self.held[token] = self.granted[token] = lease
+            self._held_at.setdefault(name, set()).add(token)
+
+    def _may_be_granted(self, agent: str, fresh: Wanted, place: Waiting | None) -> None:
+        """Hold a grant against the leases of others and against those whose turn comes before."""
+        passed = self._kept_waiting(agent, dict(fresh)) if place is None else set()
+        before = self.turn[: self.turn.index(place.number)] if place else self.turn
+        before = [number for number in before if number not in passed]
+        for name, mode in fresh:
+            if is_named(name):
+                self._a_slot_is_free(agent, name, place, before)
+                continue
+            for other in self._around(name):
+                if other.agent != agent and clash((name, mode), (other.name, other.mode)):
+                    raise Broken("exclusion", f"{agent} was granted {name} ({mode}) while there is {other}")
+            for ahead in self._queue_around(name):
+                if ahead.number in before and self._meets(ahead, agent, (name, mode)):
+                    raise Broken("order", f"{agent} was granted {name} ({mode}) before {ahead}")
+
+    @staticmethod
+    def _meets(place: Waiting, agent: str, item: tuple[str, Mode]) -> bool:
+        """Tell whether somebody else waits for what clashes with this."""
+        return place.agent != agent and any(clash(item, other) for other in place.wanted)
+
+    def _taken_back(self, agent: str, name: str) -> list[Held]:
+        """Return the lease in another mode that this one takes the place of."""
+        old = self._converted.pop((agent, name), None)
+        return [] if old is None else [old]
+
+    def _place(self, agent: str, files: tuple[str, ...]) -> Waiting:
+        mine = [w for w in self.waiting.values() if w.agent == agent]
+        whole = [w for w in mine if {name for name, _ in w.wanted} == set(files)]
+        part = [w for w in mine if {name for name, _ in w.wanted} & set(files)]
+        if not whole and not part:
+            raise Broken("entries", f"{files} was reserved for {agent}, which waits for {mine}")
+        return min(whole or part, key=lambda place: place.number)
+
+    def _queued(self, entry: Entry) -> None:
+        number = entry.details["conflict"]
+        if self.waiting and number <= max(self.waiting):
+            raise Broken("order", f"{entry.agent} was put before others in the queue")
+        place = self._newcomer(entry, number)
+        if any(agent != entry.agent for agent in (self.waiting[n].agent for n in self._passed(place))):
+            self.count("upgrades that come before earlier requests")
+        self._line_up(place)
+        knot = self.knot(certain=True)
+        if place in knot:
+            raise Broken("deadlock", f"{entry.agent} was let wait, and now these wait for each other: {knot}")
+
+    def _newcomer(self, entry: Entry, number: int) -> Waiting:
+        note = self.notes[entry.agent]
+        modes = dict(note.wanted)
+        wanted = tuple((name, modes[name]) for name in entry.files)
+        return Waiting(number, entry.agent, wanted, note.length_s, note.until_s)
+
+    def _passed(self, place: Waiting) -> set[int]:
+        return self._kept_waiting(place.agent, dict(place.wanted))
+
+    def _line_up(self, place: Waiting) -> None:
+        """Put somebody into the queue: last, but before those who wait because of what it holds."""
+        passed = self._passed(place)
+        stay = [number for number in self.turn if number not in passed]
+        self.turn = [*stay, place.number, *(number for number in self.turn if number in passed)]
+        self.waiting[place.number] = place
+        for name, _ in place.wanted:
+            self._waiting_at.setdefault(name, set()).add(place.number)
+
+    def _refused(self, entry: Entry) -> None:
+        """A wait is refused only if there would be a knot."""
+        place, turn = self._newcomer(entry, entry.details["conflict"]), self.turn
+        self._line_up(place)
+        if place not in self.knot(certain=False):
+            raise Broken("deadlock", f"{place} was refused without need: {entry.details}")
+        self._leave(place.number)
+        self.turn = turn
+
+    def _leave(self, number: int) -> Waiting:
+        place = self.waiting.pop(number)
+        self.turn.remove(number)
+        for name, _ in place.wanted:
+            self._waiting_at[name].discard(number)
+        return place
+
+    def _kept_waiting(self, agent: str, wanted: dict[str, Mode]) -> set[int]:
+        """Return who waits because of the weaker leases that an agent would turn into these, or behind such a one.
+
+        They can have nothing before it gives up what it holds; so an upgrade need not wait for them.
+        """
+        in_the_way = [
+            (lease.name, lease.mode)
+            for lease in (*self.held.values(), *self._converted.values())
+            if lease.agent == agent and not lease.reserved and lease.name in wanted
+            if (lease.mode, wanted[lease.name]) not in ENOUGH
+        ]
+        found: set[int] = set()
+        for number in self.turn if in_the_way else ():
+            place = self.waiting[number]
+            if place.agent == agent:
+                continue
+            if any(clash(item, other) for item in place.wanted for other in in_the_way):
+                found.add(number)
+                in_the_way += place.wanted
+        return found
+
+    def _slots(self, name: str) -> Slots:
+        return self.slots.get(name, Slots())
+
+    def _a_slot_is_free(self, agent: str, name: str, place: Waiting | None, before: list[int]) -> None:
+        """Hold a grant of a named resource against its limits, those ahead in the queue counted."""
+        users, rate = self._used(agent, name, before)
+        slots = self._slots(name)
+        if len(users) >= slots.agents:
+            raise Broken(
+                "limits", f"{agent} was granted {name}, which {sorted(users)} have or asked for first"
+            )
+        if slots.grants and rate >= slots.grants:
+            raise Broken(
+                "limits", f"{agent} was granted {name}, the {rate + 1}th in {slots.period_s:g} s: {place}"
+            )
+        self.given_s.setdefault(name, []).append(self.now_s())
+
+    def _used(self, agent: str, name: str, before: Iterable[int]) -> tuple[set[str], int]:
+        """Return who else has a named resource or comes first, and how many grants its window holds."""
+        ahead = [self.waiting[n] for n in before if name in dict(self.waiting[n].wanted)]
+        users = {h.agent for h in self._around(name)} | {place.agent for place in ahead}
+        window_s = self.now_s() - self._slots(name).period_s + ROUNDING_S
+        given = sum(given_s > window_s for given_s in self.given_s.get(name, ()))
+        return users - {agent}, given + len(ahead)
+
+    def knot(self, *, certain: bool) -> list[Waiting]:
+        """Return those who wait and would go on waiting if everybody else gave up all there is; empty: nobody.
+
+        Whoever does not wait ends one day; then whoever waits for nobody else is served, and ends too; and so on. A
+        knot that is ``certain`` is made of living waiters and of leases whose holders know that they have them.
+        """
+        now_s = self.now_s()
+        stuck = {
+            number
+            for number, place in self.waiting.items()
+            if not certain or not (place.dead or place.until_s <= now_s)
+        }
+        while True:
+            agents = {self.waiting[number].agent for number in stuck}
+            holding = [
+                lease
+                for lease in self.held.values()
+                if lease.agent in agents and not (certain and lease.token not in self.beliefs)
+                if not certain or self.beliefs[lease.token].until_s > now_s + ROUNDING_S
+            ]
+            free = {number for number in stuck if not self._stays_blocked(number, stuck, holding)}
+            if not free:
+                return [self.waiting[number] for number in self.turn if number in stuck]
+            stuck -= free
+
+    def _stays_blocked(self, number: int, stuck: set[int], holding: list[Held]) -> bool:
+        place = self.waiting[number]
+        before = [self.waiting[n] for n in self.turn[: self.turn.index(number)] if n in stuck]
+        others = [first for first in before if first.agent != place.agent]
+        for name, mode in place.wanted:
+            if is_named(name):
+                users = {lease.agent for lease in holding if lease.name == name}
+                users |= {first.agent for first in others if name in dict(first.wanted)}
+                if len(users - {place.agent}) >= self._slots(name).agents:
+                    return True
+                continue
+            if any(
+                lease.agent != place.agent and clash((name, mode), (lease.name, lease.mode))
+                for lease in holding
+            ):
+                return True
+            if any(clash((name, mode), item) for first in others for item in first.wanted):
+                return True
+        return False
+
+    def _around(self, name: str) -> list[Held]:
+        return [self.held[token] for near in NEAR[name] for token in sorted(self._held_at.get(near, ()))]
+
+    def _queue_around(self, name: str) -> list[Waiting]:
+        numbers = {number for near in NEAR[name] for number in self._waiting_at.get(near, ())}
+        return [self.waiting[number] for number in sorted(numbers, key=self.turn.index)]
+
+    def _nobody_is_forgotten(self, freed: set[str]) -> None:
+        """Whoever waits for something that was freed has it, or something else is in the way."""
+        candidates = {place.number for name in freed for place in self._queue_around(name)}
+        for number in sorted(candidates):
+            if not self.blocked(self.waiting[number]):
+                raise Broken("order", f"nothing is in the way of {self.waiting[number]}, and it waits")
+
+    def blocked(self, place: Waiting) -> bool:
+        """Tell whether a lease, an earlier place of another agent, or a limit is in the way."""
+        before = self.turn[: self.turn.index(place.number)]
+        for name, mode in place.wanted:
+            if is_named(name):
+                users, rate = self._used(place.agent, name, before)
+                slots = self._slots(name)
+                if len(users) >= slots.agents or (slots.grants and rate >= slots.grants):
+                    return True
+                continue
+            for other in self._around(name):
+                if other.agent != place.agent and clash((name, mode), (other.name, other.mode)):
+                    return True
+            for ahead in self._queue_around(name):
+                if ahead.number in before and self._meets(ahead, place.agent, (name, mode)):
+                    return True
+        return False
+
+    # What the tables say --------------------------------------------------------------------------------------
+
+    def _record_is_right(self, tx: Transaction, number: int) -> None:
+        """A wait has a record that is open as long as it goes on."""
+        found = tx.conflicts.get(number)
+        if found is None or found.kind not in WAITS:
+            raise Broken("records", f"the wait {number} has no record: {found}")
+        goes_on = number in self.waiting or any(
+            lease.request == number and lease.state is LeaseState.RESERVED
+            for lease in tx.leases.of_request(number)
+        )
+        if (found.status is Status.OPEN) != goes_on:
+            raise Broken("records", f"the wait {'goes on' if goes_on else 'has ended'}: {found}")
+
+    def compare(self) -> None:
+        """Compare the tables with the book that the entries give."""
+        with self.store.read() as tx:
+            live = {
+                lease.token: (lease.agent, lease.resource, lease.mode, lease.state is LeaseState.RESERVED)
+                for lease in tx.leases.live()
+            }
+            queue = {request.id: (request.agent, request.resources) for request in tx.requests.waiting()}
+            reserved = {lease.request for lease in tx.leases.live() if lease.state is LeaseState.RESERVED}
+            waits = [c for c in tx.conflicts.all("S") if c.kind in WAITS]
+        book = {t: (h.agent, h.name, h.mode, h.reserved) for t, h in self.held.items()}
+        if live != book:
+            odd = sorted(set(live.items()) ^ set(book.items()))
+            raise Broken("entries", f"the table of leases and the entries differ in {odd[:4]}")
+        places = {w.number: (w.agent, tuple(sorted(w.wanted))) for w in self.waiting.values()}
+        if {number: (agent, tuple(sorted(wanted))) for number, (agent, wanted) in queue.items()} != places:
+            raise Broken("entries", f"the queue {queue} and the entries {places} differ")
+        still = {c.id for c in waits if c.status is Status.OPEN}
+        if still != set(queue) | reserved:
+            raise Broken("records", f"open records {sorted(still)}, waits {sorted(set(queue) | reserved)}")
+        now_s = self.now_s()
+        for belief in self.beliefs.values():
+            if belief.until_s > now_s + ROUNDING_S and belief.token not in self.held:
+                raise Broken("exclusion", f"{belief} is believed, and the lease has ended")
+
+    def writes(self, agent: str) -> list[Belief]:
+        """Return what an agent believes it may change."""
+        return [b for b in self.beliefs.values() if b.agent == agent and b.mode is WRITE]

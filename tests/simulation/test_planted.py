@@ -1,0 +1,34 @@
+"""The judge of the simulator catches bugs planted on purpose, or its silence would say nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.simulation.plants import PLANTS
+from tests.simulation.schedule import Broken
+from tests.simulation.simulator import Order, simulate
+
+TRIES_MAX = 30
+"""Histories in which a planted bug may stay unseen."""
+
+
+def hunt() -> None:
+    for seed in range(1, TRIES_MAX + 1):
+        simulate(Order(seed=seed, agents=60, seconds=40.0))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_the_judge_has_nothing_to_say_without_one() -> None:
+    """The very histories that expose the planted bugs pass when nothing is planted."""
+    hunt()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("name", [name for name, plant in PLANTS.items() if "simulator" in plant.caught_by])
+def test_the_simulator_catches_a_planted_bug(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A wrong rule or step shows within a few histories."""
+    PLANTS[name].install(monkeypatch)
+    with pytest.raises(Broken):
+        hunt()

@@ -1,0 +1,68 @@
+"""Hundreds of agents in virtual time break no rule, and what breaks one can be replayed from its seed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.simulation.agents import Habits
+from tests.simulation.plain import PLAN, READ, WRITE
+from tests.simulation.plants import PLANTS
+from tests.simulation.schedule import Broken
+from tests.simulation.simulator import Order, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GROWING = Habits(modes=(READ, PLAN, WRITE), grows=0.3, patient=0.7)
+"""All modes, and sets that grow while they are held."""
+
+
+def test_three_hundred_agents_break_no_rule() -> None:
+    """Everything that can go wrong goes wrong, and each agent has what it was told, and nobody is forgotten."""
+    counts = simulate(Order(seed=1, agents=300, seconds=12.0, mishaps_per_s=8.0)).counts
+    assert counts["told it was granted"] > 100
+    assert counts["lock claimed"] > 15
+    assert counts["lease reclaimed"] > 3
+    assert counts["lease expired"] > 10
+
+
+@pytest.mark.parametrize("seed", range(1, 5))
+def test_sets_that_grow_in_any_mode_break_no_rule(seed: int) -> None:
+    """Agents that hold something ask for more, in every mode, and wait for it."""
+    simulate(Order(seed=seed, agents=40, seconds=30.0, habits=GROWING))
+
+
+def test_the_same_seed_tells_the_same_history() -> None:
+    """A history follows from its seed alone, down to the last step."""
+    one, two, other = (simulate(Order(seed=seed, agents=30, seconds=10.0)) for seed in (7, 7, 8))
+    assert (one.digest, one.steps) == (two.digest, two.steps)
+    assert one.digest != other.digest
+
+
+def test_what_breaks_a_rule_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names the rule, the command that shows it again, and the last steps before it."""
+    PLANTS["newcomers ignore the queue"].install(monkeypatch)
+    with pytest.raises(Broken, match="order") as caught:
+        simulate(Order(seed=3, agents=60, seconds=30.0))
+    said = str(caught.value).splitlines()
+    assert said[1] == "again: ./run proof --simulate --seed 3 --agents 60 --seconds 30"
+    assert 20 <= len(said) - 2 <= 30
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("seed", range(100, 104))
+def test_no_long_run_breaks_a_rule(seed: int) -> None:
+    """The same, longer, alternating between what agents do."""
+    simulate(Order(seed=seed, agents=300, seconds=30.0))
+    simulate(Order(seed=seed, agents=100, seconds=60.0, habits=GROWING))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("seed", range(2))
+def test_a_store_on_disk_keeps_the_rules_too(tmp_path: Path, seed: int) -> None:
+    """The same histories on a file, with its gate and a connection for each agent."""
+    simulate(Order(seed=seed, agents=60, seconds=30.0, habits=GROWING), tmp_path)
