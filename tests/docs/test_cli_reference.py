@@ -23,6 +23,7 @@ CHAPTERS = {
     "Messages and hand-offs": ("message", "handoff"),
     "Steer agents": ("pause", "resume", "stop"),
     "Tasks": ("task",),
+    "State files": ("export", "import"),
     "Configuration and checks": ("config", "check", "doctor"),
 }
 """In which order a reader wants them."""
@@ -38,12 +39,14 @@ ONE = {
     "pucs conflicts": "one of those shown is open",
     "pucs demo": "a change was lost or the sample's tests failed",
     "pucs doctor": "something is wrong",
+    "pucs export": "a file that is there is no earlier export, or there is no session",
     "pucs finalize": "a stream could not be merged, or there is no session",
     "pucs handoff accept": "it is for others, taken or closed, or the giver's program still runs",
     "pucs handoff close": "another agent gave it",
     "pucs handoff give": "something is missing; the message names all of it",
     "pucs handoff list": "",
     "pucs handoff show": "no such hand-off",
+    "pucs import": "something could not be taken or read; what could be was taken",
     "pucs init": "another session is active",
     "pucs intent": "somebody is in the way; the intent is recorded as contested",
     "pucs land": "nothing landed; the message says why and what to do",

@@ -24,8 +24,10 @@ COMMANDS = {
     "conflicts": ("conflicts", "Show conflicts, and what can be done about one."),
     "demo": ("demo", "Run a real session with scripted agents on a sample repository."),
     "doctor": ("doctor", "Check that everything PUCS needs is in order."),
+    "export": ("export", "Write the state files of the designs from the store."),
     "finalize": ("finalize", "Merge the streams into one tested result."),
     "handoff": ("handoff", "Hand work over with its context, and take it over."),
+    "import": ("export", "Bring state files of the designs into the session."),
     "init": ("init", "Propose streams, create the store and start a session."),
     "intent": ("intent", "Say what an agent is going to change, and learn who is in the way."),
     "land": ("work", "Bring an agent's work onto its stream's branch."),
@@ -70,7 +72,9 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"pucs.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        # `import` is a word of Python's own, so its function has an underscore at its end.
+        command: click.Command = getattr(module, name, None) or getattr(module, f"{name}_")
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -48,11 +48,15 @@ def detect_in(
     grants = 0
     if first:
         after = first - 1
-        changes = tx.entries.select(Query(session=session, level=Level.CHANGE, after_seq=after, limit=limit))
-        conflicts = tx.entries.select(
-            Query(session=session, level=Level.CONFLICT, after_seq=after, limit=limit)
+        changes, conflicts, noted = (
+            # Entries that were imported have their own times, which are older than their numbers.
+            [entry for entry in tx.entries.select(query) if entry.timestamp >= window.since]
+            for query in (
+                Query(session=session, level=Level.CHANGE, after_seq=after, limit=limit),
+                Query(session=session, level=Level.CONFLICT, after_seq=after, limit=limit),
+                Query(session=session, actions=rules.NOTED, after_seq=after, limit=limit),
+            )
         )
-        noted = tx.entries.select(Query(session=session, actions=rules.NOTED, after_seq=after, limit=limit))
         grants = tx.entries.count(after_seq=after, actions=rules.GRANTS)
     return rules.detect(
         rules.Observations(

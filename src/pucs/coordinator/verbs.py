@@ -73,6 +73,8 @@ VERBS = (
     Verb("inspecting:locks", _R, "locks", "", "lists live leases"),
     Verb("inspecting:queue", _R, "queue", "", "lists who waits, in order"),
     Verb("log:entries", _R, "log", "", "reads the cross-log"),
+    Verb("exporting:documents", _R, "export", "", "makes the state files of the designs"),
+    Verb("importing:import_files", _O, "import", "", "brings state files of the designs into the session"),
     Verb("patterns:detect", _R, "patterns", "", "tells patterns that deserve a look"),
     Verb("conflicts:conflicts", _R, "conflicts", "", "lists conflicts"),
     Verb("resolving:explained", _R, "conflicts", "", "shows one conflict and what can be done about it"),
