@@ -20,6 +20,7 @@ FILES = {
     "pucs.yaml": "streams:\n  execution: {files_pattern: execution/}\n",
     "execution/fill_predictor.py": "a = 1\n",
     "execution/fill_ml_model.py": "b = 1\n",
+    "execution/model.py": "def fit():\n    pass\n\n\ndef predict():\n    pass\n",
 }
 PLANNER = """
 import sys
@@ -63,6 +64,25 @@ def test_the_example_of_the_seed_runs(shop: Path) -> None:
         pucs.release_locks()
         assert pucs.clear_intent() is not None
         assert other.signal_intent(["execution/fill_predictor.py"], "The same", 10).success
+
+
+def test_two_clients_divide_a_file(shop: Path) -> None:
+    """Each accepts for itself; the leases of the one become symbols, and the other can lease its own at once."""
+    one, two = PUCSClient("agent-1", "execution"), PUCSClient("agent-2", "execution")
+    assert one.signal_intent(["execution/model.py"], "make predict exact", 5).success
+    assert one.acquire_locks(["execution/model.py"]).granted
+    assert not two.signal_intent(["execution/model.py"], "make fit fast", 5).success
+    refused = two.negotiate_partition("execution/model.py", "agent-1").proposal
+    assert one.refuse_partition(refused, "nearly done").why == "refused by agent-1: nearly done"
+    found = two.negotiate_partition("execution/model.py")
+    assert found.scopes == {
+        "agent-1": ("execution/model.py::predict",),
+        "agent-2": ("execution/model.py::fit",),
+    }
+    assert one.accept_partition(found.proposal).missing == ("agent-2",)
+    assert two.accept_partition(found.proposal).missing == ()
+    assert [lease.resource for lease in one.renew_locks()] == ["execution/model.py::predict"]
+    assert two.acquire_locks(found.scopes["agent-2"]).granted
 
 
 def test_files_are_a_list(shop: Path) -> None:

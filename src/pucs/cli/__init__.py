@@ -35,6 +35,7 @@ COMMANDS = {
     "lock": ("locks", "Lease files or directories."),
     "locks": ("locks", "Show the live leases."),
     "log": ("log", "Show the cross-log."),
+    "partition": ("partition", "Divide a file by its functions between agents that need it."),
     "patterns": ("patterns", "Show patterns that deserve a look."),
     "message": ("message", "Write to agents, read and acknowledge."),
     "pause": ("pause", "Pause an agent."),

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Self
 from pucs.coordinator import (
     agents,
     checks,
+    dividing,
     handoffs,
     inspecting,
     landing,
     leases,
     log,
     messages,
+    negotiating,
     posting,
     releasing,
     requesting,
@@ -33,13 +35,15 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pucs.agents.records import Agent
+    from pucs.coordinator.dividing import Divided
     from pucs.coordinator.handoffs import Accepted
     from pucs.coordinator.inspecting import Explanation
     from pucs.coordinator.intents import Signalled
     from pucs.coordinator.leases import Acquired
+    from pucs.coordinator.negotiating import PartitionResult
     from pucs.coordinator.requesting import Requested
     from pucs.core.processes import Process
-    from pucs.intents.records import Contest, Intent
+    from pucs.intents.records import Contest, Intent, Partition
     from pucs.locks.records import Lease
     from pucs.messages.handoffs import HandOff
     from pucs.messages.records import Message
@@ -211,6 +215,22 @@ class PUCSClient:
         return requesting.request(
             self._context, files=self._canonical(files), reason=reason, agent=self.agent_id, waive=waive
         )
+
+    def negotiate_partition(self, file: str, *agents: str) -> PartitionResult:
+        """Propose to divide a file between this agent and others; without names, all that hold, await or plan it."""
+        self._ensure()
+        parties = (self.agent_id, *agents) if agents else ()
+        return negotiating.negotiate(self._context, file=self._canonical([file])[0], agents=parties)
+
+    def accept_partition(self, proposal: int) -> Divided:
+        """Accept such a proposal; once all parties have, leases on the file are leases on their symbols."""
+        self._ensure()
+        return dividing.accept(self._context, proposal=proposal, agent=self.agent_id)
+
+    def refuse_partition(self, proposal: int, reason: str = "") -> Partition:
+        """Turn such a proposal down."""
+        self._ensure()
+        return dividing.refuse(self._context, proposal=proposal, agent=self.agent_id, reason=reason)
 
     def log_change(
         self, action: str, files: Sequence[str] = (), details: Mapping[str, Any] | None = None

@@ -53,6 +53,14 @@ VERBS = (
     Verb("intents:clear", _A, "intent", "clear_intent", "takes a declared plan back"),
     Verb("intents:check", _R, "intent", "check_conflicts", "says what a plan would meet"),
     Verb("intents:intents", _R, "intent", "", "lists what agents plan to change"),
+    Verb(
+        "negotiating:negotiate", _A, "partition propose", "negotiate_partition", "proposes to divide a file"
+    ),
+    Verb(
+        "dividing:accept", _A, "partition accept", "accept_partition", "divides leases on a file by symbols"
+    ),
+    Verb("dividing:refuse", _A, "partition refuse", "refuse_partition", "turns such a proposal down"),
+    Verb("negotiating:partitions", _R, "partition list", "", "lists such proposals"),
     Verb("landing:land", _A, "land", "land", "brings an agent's work onto its stream's branch"),
     Verb("checks:run_tests", _A, "test", "run_tests", "runs a stream's tests and records how they ended"),
     Verb("checks:runs", _R, "test", "", "lists test runs"),
