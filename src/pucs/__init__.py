@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     )
     from pucs.classic.crosslog import CrossLogger, LogEntry
     from pucs.classic.locking import LockManager, LockResult, LockStatus, QueueEntry
-    from pucs.classic.planning import Conflict, IntentResult, IntentSignal
+    from pucs.classic.planning import Conflict, IntentResult, IntentSignal, PartitionResult
     from pucs.classic.resolving import ConflictResolver, PUCSConflictResolver
     from pucs.client import PUCSClient
     from pucs.conflicts.records import Change, MergeResult, Resolution
@@ -48,6 +48,7 @@ __all__ = [
     "MergeResult",
     "PUCSClient",
     "PUCSConflictResolver",
+    "PartitionResult",
     "Pattern",
     "QueueEntry",
     "Resolution",
@@ -68,7 +69,7 @@ _NAMES_OF_HOME = {
     ),
     "pucs.classic.crosslog": ("CrossLogger", "LogEntry"),
     "pucs.classic.locking": ("LockManager", "LockResult", "LockStatus", "QueueEntry"),
-    "pucs.classic.planning": ("Conflict", "IntentResult", "IntentSignal"),
+    "pucs.classic.planning": ("Conflict", "IntentResult", "IntentSignal", "PartitionResult"),
     "pucs.classic.resolving": ("ConflictResolver", "PUCSConflictResolver"),
     "pucs.client": ("PUCSClient",),
     "pucs.conflicts.records": ("Change", "MergeResult", "Resolution"),

@@ -230,6 +230,23 @@ def test_entries_export_as_lines_of_the_design(newer: Path, tmp_path: Path) -> N
     assert (modified["source"], modified["stream_id"]) == ("agent:exec-agent-1", "EXEC")
 
 
+def test_what_others_put_into_details_harms_no_reader(newer: Path) -> None:
+    """An entry that only looks like the logger's own is read as well as can be, and exported under its own number."""
+    details = {
+        "event_type": "odd",
+        "log_level": ["loud"],
+        "category": "weird",
+        "data": 5,
+        "entry_id": "1",
+        "message": 7,
+    }
+    number = CrossLogger().log("llm-agent-1", "LLM", "ERROR", "Something", details=details)
+    entry = AgentLogger("exec-agent-1").get_entries(agent_id="llm-agent-1")[-1]
+    assert (entry.event_type, entry.level, entry.category) == ("odd", LogLevel.ERROR, LogCategory.AGENT)
+    assert (entry.message, entry.data) == ("Something", {})
+    assert entry.to_dict()["entry_id"] == number
+
+
 def test_a_check_before_a_change_sees_locks_boundaries_and_dependents(newer: Path) -> None:
     """The design matched words and knew no other agent; this looks at the path, and has the documented keys."""
     logger = AgentLogger("exec-agent-1", "EXEC")

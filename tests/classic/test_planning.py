@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from pucs import intent_signal, stream_locks
+from pucs.classic.locking import LockManager
 from pucs.classic.planning import IntentResult, IntentSignal
 from pucs.core.errors import NotFound, Usage
 
@@ -87,6 +88,33 @@ def test_the_class_of_the_first_design_answers_the_same(older: Path) -> None:
     second = intents.signal_intent("exec-agent-2", "execution", [FILL], "Slippage", 45)
     assert [(one.kind, one.holder) for one in second.conflicts] == [("INTENT_OVERLAP", "exec-agent-1")]
     assert {one.holder for one in intents.check_conflicts([FILL])} == {"exec-agent-1", "exec-agent-2"}
+
+
+def test_two_agents_divide_a_module_by_its_functions(older: Path) -> None:
+    """Each is proposed what it needs, ready to be leased; a module may be named as in an import."""
+    intents, locks = IntentSignal(), LockManager()
+    intents.signal_intent("exec-agent-1", "execution", [FILL], "Improve predict for limit orders", 30)
+    intents.signal_intent("exec-agent-2", "execution", [FILL], "Let train take weights", 30)
+    found = intents.negotiate_partition("exec-agent-1", "exec-agent-2", FILL)
+    assert found.success
+    assert found.scopes == {"exec-agent-1": (f"{FILL}::predict",), "exec-agent-2": (f"{FILL}::train",)}
+    assert intents.negotiate_partition("exec-agent-1", "exec-agent-2", "execution.fill_predictor") == found
+    for agent, scope in found.scopes.items():
+        assert all(locks.acquire_lock(agent, symbol).granted for symbol in scope)
+
+
+def test_what_cannot_be_divided_is_queued(older: Path) -> None:
+    """Two who need the same function take turns; what is no file, or nobody's, is told."""
+    intents = IntentSignal()
+    intents.signal_intent("exec-agent-1", "execution", [FILL], "Improve predict for limit orders", 30)
+    intents.signal_intent("exec-agent-2", "execution", [FILL], "Speed up predict", 30)
+    found = intents.negotiate_partition("exec-agent-1", "exec-agent-2", FILL)
+    assert (found.success, found.queued) == (False, ("exec-agent-2",))
+    assert found.reason
+    with pytest.raises(Usage):
+        intents.negotiate_partition("exec-agent-1", "exec-agent-2", "execution/")
+    with pytest.raises(NotFound, match="nobody"):
+        intents.negotiate_partition("exec-agent-1", "nobody", FILL)
 
 
 def test_what_cannot_be_planned_is_told(newer: Path) -> None:

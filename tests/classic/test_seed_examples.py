@@ -125,6 +125,11 @@ def test_000_3_4_intent_signal(older: Path) -> None:
     assert result.conflicts == []
     [conflict] = intents.check_conflicts(proposed_files=["execution/fill_predictor.py"])
     assert conflict.holder == "exec-agent-1"
+    intents.signal_intent("exec-agent-2", "execution", ["execution/fill_predictor.py"], "Training faster", 30)
+    partition = intents.negotiate_partition(
+        agent_a="exec-agent-1", agent_b="exec-agent-2", shared_module="execution/fill_predictor.py"
+    )
+    assert partition.success or partition.queued == ("exec-agent-2",)
 
 
 def test_000_3_5_cross_logger(older: Path) -> None:

@@ -115,6 +115,7 @@ _EVENT_OF_ACTION = {
 """Event of each of PUCS's own actions that has one."""
 _CHANGES = frozenset({_E.FILE_CREATED, _E.FILE_MODIFIED, _E.FILE_DELETED, _E.GIT_COMMIT, _E.GIT_MERGE})
 _CONFLICTS = frozenset({_E.CONFLICT_DETECTED, _E.GIT_CONFLICT, _E.LOCK_BLOCKED, _E.TASK_BLOCKED})
+_FACTS = ("data", "git_info", "task_info")
 _LEVEL_OF = {
     Level.DEBUG: LogLevel.DEBUG,
     Level.INFO: LogLevel.INFO,
@@ -151,7 +152,7 @@ class AgentLogEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry as a line of ``agent_activity.jsonl`` holds it."""
-        return {
+        own = {
             "entry_id": self.entry_id,
             "timestamp": self.timestamp,
             "level": self.level.value,
@@ -161,13 +162,13 @@ class AgentLogEntry:
             "data": self.data,
             "source": f"agent:{self.agent_id}" if self.agent_id else "pucs",
             "session_id": self.session_id,
-            **self.fields,
             "agent_id": self.agent_id,
             "stream_id": self.stream_id,
             "files_affected": list(self.files_affected),
             "git_info": self.git_info,
             "task_info": self.task_info,
         }
+        return {**{key: value for key, value in self.fields.items() if key not in own}, **own}
 
     def to_json(self) -> str:
         """Return one line of ``agent_activity.jsonl``, without its end."""
@@ -199,24 +200,30 @@ def details_in_log(
 
 
 def read_back(entry: Entry) -> AgentLogEntry:
-    """Return any entry of the cross-log as ``AgentLogger`` knows it; PUCS's own get the event type that fits."""
+    """Return any entry of the cross-log as ``AgentLogger`` knows it; PUCS's own get the event type that fits.
+
+    Anybody may have written the details, so what is not of its kind is left among the fields.
+    """
     details = said(entry)
-    if EVENT_KEY not in details:
+    if not isinstance(details.get(EVENT_KEY), str):
         event = _EVENT_OF_ACTION.get(entry.action)
         details = {EVENT_KEY: event.value if event else entry.action, "data": details}
+    facts = {name: details.pop(name) for name in _FACTS if isinstance(details.get(name), dict)}
     return AgentLogEntry(
         entry_id=str(entry.seq),
         timestamp=entry.timestamp,
-        level=LogLevel(details.pop("log_level", _LEVEL_OF[entry.level])),
-        category=LogCategory(details.pop("category", LogCategory.AGENT)),
+        level=LogLevel(details.pop("log_level"))
+        if details.get("log_level") in list(LogLevel)
+        else _LEVEL_OF[entry.level],
+        category=LogCategory(details.pop("category"))
+        if details.get("category") in list(LogCategory)
+        else LogCategory.AGENT,
         event_type=details.pop(EVENT_KEY),
-        message=details.pop("message", entry.action),
-        data=details.pop("data", {}),
+        message=details.pop("message") if isinstance(details.get("message"), str) else entry.action,
         agent_id=entry.agent,
         stream_id=entry.stream or None,
         session_id=entry.session,
         files_affected=entry.files,
-        git_info=details.pop("git_info", {}),
-        task_info=details.pop("task_info", {}),
         fields=details,
+        **facts,
     )

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.classic.places import here
 from pucs.conflicts.records import ConflictInfo
-from pucs.coordinator import intents
+from pucs.coordinator import intents, negotiating
+from pucs.coordinator.negotiating import PartitionResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import Path
 
     from pucs.classic.places import Place
     from pucs.intents.records import Contest
+
+__all__ = ["Conflict", "IntentResult", "IntentSignal", "PartitionResult"]
 
 Conflict = ConflictInfo
 """What stands in the way of a plan: one record that has the names of 000 and of 002."""
@@ -70,6 +73,29 @@ class IntentSignal:
         """Return what would stand in the way of work on these files, for anybody; nothing is recorded."""
         found = intents.check(self._place.context, files=self._place.canonical(proposed_files))
         return told(found.conflicts)
+
+    def negotiate_partition(self, agent_a: str, agent_b: str, shared_module: str) -> PartitionResult:
+        """Propose disjoint functions and classes of a module to two agents that need it.
+
+        Each agent's need is told from its intent, locks, task and changes so far. If the module cannot be divided, the
+        later one waits, and the answer says why. Nothing changes hands before both accept: `pucs partition accept`. The
+        module is a path, or a dotted name as in an import.
+
+        Raises:
+            Usage: it is no file.
+            NotFound: an agent is not known in the session.
+            Refused: no session is active.
+        """
+        file = self._place.canonical([_file_of(self._place, shared_module)])[0]
+        return negotiating.negotiate(self._place.context, file=file, agents=(agent_a, agent_b))
+
+
+def _file_of(place: Place, module: str) -> str:
+    """Return the file of a module that is named as in an import; any other name stands for itself."""
+    path = module.replace(".", "/")
+    root = Path(place.context.repository.root)
+    found = (name for name in (f"{path}.py", f"{path}/__init__.py") if (root / name).is_file())
+    return module if "/" in module or (root / module).exists() else next(found, module)
 
 
 def signal(
