@@ -107,9 +107,7 @@ def terminate(context: Context, *, agent: str, by: str, reason: str = "") -> Age
             waiting = opened.tx.requests.pause(agent, paused=False)
             withdraw(opened, waiting, "ended with its agent")
             serve(opened, [name for request in waiting for name, _ in request.resources], context=context)
-            opened.log(
-                "terminated", agent=agent, stream=known.stream, level=Level.ERROR, by=by, reason=reason
-            )
+            opened.log("terminated", agent=agent, stream=known.stream, by=by, reason=reason)
             send_in(
                 opened,
                 MessageKind.TERMINATE,
