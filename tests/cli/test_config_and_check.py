@@ -148,6 +148,7 @@ def test_boundary_is_checked_without_a_session(shop: Path, pucs: Callable[..., A
         "stream": "shop",
         "checked": 1,
         "findings": [{"path": "lib/b.py", "stream": "lib"}],
+        "waived": [],
     }
     assert "lib/b.py belongs to stream lib" in pucs("check", "boundary", "--stream", "shop").out
     assert not (shop / ".git" / "pucs").exists()

@@ -215,8 +215,8 @@ def test_a_waiver_for_a_stream_is_for_all_its_agents(world: World) -> None:
     assert world.may("bob", "lib/b.py")
     assert not world.may("tim", "lib/c.py")
     with world.context.store.read() as tx:
-        assert let_in(tx, "S", "SHOP", "lib/b.py", world.clock.now())
-        assert let_in(tx, "S", "till", "lib/b.py", world.clock.now()) is None
+        assert let_in(tx, "S", "SHOP", "lib/b.py")
+        assert let_in(tx, "S", "till", "lib/b.py") is None
 
 
 def test_a_refused_waiver_stays_refused(world: World) -> None:

@@ -12,6 +12,7 @@ from pucs.cli.door import Door, common_options
 from pucs.core.errors import ConfigurationError, Usage
 
 if TYPE_CHECKING:
+    from pucs.coordinator.boundaries import Finding
     from pucs.coordinator.ports import Repository, Worktrees
     from pucs.core.resources import Resource
 
@@ -68,15 +69,29 @@ def boundary(door: Door, files: tuple[str, ...], stream: str, base: str) -> None
     name = configured_stream(configuration, stream)
     paths = worktrees.canonical(top, files) if files else _changes(repository, worktrees, top, name, base)
     findings = check_boundary(Boundaries(configuration.streams, configuration.generated), name, paths)
+    known = _with_waivers(door, name, findings) if findings else []
+    waived = [finding for finding in known if finding.waiver]
+    findings = [finding for finding in known if not finding.waiver]
     lines = [f"{finding.path} belongs to stream {finding.stream}" for finding in findings]
+    lines += [
+        f"{finding.path} belongs to stream {finding.stream}; waiver {finding.waiver} lets it pass"
+        for finding in waived
+    ]
     if findings:
         lines.append(f"{len(findings)} of {len(paths)} changed paths are outside stream {name}.")
         lines.append(
-            "Leave them to their stream, hand the work over, or change the patterns in the configuration."
+            "Leave them to their stream, ask for it (pucs request), or change the patterns in the configuration."
         )
+    elif waived:
+        lines.append(f"All {len(paths)} changed paths are within stream {name}, shared or waived.")
     else:
         lines.append(f"All {len(paths)} changed paths are within stream {name} or shared.")
-    document = {"stream": name, "checked": len(paths), "findings": findings}
+    document = {
+        "stream": name,
+        "checked": len(paths),
+        "findings": [{"path": finding.path, "stream": finding.stream} for finding in findings],
+        "waived": waived,
+    }
     door.say(document, "\n".join(lines))
     if findings:
         raise SystemExit(1)
@@ -110,6 +125,17 @@ def checkout(door: Door, repository: Repository, worktrees: Worktrees) -> str:
     here = Path(door.repo).resolve()
     tops = [top for top in {repository.root, *worktrees.paths()} if here.is_relative_to(Path(top).resolve())]
     return max(tops, key=len, default=repository.root)
+
+
+def _with_waivers(door: Door, stream: str, findings: list[Finding]) -> list[Finding]:
+    """Look for waivers where there is a store; the check needs none."""
+    from pucs.coordinator.boundaries import with_waivers  # noqa: PLC0415
+    from pucs.core.errors import NotFound, StoreError  # noqa: PLC0415
+
+    try:
+        return with_waivers(door.context(), stream, findings)
+    except (NotFound, StoreError):
+        return findings
 
 
 def _changes(

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from pucs.coordinator.requesting import let_in
 from pucs.core.errors import Usage
 from pucs.streams.protocol import STREAM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
+    from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Repository
     from pucs.core.resources import Resource
     from pucs.streams.boundaries import Boundaries
@@ -26,12 +28,24 @@ class Finding:
     """The canonical resource."""
     stream: str
     """The other stream, which covers it."""
+    waiver: int = 0
+    """The approved waiver that lets it pass, 0 if there is none."""
 
 
 def check_boundary(boundaries: Boundaries, stream: str, paths: Iterable[Resource]) -> list[Finding]:
     """Return a finding for each path that another stream covers, in the order given."""
     crossed = [(path, boundaries.crossed(path, stream)) for path in paths]
     return [Finding(path=path, stream=other) for path, other in crossed if other is not None]
+
+
+def with_waivers(context: Context, stream: str, findings: Sequence[Finding]) -> list[Finding]:
+    """Return the findings with the waivers of the session that let agents of the stream pass, where there are any."""
+    with context.store.read() as tx:
+        session = tx.sessions.get(context.session) if context.session else tx.sessions.latest()
+        if session is None:
+            return list(findings)
+        found = [(finding, let_in(tx, session.id, stream, finding.path)) for finding in findings]
+    return [replace(finding, waiver=waiver.id) if waiver else finding for finding, waiver in found]
 
 
 def configured_stream(configuration: Configuration, name: str) -> str:

@@ -444,15 +444,18 @@ def requests(context: Context) -> Requests:
         )
 
 
-def let_in(tx: Transaction, session: str, stream: str, path: str, now: Instant) -> Waiver | None:
-    """Return a waiver in force for somebody of a stream, for whoever knows the stream of a change and not its agent."""
+def let_in(tx: Transaction, session: str, stream: str, path: str) -> Waiver | None:
+    """Return a waiver for somebody of a stream, for whoever knows the stream of a change and not its agent.
+
+    One that is over counts as well: the change may be from before.
+    """
     return next(
         (
             waiver
             for waiver in tx.waivers.all(session)
             if waiver.stream.casefold() == stream.casefold()
             and contains(waiver.resource, path)
-            and in_force(waiver, now)
+            and waiver.state is WaiverState.APPROVED
         ),
         None,
     )

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Status
+from pucs.conflicts.rules import overdue
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.patterns import SINCE_S, detect_in
-from pucs.core.errors import NotFound, Refused
+from pucs.core.errors import EnvironmentFailure, NotFound, Refused
 from pucs.crosslog.patterns import Severity
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
@@ -43,7 +45,22 @@ def _session(context: Context, tx: Transaction) -> Session:
 
 
 def status(context: Context) -> dict[str, Any]:
-    """Return the session at a glance; one read transaction."""
+    """Return the session at a glance, after the defaults of conflicts that nobody decided in time.
+
+    One read transaction where no such default is due.
+    """
+    glance, late = _glance(context)
+    if late:
+        from pucs.coordinator.conflicts import apply_defaults  # noqa: PLC0415 - seldom needed
+
+        with suppress(EnvironmentFailure):  # who may only read still sees what there is
+            apply_defaults(context)
+        glance, _ = _glance(context)
+    return glance
+
+
+def _glance(context: Context) -> tuple[dict[str, Any], bool]:
+    """Return the document, and whether the default of a conflict is due."""
     now = context.clock.now()
     with context.store.read() as tx:
         session = _session(context, tx)
@@ -52,6 +69,7 @@ def status(context: Context) -> dict[str, Any]:
         tasks = tx.tasks.all(session.id)
         conflicts = tx.conflicts.all(session.id)
         recent = tx.entries.select(Query(session=session.id, limit=RECENT_ENTRIES))
+        late = not session.ended_at and any(overdue(conflict, now) for conflict in conflicts)
         return {
             "session": session.id,
             "state": session.state.value,
@@ -96,7 +114,7 @@ def status(context: Context) -> dict[str, Any]:
                 }
                 for e in recent
             ],
-        }
+        }, late
 
 
 def _intents(context: Context, tx: Transaction, now: Instant, session: str) -> list[dict[str, Any]]:
