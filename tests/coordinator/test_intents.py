@@ -13,6 +13,7 @@ from pucs.coordinator.contesting import clear_in
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.intents import Signalled, check, clear, intents, planned_by, signal
 from pucs.coordinator.leases import acquire, release
+from pucs.coordinator.requesting import approve, request
 from pucs.coordinator.sessions import end as end_session
 from pucs.coordinator.tasks import finish, import_tasks, take
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
@@ -22,7 +23,7 @@ from pucs.intents.records import IntentState, Obstacle
 from pucs.intents.rules import DESCRIPTION_CHARACTERS_MAX, ESTIMATE_S_MAX
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
-from pucs.streams.settings import Configuration
+from pucs.streams.settings import Configuration, ResourceLimit
 from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
@@ -194,6 +195,31 @@ def test_a_dependency_is_told_from_any_other_stream(world: World) -> None:
     assert [record.kind for record in conflicts(world.context)] == [Kind.DEPENDENCY, Kind.BOUNDARY]
 
 
+def test_a_waiver_opens_the_boundary_for_a_plan(world: World) -> None:
+    """What its agent may lease it may plan."""
+    register(world.context, agent="ann", stream="shop")
+    asked = request(world.context, files=["till/a.py"], reason="one line", agent="ann", waive=True)
+    assert not world.plan("ann", "till/a.py").success
+    approve(world.context, waiver=asked.waivers[0].id, duration_s=60.0)
+    assert world.plan("ann", "till/a.py").success
+    world.clock.pass_s(60)
+    assert not world.plan("ann", "till/a.py").success
+
+
+def test_a_named_resource_is_contested_at_its_limit(world: World) -> None:
+    """Holders and earlier plans count together; one without a limit is for one agent."""
+    with world.context.store.transaction() as tx:
+        limits = (ResourceLimit(name="db", concurrency=2),)
+        tx.sessions.put_configuration(Configuration(streams=STREAMS, resources=limits))
+    assert acquire(world.context, agent="ann", resources=["res:db"]).granted
+    assert world.plan("bob", "res:db").success
+    found = world.plan("cy", "res:db").conflicts
+    assert [one.kind for one in found] == [Obstacle.FILE_LOCK, Obstacle.INTENT_OVERLAP]
+    assert world.plan("bob", "res:db").success
+    assert world.plan("dan", "res:port/1").success
+    assert not world.plan("eve", "res:port/1").success
+
+
 def test_an_agent_without_a_stream_crosses_no_boundary(world: World) -> None:
     """A person's agent may plan anything."""
     assert world.plan("ann", "config/a.py", "till/").success
@@ -250,6 +276,16 @@ def test_a_plan_is_over_after_twice_its_estimate(world: World) -> None:
     assert check(world.context, files=["shop/a.py"]).success
     assert world.plan("bob", "shop/a.py").success
     assert world.intent(1).state is IntentState.EXPIRED
+
+
+def test_the_end_of_a_plan_frees_whom_it_contested_at_once(world: World) -> None:
+    """Whoever meets the plan that is over also looks again at the others; nobody has to ask for them."""
+    world.plan("ann", "shop/a.py", "shop/b.py", estimated_duration_s=100.0)
+    world.plan("bob", "shop/b.py")
+    world.clock.pass_s(200)
+    world.plan("cy", "shop/a.py")
+    assert world.intent(2).state is IntentState.ACTIVE
+    assert len(world.inbox("bob")) == 1
 
 
 def test_a_plan_does_not_survive_a_reboot(world: World) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind
 from pucs.coordinator.conflicts import decide_in, record
+from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
+    from pucs.locks.records import Lease
 
 FILES_NAMED = 3
 """Files named in a decision; the intent has them all."""
@@ -83,7 +85,8 @@ def surroundings(
             agent,
             held=held,
             plans=plans,
-            belongs=_belongs(tx, session, stream, names),
+            spare=_spare(tx, now, agent, planned, leases, plans),
+            belongs=_belongs(tx, now, session, agent, stream, names),
             builds_on=_builds_on(tx, session, stream),
         ),
         held=held,
@@ -91,13 +94,46 @@ def surroundings(
     )
 
 
-def _belongs(tx: Transaction, session: str, stream: str, names: Iterable[str]) -> dict[str, str]:
-    """Return the resources that reach into another stream, with it."""
+def _spare(  # noqa: PLR0917 - who plans what, beside whom
+    tx: Transaction,
+    now: Instant,
+    agent: str,
+    planned: Sequence[tuple[str, int]],
+    leases: Iterable[Lease],
+    plans: Iterable[Intent],
+) -> frozenset[str]:
+    """Return the planned named resources of which there is room beside those who have them or planned them earlier."""
+    limits = limits_in(tx, now, [name for name, _ in planned])
+    if not limits:
+        return frozenset()
+    places = dict(planned)
+    users: dict[str, set[str]] = {name: set() for name in limits}
+    for lease in leases:
+        users.get(lease.resource, set()).add(lease.agent)
+    for intent in plans:
+        for name, place in intent.planned:
+            if name in users and (places[name] == 0 or place < places[name]):
+                users[name].add(intent.agent)
+    return frozenset(name for name, limit in limits.items() if len(users[name] - {agent}) < limit.concurrency)
+
+
+def _belongs(  # noqa: PLR0917 - who plans what, as of when
+    tx: Transaction, now: Instant, session: str, agent: str, stream: str, names: Iterable[str]
+) -> dict[str, str]:
+    """Return the resources that reach into another stream without a waiver, with that stream."""
     if not stream:
         return {}
     boundaries = boundaries_of(tx, session)
-    crossed = {name: boundaries.crossed(name, stream) for name in names}
-    return {name: other for name, other in crossed.items() if other is not None}
+    crossed = {name: other for name in names if (other := boundaries.crossed(name, stream)) is not None}
+    if not crossed:
+        return {}
+    from pucs.coordinator.requesting import waived_for  # noqa: PLC0415 - most plans stay in their stream
+
+    return {
+        name: other
+        for name, other in crossed.items()
+        if not waived_for(tx, session, agent, stream, name, now=now)
+    }
 
 
 def _builds_on(tx: Transaction, session: str, stream: str) -> tuple[str, ...]:

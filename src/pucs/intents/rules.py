@@ -94,15 +94,17 @@ def contested_by(
     *,
     held: Iterable[Held] = (),
     plans: Iterable[Intent] = (),
+    spare: Collection[str] = (),
     belongs: Mapping[str, str] | None = None,
     builds_on: Collection[str] = (),
 ) -> tuple[Contest, ...]:
     """Return what stands in the way of a plan: leases first, then plans, then streams; at most ``CONTESTS_MAX``.
 
-    ``held`` and ``plans`` may hold more than matters. A place of 0 is behind all others. ``belongs`` names the other
+    ``held`` and ``plans`` may hold more than matters. A place of 0 is behind all others. ``spare``
+    are named resources with room for one more, which nobody is in the way of. ``belongs`` names the other
     stream that each resource reaches into, ``builds_on`` the streams that the agent's own depends on.
     """
-    plan = _Plan(planned)
+    plan = _Plan(pair for pair in planned if pair[0] not in spare)
     found = [*_leases(plan, agent, held), *_plans(plan, agent, plans)]
     for resource, stream in (belongs or {}).items():
         depends = stream in builds_on
