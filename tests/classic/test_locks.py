@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 
 from pucs import agent_lock, stream_locks
+from pucs.classic.agent_log import AgentLogger
+from pucs.classic.crosslog import CrossLogger
 from pucs.classic.locking import LockManager
 from pucs.classic.places import here
+from pucs.coordinator.sessions import end
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused, Usage
 
 pytestmark = pytest.mark.git
@@ -91,6 +94,10 @@ def test_an_expired_lock_is_nowhere_to_be_seen(newer: Path) -> None:
     assert stream_locks.cleanup_expired_locks() == 1
     assert stream_locks.cleanup_expired_locks() == 0
     assert stream_locks.acquire_lock(FILL, "exec-agent-2", "EXEC", "Slippage")
+    assert not stream_locks.release_lock(FILL, "exec-agent-1"), "a late owner cannot end its successor's lock"
+    lock = stream_locks.check_lock(FILL)
+    assert lock is not None
+    assert lock.agent_id == "exec-agent-2"
 
 
 def expire(resource: str) -> None:
@@ -222,6 +229,40 @@ def test_a_repository_can_be_named(older: Path, tmp_path: Path, monkeypatch: pyt
     assert agent_lock.acquire_lock(FILL, "exec-agent-1", "execution", "T")
     monkeypatch.delenv("PUCS_REPO")
     assert LockManager(older).check_lock(FILL).agent_id == "exec-agent-1"
+
+
+def test_without_a_session_the_remedy_is_named(older: Path) -> None:
+    """A session that is over takes no locks and no words; what it logged can still be read."""
+    logger = CrossLogger()
+    logger.log("exec-agent-1", "execution", "INFO", "Done")
+    end(here().context)
+    with pytest.raises(Refused, match="pucs init"):
+        agent_lock.acquire_lock(FILL, "exec-agent-1", "execution", "T")
+    with pytest.raises(Refused, match="pucs init"):
+        AgentLogger("exec-agent-1")
+    assert [entry.action for entry in logger.get_stream_log("execution")] == ["Done"]
+
+
+@pytest.mark.parametrize("name", ["", "../elsewhere.py", "/etc/passwd", ".git/config", "a\0b", "x" * 5000])
+def test_what_is_no_file_of_the_repository_is_told(older: Path, name: str) -> None:
+    """Whoever asks about it too."""
+    with pytest.raises(Usage):
+        agent_lock.acquire_lock(name, "exec-agent-1", "execution", "T")
+    with pytest.raises(Usage):
+        stream_locks.check_lock(name)
+    with pytest.raises(Usage):
+        LockManager().get_queue(name)
+
+
+def test_two_agents_lock_two_functions_of_one_file(older: Path) -> None:
+    """A definition is locked like a file; the file as a whole is then held by both."""
+    locks = LockManager()
+    assert locks.acquire_lock("exec-agent-1", f"{FILL}::predict").granted
+    assert locks.acquire_lock("exec-agent-2", f"{FILL}::train").granted
+    assert not locks.acquire_lock("exec-agent-3", FILL).granted
+    assert locks.check_lock(FILL).holders == ("exec-agent-1", "exec-agent-2")
+    assert locks.check_lock(f"{FILL}::train").holders == ("exec-agent-2",)
+    assert locks.release_lock("exec-agent-1", f"{FILL}::predict")
 
 
 def test_an_agent_that_has_ended_takes_nothing(older: Path) -> None:
