@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind
+from pucs.conflicts.requests import let_pass
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
@@ -127,12 +128,11 @@ def _belongs(  # noqa: PLR0917 - who plans what, as of when
     crossed = {name: other for name in names if (other := boundaries.crossed(name, stream)) is not None}
     if not crossed:
         return {}
-    from pucs.coordinator.requesting import waived_for  # noqa: PLC0415 - most plans stay in their stream
-
+    waivers = tx.waivers.all(session)
     return {
         name: other
         for name, other in crossed.items()
-        if not waived_for(tx, session, agent, stream, name, now=now)
+        if let_pass(waivers, agent=agent, stream=stream, resource=name, now=now) is None
     }
 
 
