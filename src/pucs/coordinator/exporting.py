@@ -322,7 +322,7 @@ def _agent_logs(moment: _Moment) -> list[Exported]:
     for entry in moment.entries():
         if entry.agent:
             files = f"  {', '.join(entry.files)}" if entry.files else ""
-            words = " ".join(f"{entry.action}{files}".split())
+            words = " ".join(entry.action.split()) + files
             by_agent.setdefault(entry.agent, []).append(f"{entry.timestamp} {entry.level.value:<8} {words}\n")
     return [
         Exported(path=f"{statefiles.LOGS}/{agent}.log", text="".join(lines), items=len(lines))

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
+    from pucs.messages.handoffs import HandOff
 
     WallTime = Callable[[str], float]
     """Reads a time as the files write it, in seconds since 1970; the door knows which zone naive ones are in."""
@@ -89,6 +90,14 @@ class Imported:
             self.problems.append(Problem(self.file, line, column, message))
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What earlier files of the same call told already: several of them tell of the same happenings."""
+
+    handoffs: list[HandOff] = field(default_factory=list)
+    entries: set[tuple[Any, ...]] = field(default_factory=set)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Reading:
     """One file being read."""
@@ -99,6 +108,7 @@ class _Reading:
     wall: WallTime
     dry: bool
     out: Imported
+    seen: _Seen
 
 
 def import_files(
@@ -120,6 +130,7 @@ def import_files(
         raise Usage("No file that can be imported was named.", remedy=f"Importable: {names}.")
     order = list(_READERS)
     done = []
+    seen = _Seen()
     for path in sorted(chosen, key=lambda path: (order.index(chosen[path].name), path)):
         reading = _Reading(
             context=context,
@@ -128,6 +139,7 @@ def import_files(
             wall=wall,
             dry=dry_run,
             out=Imported(path),
+            seen=seen,
         )
         _read(reading, chosen[path], files[path])
         done.append(reading.out)
@@ -340,14 +352,11 @@ def _handoff(reading: _Reading, document: Mapping[str, Any]) -> None:
         read, session=reading.session, transfer=False, given_at=iso(_when(reading, read.given_at))
     )
     with reading.context.store.read() as tx:
-        there = any(
-            (known.giver, known.given_at) == (handoff.giver, handoff.given_at)
-            and (not handoff.to or not known.to or bool(set(known.to) & set(handoff.to)))
-            for known in tx.handoffs.all(reading.session)
-        )
-    if there:
+        told = [*reading.seen.handoffs, *tx.handoffs.all(reading.session)]
+    if any(_same(handoff, other) for other in told):
         reading.out.known += 1
         return
+    reading.seen.handoffs.append(handoff)
     if not reading.dry:
         with unit(reading.context) as opened:
             number = opened.tx.handoffs.add(handoff)
@@ -361,11 +370,18 @@ def _handoff(reading: _Reading, document: Mapping[str, Any]) -> None:
     reading.out.taken.append(f"hand-off of {handoff.giver} to {', '.join(handoff.to) or 'any agent'}")
 
 
+def _same(one: HandOff, other: HandOff) -> bool:
+    """Tell whether two hand-offs are one in different forms: 002's names only the first receiver."""
+    to_both = not one.to or not other.to or bool(set(one.to) & set(other.to))
+    return (one.giver, one.given_at) == (other.giver, other.given_at) and to_both
+
+
 def _log_lines(reading: _Reading, documents: Sequence[tuple[int, dict[str, Any]]]) -> None:
     """Add lines of a log as entries under their own times, each once."""
     with reading.context.store.read() as tx:
         query = Query(session=reading.session, limit=LINES_MAX)
-        there = {_identity(entry) for entry in tx.entries.select(query)}
+        there = reading.seen.entries
+        there.update(_identity(entry) for entry in tx.entries.select(query))
     entries: list[Entry] = []
     for number, line in documents:
         try:
