@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from pucs.client import PUCSClient
+from pucs.coordinator.places import prepare_worktree
 from pucs.wiring import open_context
 
 pytestmark = pytest.mark.git
@@ -23,8 +24,6 @@ def git(*arguments: str) -> str:
 @pytest.fixture
 def parked(session: Path, pucs: Any) -> int:
     """Let a change of ada be parked because ben holds the file, and ben land his own; return the conflict."""
-    from pucs.coordinator.places import prepare_worktree
-
     context = open_context(str(session))
     places = {}
     for agent in ("ada", "ben"):
@@ -90,11 +89,8 @@ def test_a_person_decides(parked: int, pucs: Any) -> None:
 
 def test_a_second_decision_is_refused(parked: int, pucs: Any) -> None:
     """With the first one in the message."""
-    assert (
-        "Kept: refs/pucs/salvage/S-1/ada/1"
-        in pucs.ok("resolve", str(parked), "--strategy", "rollback", "--by", "kim")
-        + "Kept: refs/pucs/salvage/S-1/ada/1"
-    )
+    done = pucs.ok("resolve", str(parked), "--strategy", "rollback", "--by", "kim")
+    assert "kept on refs/pucs/salvage/S-1/ada/1" in done
     said = pucs("resolve", str(parked), "--strategy", "arbitrate", "--winner", "ada")
     assert said.status == 1
     assert "stays out" in said.err

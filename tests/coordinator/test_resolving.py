@@ -65,7 +65,7 @@ class World:
         self,
         kind: Kind,
         parties: Sequence[str] = ("bob", "ann"),
-        resources: Sequence[str] = ("shop/a.py",),
+        resources: Sequence[str] = ("shop/a.txt",),
         **more: Any,
     ) -> int:
         """Record an open conflict."""

@@ -15,8 +15,11 @@ from pucs.conflicts.rules import Facts, strategy_for
 from pucs.coordinator import requesting, unparking
 from pucs.coordinator.conflicts import apply_defaults, settle_in
 from pucs.coordinator.context import unit
+from pucs.coordinator.negotiating import negotiate
 from pucs.coordinator.unparking import BroughtIn, Clash, still_open
 from pucs.core.errors import NotFound, Refused, Usage
+from pucs.core.resources import file_path, file_resource, is_directory, is_named
+from pucs.syntax.definitions import supports
 from pucs.tasks.records import Task, TaskState
 
 if TYPE_CHECKING:
@@ -27,6 +30,9 @@ if TYPE_CHECKING:
 
 OPERATOR = "operator"
 """Who decides where no name was given: whoever runs the session."""
+PARTIES_MIN = 2
+"""Agents that it takes to divide something."""
+_SALVAGE = "refs/pucs/salvage/"
 REASON_CHARACTERS_MAX = 2000
 """Longest reason of a decision: it stands in the log and in the alerts of those concerned."""
 
@@ -73,11 +79,15 @@ def resolve(
     """
     apply_defaults(context)
     case = _case(context, conflict, decision=decision, by=by, winner=winner)
-    wanted = strategy or case.plan.strategy
-    if wanted not in case.plan.possible:
-        raise _impossible(case, wanted)
-    case = replace(case, chosen=strategy is not None)
-    match wanted:
+    if strategy is not None:
+        if strategy not in case.plan.possible:
+            raise _impossible(case, strategy)
+        case = replace(case, chosen=True, plan=replace(case.plan, strategy=strategy))
+    return _carried_out(context, case)
+
+
+def _carried_out(context: Context, case: _Case) -> Resolution:
+    match case.plan.strategy:
         case Strategy.QUEUE:
             return _queue(context, case)
         case Strategy.PARTITION:
@@ -120,6 +130,7 @@ def _facts(tx: Transaction, conflict: Conflict, *, mergeable: bool | None) -> Fa
     task = _task(tx, conflict)
     return Facts(
         waits=tx.requests.get(conflict.id) is not None,
+        divisible=bool(_files(conflict)) and len(_agents(tx, conflict)) >= PARTIES_MIN,
         mergeable=mergeable,
         waived=bool(conflict.resources)
         and all(requesting.waived(tx, conflict.session, agent, path) for path in conflict.resources),
@@ -269,12 +280,51 @@ def _ask_owner(context: Context, case: _Case) -> Resolution:
 
 
 def _partition(context: Context, case: _Case) -> Resolution:
-    """Propose disjoint scopes to the parties."""
-    del context
-    raise Refused(
-        f"Conflict {case.conflict.id} cannot be divided from here.",
-        remedy="Let the agents take leases on single functions: pucs lock FILE::NAME",
-    )
+    """Propose disjoint scopes to the parties; the conflict closes when they accept."""
+    found = case.conflict
+    with context.store.read() as tx:
+        agents = _agents(tx, found)
+    files = _files(found)
+    if not files or len(agents) < PARTIES_MIN:
+        raise Refused(
+            f"Conflict {found.id} is not about a file that two agents at work could divide.",
+            remedy="Name file and agents: pucs partition propose FILE --agents A,B",
+        )
+    results = [negotiate(context, file=file, agents=agents) for file in files]
+    made = [result for result in results if result.success]
+    if not made:
+        if not case.chosen:
+            return _otherwise(context, case)
+        why = "; ".join(dict.fromkeys(result.reason.rstrip(".") for result in results))
+        raise Refused(
+            f"Conflict {found.id} cannot be divided: {why}.",
+            remedy=f"Let the second wait: pucs resolve {found.id} --strategy queue",
+        )
+    scopes = {
+        agent: tuple(name for result in made for name in result.scopes.get(agent, ()))
+        for agent in dict.fromkeys(agent for result in made for agent in result.scopes)
+    }
+    numbers = ", ".join(str(result.proposal) for result in made)
+    said = f"Proposal {numbers} is made, until {made[0].deadline_at}; accept it: pucs partition accept {made[0].proposal}."
+    return replace(_open(case, Strategy.PARTITION, said), scopes=scopes)
+
+
+def _otherwise(context: Context, case: _Case) -> Resolution:
+    """Go on with the next step of the flow, because the work cannot be divided after all."""
+    facts = replace(case.facts, divisible=False)
+    return _carried_out(context, replace(case, facts=facts, plan=strategy_for(case.conflict, facts)))
+
+
+def _files(conflict: Conflict) -> list[str]:
+    """Return the files whose definitions are known among the resources of a conflict."""
+    names = [name for name in conflict.resources if not is_named(name) and not is_directory(name)]
+    return list(dict.fromkeys(file_resource(name) for name in names if supports(file_path(name))))
+
+
+def _agents(tx: Transaction, conflict: Conflict) -> list[str]:
+    """Return the parties that are agents at work."""
+    known = [agent for party in conflict.parties if (agent := tx.agents.get(party)) is not None]
+    return [agent.id for agent in known if agent.active and agent.session == conflict.session]
 
 
 def _merge(context: Context, case: _Case) -> Resolution:
@@ -339,9 +389,6 @@ def _arbitrate(context: Context, case: _Case) -> Resolution:
     )
     assert isinstance(outcome, BroughtIn), "it takes the place of what it clashes with"
     return _brought(context, case, Strategy.ARBITRATE, said, outcome)
-
-
-_SALVAGE = "refs/pucs/salvage/"
 
 
 def _sides(case: _Case) -> list[str]:

@@ -11,8 +11,10 @@ import pytest
 from pucs.conflicts.records import Kind, Status, Strategy
 from pucs.coordinator import (
     conflicts,
+    dividing,
     finalizing,
     history,
+    intents,
     leases,
     requesting,
     salvaging,
@@ -375,3 +377,40 @@ def test_auto_merge_of_two_changes_of_one_file(world: Any) -> None:
 def _session(world: Any) -> Any:
     with world.context.store.read() as tx:
         return tx.sessions.get("S1")
+
+
+def test_a_file_that_two_plan_to_change_is_divided(world: Any) -> None:
+    """Without a strategy the work is divided where that is possible; accepting the proposal closes the conflict."""
+    base = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
+    world.agent("b1")
+    world.lock("b1", "core/a.py")
+    world.edit("b1", "core/a.py", base)
+    world.land("b1")
+    for agent, old in (("a1", "return 1"), ("a2", "return 2")):
+        world.agent(agent)
+        world.edit(agent, "core/a.py", base.replace(old, "return 3"))
+        intents.signal(
+            world.context, agent=agent, files=["core/a.py"], description=old, estimated_duration_s=600
+        )
+    (number,) = [one.id for one in conflicts.conflicts(world.context, unresolved=True)]
+    done = resolve(world.context, conflict=number)
+    assert (done.strategy, done.status) == (Strategy.PARTITION, Status.OPEN)
+    assert done.scopes == {"a1": ("core/a.py::f",), "a2": ("core/a.py::g",)}
+    assert "pucs partition accept" in done.message
+    dividing.accept(world.context, proposal=1)
+    found = record(world, number)
+    assert (found.status, found.strategy) == (Status.RESOLVED, Strategy.PARTITION)
+
+
+def test_what_cannot_be_divided_is_decided(world: Any) -> None:
+    """Two that need the same function: the flow goes on to the next step, and asking for PARTITION says why not."""
+    for agent in ("a1", "a2"):
+        world.agent(agent)
+        world.edit(agent, "core/b.py", f"b = '{agent}'\n")
+        intents.signal(
+            world.context, agent=agent, files=["core/b.py"], description="b", estimated_duration_s=600
+        )
+    (number,) = [one.id for one in conflicts.conflicts(world.context, unresolved=True)]
+    assert resolve(world.context, conflict=number).strategy is Strategy.ARBITRATE
+    with pytest.raises(Refused, match="cannot be divided"):
+        resolve(world.context, conflict=number, strategy=Strategy.PARTITION)
