@@ -5,9 +5,11 @@ What an example prints is compared where the design says what it prints, or what
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -254,6 +256,53 @@ def test_001_3_5_cross_logger(older: Path) -> None:
         {"agent": "exec-agent-1", "stream": "execution", "action": "completed", "files_modified": 3, "tests_passed": True},
         {"agent": "exec-agent-1", "stream": "execution", "action": "released", "file": "execution/fill_predictor.py"},
     ]  # fmt: skip
+
+
+@pytest.mark.process
+def test_001_9_state_files(stand_in: Callable[[str], Path]) -> None:
+    """The files that a session of the second design begins with; `init_pucs_state.sh` is an export now."""
+    root = stand_in("older-bare")
+    sh("pucs init")
+    sh("pucs export")
+    state = root / ".claude" / "state"
+    locks = json.loads((state / "file_locks.json").read_text())
+    assert locks == {"locks": {}, "version": 1}
+    assert json.loads((state / "handoffs.json").read_text()) == {"handoffs": []}
+    assert json.loads((state / "orchestrator_state.json").read_text()).keys() == {"streams", "started_at"}
+    assert (state / "agent_activity.jsonl").exists()
+    assert (state / "conflict_warnings.jsonl").read_text() == ""
+
+
+@pytest.mark.process
+def test_state_files_hold_what_the_functions_return(newer: Path) -> None:
+    """An export to the names that the modules give has the locks, intents and entries in their documented forms."""
+    from pucs import AgentLogger, agent_lock, cross_logger, intent_signal, stream_locks  # noqa: PLC0415
+
+    file = "execution/fill_predictor.py"
+    assert stream_locks.acquire_lock(file, "exec-agent-1", "EXEC", "ML model implementation")
+    assert intent_signal.signal_intent("exec-agent-1", "EXEC", [file], "Adding ML model", 45).success
+    cross_logger.log_conflict("llm-agent-2", "news_analyzer.py imports from sentiment.py", "high")
+    entry = AgentLogger("exec-agent-1", "EXEC").log_file_modified(file, "Added ML model")
+    sh("pucs export")
+    lock, stream_lock = agent_lock.check_lock(file), stream_locks.check_lock(file)
+    assert stream_lock is not None
+    [intent] = intent_signal.get_active_intents()
+    assert json.loads(agent_lock.LOCK_FILE.read_text()) == {"locks": {file: lock}, "version": 1}
+    assert json.loads(stream_locks.LOCK_FILE.read_text()) == {
+        "locks": {file: asdict(stream_lock)},
+        "version": 2,
+    }
+    assert json.loads(intent_signal.INTENT_FILE.read_text()) == {"intents": [asdict(intent)]}
+    lines = [json.loads(line) for line in cross_logger.ACTIVITY_LOG.read_text().splitlines()]
+    [line] = [line for line in lines if line["entry_id"] == entry.entry_id]
+    assert line.items() >= entry.to_dict().items()
+    [warning] = [json.loads(line) for line in cross_logger.CONFLICT_LOG.read_text().splitlines()]
+    assert warning.pop("timestamp")
+    assert {key: warning[key] for key in ("agent", "warning", "severity")} == {
+        "agent": "llm-agent-2",
+        "warning": "news_analyzer.py imports from sentiment.py",
+        "severity": "high",
+    }
 
 
 def test_001_3_6_record_handoff(older: Path) -> None:
