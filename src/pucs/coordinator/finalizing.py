@@ -17,6 +17,7 @@ from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.finalized import FinalizeResult, Unmerged
 from pucs.coordinator.history import History, gate, history
+from pucs.coordinator.symbols import mixed, parted_files
 from pucs.coordinator.taking import COORDINATOR, MERGING, take
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
@@ -204,7 +205,8 @@ def _join(context: Context, run: _Run, tip: str, name: str) -> tuple[str, tuple[
         return "", merged.conflicts
     trailers = [*protocol.trailers_of("", name, run.found.session.id, "", ()), (protocol.LANDING, theirs)]
     text = protocol.compose(name, f"chore: Merge stream {name}", trailers)
-    return context.repository.commit(merged.tree, [tip, theirs], text, author=COORDINATOR), ()
+    joined = context.repository.commit(merged.tree, [tip, theirs], text, author=COORDINATOR)
+    return joined, mixed(context, parted_files(run.found.landings), (tip, theirs), joined)
 
 
 def _tested(context: Context, run: _Run) -> str | None:

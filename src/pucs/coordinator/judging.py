@@ -84,9 +84,11 @@ def judge_inside(tx: Transaction, session: str, agent: str, path: Resource, chan
 
     held = [lease for lease in symbol_leases(tx, session, agent, path) if lease.state is LeaseState.HELD]
     beyond = list(outside(changes, [symbol_name(lease.resource) for lease in held]))
+    coming = (*changes.added, *(new for _, new in changes.renamed))
+    beyond += [name for name in coming if _anothers(tx, agent, Resource(f"{path}::{name}"))]
     if not held:
         # Additions belong to who holds something of the file.
-        beyond += changes.added
+        beyond += [name for name in changes.added if name not in beyond]
         beyond += [IMPORTS] if changes.imports_added and IMPORTS not in beyond else []
     covered: dict[Resource, int] = {}
     renames = dict(changes.renamed)
@@ -95,11 +97,13 @@ def judge_inside(tx: Transaction, session: str, agent: str, path: Resource, chan
             continue
         lease = covering(f"{path}::{name}", held) or held[0]
         covered[Resource(f"{path}::{name}")] = lease.token
-        if name in renames:
+        if renames.get(name, name) not in {name, *beyond}:
             covered[Resource(f"{path}::{renames[name]}")] = lease.token
     if held and not covered and not beyond:
         covered[Resource(held[0].resource)] = held[0].token
-    whole = (not held and not beyond) or IMPORTS in beyond or MODULE in beyond
+    # What is not in the agent's file any more cannot be leased by its name.
+    gone = {*changes.removed, *renames, IMPORTS, MODULE}
+    whole = (not held and not beyond) or not gone.isdisjoint(beyond)
     found = Judgement()
     for name in beyond:
         if name not in {IMPORTS, MODULE}:
@@ -108,11 +112,17 @@ def judge_inside(tx: Transaction, session: str, agent: str, path: Resource, chan
         # The lease on the whole file stands for its symbols; it is as old as the oldest they were changed under.
         older = [token for token in found.undeclared.values() if token]
         found.undeclared.clear()
-        _judge_ended(tx, session, agent, path, found)
-        older += [token for token in found.undeclared.values() if token]
-        found.undeclared.clear()
+        if not held or not {IMPORTS, MODULE}.isdisjoint(beyond):
+            _judge_ended(tx, session, agent, path, found)
+            older += [token for token in found.undeclared.values() if token]
+            found.undeclared.clear()
         found.undeclared[path] = min(older, default=0)
     return Inside(covered=covered, beyond=tuple(beyond), undeclared=found.undeclared, stale=found.stale)
+
+
+def _anothers(tx: Transaction, agent: str, resource: Resource) -> bool:
+    """Tell whether another agent holds what a new definition would be, or something around or in it."""
+    return any(lease.agent != agent for lease in tx.leases.overlapping([resource]))
 
 
 def overtaken(tx: Transaction, path: Resource, token: int) -> Lease | None:

@@ -22,7 +22,7 @@ from pucs.coordinator.preparing import HookRefused, leave_out, message_of, prepa
 from pucs.coordinator.salvaging import Bench, Parked
 from pucs.coordinator.settling import settle
 from pucs.coordinator.symbols import edits, mixed
-from pucs.coordinator.work import Progress, Work, cherry_picked, fresh_edits, own_changes
+from pucs.coordinator.work import Progress, Work, cherry_picked, fresh_edits, own_changes, work_on
 from pucs.core.resources import Resource, file_path, file_resource, is_symbol, overlaps
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, LeaseState
@@ -206,15 +206,7 @@ def _work(context: Context, bench: Bench, chosen: Sequence[Resource]) -> Work | 
                 remedy="Name one, for example: pucs lock FILE --agent A --stream S. Or land one stream's files at a time.",
             )
         row = stream_named(tx, session.id, name)
-    ref = f"refs/heads/{row.branch}"
-    return Work(
-        bench=replace(bench, stream=row.stream.name),
-        ref=ref,
-        stream_tip=context.repository.resolve(ref) or session.base,
-        tip=context.worktrees.head(bench.place),
-        elsewhere=tuple(f"refs/heads/{branch}" for branch in (session.branch, *(row.branch for row in rows))),
-        bounded=bool(bench.stream),
-    )
+    return work_on(context, bench, session, rows, row)
 
 
 def _stream_of(tx: Transaction, session: str, names: Sequence[str], paths: Sequence[Resource]) -> str:
@@ -238,7 +230,7 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     for _ in range(ATTEMPTS_MAX):
         now = replace(work, stream_tip=context.repository.resolve(work.ref) or work.stream_tip)
         commit, conflicts = _joined(context, now, tip, done)
-        conflicts = conflicts or mixed(context, now, done, commit, tip)
+        conflicts = conflicts or mixed(context, done.judged, (now.stream_tip, tip), commit)
         if conflicts:
             return _conflict(context, now, conflicts, done)
         # Paths whose content the stream has already are no part of the landing.

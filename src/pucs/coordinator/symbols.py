@@ -15,13 +15,14 @@ from pucs.core.errors import Refused
 from pucs.core.resources import file_resource, is_symbol, overlaps
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
     from pucs.coordinator.work import Progress, Work
     from pucs.core.resources import Resource
     from pucs.locks.records import Lease
+    from pucs.streams.records import Landing
     from pucs.syntax.changes import Changes
 
 
@@ -103,19 +104,29 @@ def as_judged(context: Context, done: Progress, commit: str) -> bool:
         return False
 
 
-def mixed(context: Context, work: Work, done: Progress, merged: str, tip: str) -> tuple[Resource, ...]:
-    """Return files judged by symbols in which a merge made something of one definition that neither side had."""
-    if not done.judged:
-        return ()
-    from pucs.syntax.changes import changed_symbols, common  # noqa: PLC0415 - only where symbols are held
+def parted_files(landings: Iterable[Landing]) -> list[Resource]:
+    """Return the files of which symbols were landed: git may merge them cleanly where two sides define one name."""
+    names = {file_resource(name) for landing in landings for name, _ in landing.paths if is_symbol(name)}
+    return sorted(names)
 
+
+def mixed(
+    context: Context, paths: Iterable[Resource], sides: tuple[str, str], merged: str
+) -> tuple[Resource, ...]:
+    """Return those of the files in which a merge of two commits made something of a definition that neither side had."""
+    if merged in sides:
+        return ()
     read = context.repository.content
     found: list[Resource] = []
-    for path in done.judged:
-        result = read(merged, path)
-        ours, theirs = read(work.stream_tip, path), read(tip, path)
+    for path in paths:
+        try:
+            result, ours, theirs = (read(commit, path) for commit in (merged, *sides))
+        except Refused:
+            continue  # git's own verdict stands for what is no source
         if result in {ours, theirs}:
             continue
+        from pucs.syntax.changes import changed_symbols, common  # noqa: PLC0415 - only where both sides changed a file
+
         new = common(changed_symbols(ours, result), changed_symbols(theirs, result))
         if new.changed or new.added or new.removed or new.renamed or new.outside or not new.parsed:
             found.append(path)

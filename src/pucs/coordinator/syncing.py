@@ -14,6 +14,8 @@ from pucs.coordinator.agents import refuse_terminated
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
 from pucs.coordinator.settling import settle
+from pucs.coordinator.symbols import edits, mixed, parted_files
+from pucs.coordinator.work import work_on
 from pucs.core.resources import Resource, file_resource, is_symbol
 from pucs.crosslog.records import Level
 from pucs.locks.records import LeaseState
@@ -88,8 +90,9 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
     held = [lease for lease in live if lease.state is LeaseState.HELD]
     tokens = _tokens(held, context.worktrees.dirty(bench.place))
     trailers = protocol.trailers_of(agent, bench.stream, bench.session, bench.task, tokens)
-    edits = protocol.compose(bench.stream, f"chore: Edits of {agent} before a sync", trailers)
-    committed = context.worktrees.commit(bench.place, edits, author=agent) or ""
+    text = protocol.compose(bench.stream, f"chore: Edits of {agent} before a sync", trailers)
+    committed = context.worktrees.commit(bench.place, text, author=agent) or ""
+    wanted += _on_additions(context, bench, held)
     head = start = context.worktrees.head(bench.place)
     merged: list[str] = []
     for tip in wanted:
@@ -108,6 +111,25 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
         )
     paths = tuple(context.repository.changed(start, head)) if head != start else ()
     return Synced(commit=head, merged=tuple(merged), committed=committed, paths=paths)
+
+
+def _on_additions(context: Context, bench: Bench, held: Sequence[Lease]) -> list[str]:
+    """Return other streams' newest landings on definitions that the agent's work adds to files it has leased parts of."""
+    files = sorted({file_resource(lease.resource) for lease in held if is_symbol(lease.resource)})
+    with context.store.read() as tx:
+        session = tx.sessions.get(bench.session)
+        rows = tx.sessions.streams(bench.session)
+        row = next((row for row in rows if row.stream.name == bench.stream), None)
+        if session is None or row is None or not _relevant(tx, bench.session, bench.stream, files):
+            return []
+    made = edits(context, work_on(context, bench, session, rows, row), files, ())
+    names = [
+        f"{path}::{name}"
+        for path, edit in made.items()
+        for name in (*edit.changes.added, *(new for _, new in edit.changes.renamed))
+    ]
+    with context.store.read() as tx:
+        return _relevant(tx, bench.session, bench.stream, names)
 
 
 def _tokens(held: Sequence[Lease], paths: Sequence[Resource]) -> list[int]:
@@ -164,7 +186,10 @@ def _joined(context: Context, bench: Bench, head: str, tip: str) -> tuple[str, t
         return "", merged.conflicts
     trailers = protocol.trailers_of(bench.agent, bench.stream, bench.session, bench.task, ())
     text = protocol.compose(bench.stream, f"chore: Sync {bench.agent} with {tip[:12]}", trailers)
-    return context.repository.commit(merged.tree, [head, tip], text, author=bench.agent), ()
+    joined = context.repository.commit(merged.tree, [head, tip], text, author=bench.agent)
+    with context.store.read() as tx:
+        parted = parted_files(tx.landings.all(bench.session))
+    return joined, mixed(context, parted, (head, tip), joined)
 
 
 def _conflict(context: Context, bench: Bench, branch: str, tip: str, conflicts: Sequence[str]) -> NotSynced:

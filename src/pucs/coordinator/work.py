@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.salvaging import Bench, Parked
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
-    from pucs.streams.records import Landing
+    from pucs.streams.records import Landing, Session, StreamRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +61,23 @@ class Progress:
             if path in self.tokens
             for pair in self.symbols.get(path, {path: self.tokens[path]}).items()
         ]
+
+
+def work_on(
+    context: Context, bench: Bench, session: Session, rows: Sequence[StreamRow], row: StreamRow
+) -> Work:
+    """Return an agent's work on its way to a stream (``row``), as things are now."""
+    ref = f"refs/heads/{row.branch}"
+    return Work(
+        bench=replace(bench, stream=row.stream.name),
+        ref=ref,
+        stream_tip=context.repository.resolve(ref) or session.base,
+        tip=context.worktrees.head(bench.place),
+        elsewhere=tuple(
+            f"refs/heads/{branch}" for branch in (session.branch, *(each.branch for each in rows))
+        ),
+        bounded=bool(bench.stream),
+    )
 
 
 def own_changes(context: Context, work: Work) -> list[Resource]:

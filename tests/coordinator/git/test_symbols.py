@@ -182,6 +182,22 @@ def test_an_edit_into_anothers_symbol_is_parked(world: Any, edit: tuple[str, str
     assert verifying.verify(world.context).ok
 
 
+def test_removing_what_nobody_holds_takes_the_file(world: Any) -> None:
+    """A function that the edit removes or renames without a lease on it takes a late lease on the whole file."""
+    world.agent("one")
+    world.lock("one", f"{SHOP}::price")
+    change(world, "one", ("def total(items):\n    return len(items)\n\n\n", ""))
+    done = world.land("one")
+    assert (done.paths, done.symbols, len(done.late)) == ((SHOP,), (), 1)
+    world.agent("two")
+    world.lock("one", f"{SHOP}::price")
+    world.lock("two", f"{SHOP}::LIMIT")
+    change(world, "one", ("class Cart", "class Basket"))
+    (parked,) = world.not_landed("one").parked
+    assert "(Cart)" in parked.reason
+    assert "two" in parked.reason
+
+
 def test_committed_edits_are_judged_like_uncommitted_ones(world: Any) -> None:
     """What an agent committed itself beyond its symbol is parked and taken back by a commit of its own."""
     place = world.agent("one")
@@ -227,6 +243,43 @@ def test_additions_belong_to_who_makes_them(world: Any) -> None:
     change(world, "one", ("import re\n", "import re\nimport sys\n"))
     world.land("one")
     assert [name for name, _ in landed_rows(world)] == [f"{SHOP}::price"]
+
+
+@pytest.mark.parametrize(
+    ("held", "edit"),
+    [
+        pytest.param(
+            "Cart", ("    def clear", "    def size(self):\n        return 0\n\n    def clear"), id="class"
+        ),
+        pytest.param("tax", ("def total", "def tax(item):\n    return 0\n\n\ndef total"), id="name to come"),
+        pytest.param("price_of", ("def price", "def price_of"), id="new name"),
+    ],
+)
+def test_additions_to_what_another_holds_are_parked(world: Any, held: str, edit: tuple[str, str]) -> None:
+    """A new definition inside a class that another holds, or under a name that another reserved, is not one's own."""
+    world.agent("one")
+    world.agent("two")
+    world.lock("one", f"{SHOP}::price")
+    change(world, "two", edit)
+    world.lock("two", f"{SHOP}::{held}")
+    change(world, "one", edit)
+    (parked,) = world.not_landed("one").parked
+    assert "two" in parked.reason
+
+
+def test_one_new_name_of_two_streams_is_a_conflict(world: Any) -> None:
+    """Where git would keep two definitions of one name, the second is stale, and its sync names the file instead."""
+    world.agent("one", "core")
+    world.agent("two", "api")
+    world.lock("one", f"{SHOP}::price")
+    world.lock("two", f"{SHOP}::Cart")
+    change(world, "one", ("def price", "def tax(item):\n    return 0\n\n\ndef price"))
+    change(world, "two", ("class Cart", "def tax(item):\n    return 5\n\n\nclass Cart"))
+    world.land("one")
+    assert world.not_landed("two").reason == "stale"
+    refused = syncing.sync(world.context, agent="two")
+    assert isinstance(refused, syncing.NotSynced)
+    assert refused.conflicts == (SHOP,)
 
 
 def test_the_same_import_of_both_merges(world: Any) -> None:
