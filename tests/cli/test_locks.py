@@ -20,7 +20,7 @@ def test_lock_grants_all_or_none_and_says_who_holds(session: Path, pucs: Pucs) -
         "lock", "app/a.py", "settings.py", "--agent", "ada", "--stream", "app", "--task", "T-1"
     )
     assert set(document) == {
-        "granted", "tokens", "expires_at", "queue_position", "wait_time", "reason", "base",
+        "granted", "tokens", "expires_at", "queue_position", "wait_time", "estimated_wait_s", "reason", "base",
     }  # fmt: skip
     assert list(document["tokens"]) == ["app/a.py", "settings.py"]
     assert document["expires_at"].endswith("Z")
@@ -39,7 +39,35 @@ def test_readers_share(session: Path, pucs: Pucs) -> None:
             "lock", "settings.py", "--agent", agent, "--mode", "shared"
         )
     assert pucs("lock", "settings.py", "--agent", "cy").status == 1
-    assert pucs("lock", "settings.py", "--agent", "cy", "--mode", "intent").status == 2
+    assert pucs("lock", "settings.py", "--agent", "cy", "--mode", "intent").status == 0
+    assert pucs("lock", "settings.py", "--agent", "dee", "--mode", "intent").status == 1
+    assert "holds settings.py as SHARED_READ now" in pucs.ok("unlock", "--to", "shared", "--agent", "cy")
+    said = pucs("unlock", "settings.py", "--to", "intent", "--agent", "cy")
+    assert (said.status, said.out) == (
+        1,
+        "'cy' holds nothing of settings.py that is stronger than INTENT.\n",
+    )
+
+
+def test_functions_and_named_resources_are_leased_like_files(session: Path, pucs: Pucs) -> None:
+    """Two agents in two functions of one file; a port that one of them has; a symbol that is not there."""
+    Path("app/a.py").write_text("def one():\n    pass\n\n\ndef two():\n    pass\n", encoding="utf-8")
+    pucs.ok("lock", "app/a.py::one", "res:port/8080", "--agent", "ada")
+    pucs.ok("lock", "app/a.py::two", "--agent", "bob")
+    assert pucs("lock", "app/a.py", "--agent", "cy").status == 1
+    assert "res:port/8080 is held by ada" in pucs("lock", "res:port/8080", "--agent", "bob").out
+    said = pucs("lock", "app/a.py::tow", "--agent", "cy")
+    assert (said.status, "Did you mean two?" in said.err) == (2, True)
+    assert "held by  ada" in pucs.ok("why", "res:port/8080")
+    assert "stream   app" in pucs.ok("why", "app/a.py::one")
+
+
+def test_the_usual_wait_is_told_where_it_is_known(session: Path, pucs: Pucs) -> None:
+    """Unknown is said to be unknown; what was held before tells how long it may take."""
+    pucs.ok("lock", "app/a.py", "--agent", "ada")
+    assert "how long it usually takes is not known yet" in pucs.ok("why", "app/a.py")
+    assert pucs.json("why", "app/a.py")["estimated_wait_s"] is None
+    assert pucs.json("why", "app/a.py")["longest_wait_s"] > 0
 
 
 def test_boundary_is_refused(session: Path, pucs: Pucs) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context
     from pucs.locks.records import Lease
 
-_MODES = {"exclusive": Mode.EXCLUSIVE, "shared": Mode.SHARED_READ}
+_MODES = {"exclusive": Mode.EXCLUSIVE, "intent": Mode.INTENT, "shared": Mode.SHARED_READ}
 AGENT_OPTION = click.option(
     "--agent", metavar="A", envvar="PUCS_AGENT", required=True, help="Agent that acts [PUCS_AGENT]."
 )
@@ -40,7 +40,8 @@ def _canonical(context: Context, door: Door, names: Sequence[str]) -> tuple[str,
     type=click.Choice(sorted(_MODES)),
     default="exclusive",
     show_default=True,
-    help="exclusive: to change it; shared: to rely on it, together with others.",
+    help="exclusive: to change it; intent: to change it next, while others may still read; shared: to rely on it, "
+    "together with others.",
 )
 @click.option(
     "--duration",
@@ -62,9 +63,11 @@ def lock(
     duration: float | None,
     wait: float,
 ) -> None:
-    """Lease files or directories, all of them or none.
+    """Lease files, directories, functions or named resources, all of them or none.
 
-    Exit status 1 if they cannot be had; the reason names who holds what, and until when.
+    Write path/to/file.py::Class.method for a part of a Python file and res:NAME for what is no file, a port or a
+    database. Asking in a stronger mode for what one holds turns the lease into that. Exit status 1 if they cannot be
+    had; the reason names who holds what, and until when.
 
     \b
     Example: pucs lock shop/cart.py shop/tax/ --agent shop-agent-1 --stream shop --task "VAT" --wait 60
@@ -91,26 +94,43 @@ def lock(
         "expires_at": answer.expires_at,
         "queue_position": answer.queue_position,
         "wait_time": answer.wait_time,
+        "estimated_wait_s": answer.estimated_wait_s,
         "reason": answer.reason,
         "base": answer.base,
     }
     held = ", ".join(answer.tokens)
+    usual = ""
+    if answer.estimated_wait_s is not None:
+        usual = f" Free {_free(answer.wait_time, answer.estimated_wait_s)}."
     door.say(
         document,
         f"{agent} holds {held} until {answer.expires_at}."
         if answer.granted
-        else f"Not granted: {answer.reason}",
+        else f"Not granted: {answer.reason}{usual}",
     )
     if not answer.granted:
         raise SystemExit(1)
+
+
+def _free(longest_s: float, usual_s: float | None) -> str:
+    """Say when something is free, for people."""
+    if usual_s is None:
+        return f"in {span(longest_s)} at the latest; how long it usually takes is not known yet"
+    return f"usually in about {span(usual_s)}; in {span(longest_s)} at the latest"
 
 
 @click.command()
 @click.argument("resources", nargs=-1, metavar="[RESOURCE...]")
 @AGENT_OPTION
 @click.option("--token", metavar="N", type=int, help="Only the lease with this token.")
+@click.option(
+    "--to",
+    "weaker",
+    type=click.Choice(sorted(set(_MODES) - {"exclusive"})),
+    help="Hold on in this weaker mode instead; nobody else can write in between.",
+)
 @common_options
-def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None) -> None:
+def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None, weaker: str | None) -> None:
     """Give up leases: the named ones, or all of the agent's. Unlanded work is landed or kept aside first.
 
     \b
@@ -120,9 +140,14 @@ def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None
 
     context = door.context()
     names = _canonical(context, door, resources) if resources else None
-    done = give_up(context, agent=agent, resources=names, token=token)
-    if done.resources:
+    to = _MODES[weaker] if weaker else None
+    done = give_up(context, agent=agent, resources=names, token=token, to=to)
+    if done.resources and to is not None:
+        text = f"{agent} holds {', '.join(done.resources)} as {to.value} now."
+    elif done.resources:
         text = f"{agent} gave up {', '.join(done.resources)}."
+    elif to is not None:
+        text = f"{agent!r} holds nothing{' of ' + ', '.join(names) if names else ''} that is stronger than {to.value}."
     else:
         text = f"{agent!r} holds {('none of ' + ', '.join(names)) if names else 'nothing'}."
     if done.landed:
@@ -180,10 +205,12 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
     \b
     Example: pucs queue shop/cart.py
     """
+    from pucs.coordinator.inspecting import DELAYS_MAX, Delay, delays  # noqa: PLC0415
     from pucs.coordinator.inspecting import queue as waiting_for  # noqa: PLC0415
 
     context = door.context()
     requests = waiting_for(context, resources=_canonical(context, door, resources) if resources else ())
+    expected: list[Delay | None] = [*delays(context, requests), *[None] * max(0, len(requests) - DELAYS_MAX)]
     documents: list[dict[str, Any]] = [
         {
             "position": position,
@@ -192,16 +219,25 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
             "task": request.task,
             "resources": [resource for resource, _ in request.resources],
             "waited_s": round(context.clock.now().boot_s - request.asked_s, 1),
+            "longest_wait_s": delay.longest_s if delay else None,
+            "estimated_wait_s": delay.usual_s if delay else None,
         }
-        for position, request in enumerate(requests, 1)
+        for position, (request, delay) in enumerate(zip(requests, expected, strict=True), 1)
     ]
     rows = [
-        (d["position"], d["agent"], d["stream"], ", ".join(d["resources"]), f"{d['waited_s']} s")
+        (
+            d["position"],
+            d["agent"],
+            d["stream"],
+            ", ".join(d["resources"]),
+            f"{d['waited_s']} s",
+            "unknown" if d["estimated_wait_s"] is None else span(d["estimated_wait_s"]),
+            "unknown" if d["longest_wait_s"] is None else span(d["longest_wait_s"]),
+        )
         for d in documents
     ]
-    door.say(
-        documents, table(rows, ("#", "AGENT", "STREAM", "WAITS FOR", "SINCE")) if rows else "Nobody waits."
-    )
+    columns = ("#", "AGENT", "STREAM", "WAITS FOR", "SINCE", "USUALLY", "AT THE LATEST")
+    door.say(documents, table(rows, columns) if rows else "Nobody waits.")
 
 
 @click.command()
@@ -247,6 +283,8 @@ def why(door: Door, resource: str) -> None:
         "waiting": [request.agent for request in found.waiting],
         "base": found.base,
         "changed_by": found.changed_by,
+        "longest_wait_s": found.delay.longest_s,
+        "estimated_wait_s": found.delay.usual_s,
         "planned": [
             {"agent": plan.agent, "state": plan.state.value, "description": plan.description}
             for plan in found.planned
@@ -263,6 +301,8 @@ def _explained(document: dict[str, Any]) -> str:
     if not document["holders"]:
         lines.append("  held by  nobody")
     lines.append(f"  waiting  {', '.join(document['waiting']) or 'nobody'}")
+    if document["longest_wait_s"]:
+        lines.append(f"  free     {_free(document['longest_wait_s'], document['estimated_wait_s'])}")
     lines += [
         f"  planned  by {plan['agent']} ({plan['state']}): {one_line(plan['description'])}"
         for plan in document["planned"]

@@ -126,21 +126,22 @@ class PUCSClient:
         wait_s: float = 0.0,
         task: str = "",
     ) -> Acquired:
-        """Lease files or directories, all or none; see ``.granted .tokens .expires_at .queue_position .reason .base``.
+        """Lease files, directories, ``file.py::Class.method`` or ``res:NAME``, all or none; see ``.granted .tokens .reason``.
+
+        Asking in a stronger mode for what one holds turns the lease into that.
 
         Raises:
-            Usage: unknown mode, empty set, a path outside the repository.
+            Usage: unknown mode, empty set, a path outside the repository, a symbol that is not defined.
         """
         self._ensure()
-        if mode not in Mode.__members__:
-            raise Usage(f"There is no mode {mode!r}.", remedy=f"Modes: {', '.join(Mode)}.")
+        wanted = _mode(mode)
         names = self._canonical(files)
         return leases.acquire(
             self._context,
             agent=self.agent_id,
             resources=names,
             noted=releasing.note(self._context, agent=self.agent_id, resources=names),
-            mode=Mode(mode),
+            mode=wanted,
             duration_s=None if duration_min is None else duration_min * 60,
             wait_s=wait_s,
             task=task,
@@ -152,11 +153,18 @@ class PUCSClient:
         duration_s = None if duration_min is None else duration_min * 60
         return leases.renew(self._context, agent=self.agent_id, duration_s=duration_s)
 
-    def release_locks(self, files: Sequence[str] | None = None) -> releasing.GivenUp:
-        """Give up leases; unlanded edits under them are landed if they can be, else kept on a salvage ref."""
+    def release_locks(self, files: Sequence[str] | None = None, to: str | None = None) -> releasing.GivenUp:
+        """Give up leases; unlanded edits under them are landed if they can be, else kept on a salvage ref.
+
+        With ``to``, the name of a weaker mode, they are kept in that mode, and nobody else can write in between.
+
+        Raises:
+            Usage: unknown mode, or none that is weaker than any.
+        """
         self._ensure()
         names = None if files is None else self._canonical(files)
-        return releasing.give_up(self._context, agent=self.agent_id, resources=names)
+        mode = None if to is None else _mode(to)
+        return releasing.give_up(self._context, agent=self.agent_id, resources=names, to=mode)
 
     def check_lock(self, file: str) -> Explanation:
         """Return who covers, holds and waits for a file."""
@@ -362,3 +370,9 @@ class PUCSClient:
     ) -> None:
         """Close the client, whatever happened."""
         self.close()
+
+
+def _mode(name: str) -> Mode:
+    if name not in Mode.__members__:
+        raise Usage(f"There is no mode {name!r}.", remedy=f"Modes: {', '.join(Mode)}.")
+    return Mode(name)

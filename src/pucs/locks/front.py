@@ -88,17 +88,20 @@ class Front:
     def blocks(self, agent: str, resources: Iterable[tuple[str, Mode]]) -> bool:
         """Tell whether any of this keeps ``agent`` from being given the set."""
         return any(
-            self.named_blocks(agent, resource)
+            self.taken(agent, resource) or self.closed(resource)
             if is_named(resource)
             else self._paths.blocks(agent, resource, mode)
             for resource, mode in resources
         )
 
-    def named_blocks(self, agent: str, name: str) -> bool:
-        """Tell whether a named resource has no slot left for ``agent``, or no room in its window."""
-        limit = self._limits.get(name, _ONE_SLOT)
+    def taken(self, agent: str, name: str) -> bool:
+        """Tell whether a named resource has no slot left for ``agent``."""
         others = self._users.get(name, set()) - {agent}
-        return len(others) >= limit.concurrency or limit.full(self._asked.get(name, 0))
+        return len(others) >= self._limits.get(name, _ONE_SLOT).concurrency
+
+    def closed(self, name: str) -> bool:
+        """Tell whether the rate window of a named resource has no room."""
+        return self._limits.get(name, _ONE_SLOT).full(self._asked.get(name, 0))
 
     def opens_s(self, name: str) -> float:
         """Return when the window of a named resource may have room; 0: its rate is not in the way."""

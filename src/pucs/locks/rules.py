@@ -63,44 +63,46 @@ def decide(
     for resource, mode in needed:
         if not is_named(resource):
             asked.add(request.agent, resource, mode)
-    full, opens_s = _full(request.agent, needed, live, before, limits)
+    taken, closed, opens_s = _named(request.agent, needed, live, before, limits)
     holders = tuple(
         lease
         for lease in live
         if asked.meets(lease.agent, lease.resource, lease.mode)
-        or (lease.resource in full and lease.agent != request.agent)
+        or (lease.resource in taken and lease.agent != request.agent)
     )
     ahead = tuple(
         other
         for other in before
         if other.agent != request.agent
         and any(
-            resource in full or asked.meets(other.agent, resource, mode) for resource, mode in other.resources
+            resource in taken or resource in closed or asked.meets(other.agent, resource, mode)
+            for resource, mode in other.resources
         )
     )
-    if holders or ahead or full:
+    if holders or ahead or closed:
         return Blocked(holders, ahead, needed, passed, opens_s)
     return Granted(needed, kept, converted)
 
 
-def _full(
+def _named(
     agent: str,
     needed: Iterable[tuple[str, Mode]],
     live: Iterable[Lease],
     before: Iterable[Request],
     limits: Mapping[str, Limit],
-) -> tuple[set[str], float]:
-    """Return the named resources that cannot be had now, and when the latest of their rate limits may open."""
-    names = {resource for resource, _ in needed if is_named(resource)}
+) -> tuple[frozenset[str], frozenset[str], float]:
+    """Return the needed named resources without a slot, those whose rate is used up, and when the latest may open."""
+    names = frozenset(resource for resource, _ in needed if is_named(resource))
     if not names:
-        return names, 0.0
+        return names, names, 0.0
     front = Front(limits)
     for lease in live:
         front.hold(lease.agent, lease.resource, lease.mode)
     for other in before:
         front.ask(other.agent, other.resources)
-    full = {name for name in names if front.named_blocks(agent, name)}
-    return full, max((front.opens_s(name) for name in full), default=0.0)
+    taken = frozenset(name for name in names if front.taken(agent, name))
+    closed = frozenset(name for name in names if front.closed(name))
+    return taken, closed, max((front.opens_s(name) for name in closed), default=0.0)
 
 
 def uncovered(

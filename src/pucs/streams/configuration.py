@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pucs.core.documents import Placed, Problems, load
 from pucs.core.errors import Usage
+from pucs.core.resources import NAMED_PREFIX
+from pucs.core.resources import parse as parse_resource
 from pucs.core.shapes import Reading, plain
 from pucs.streams.dependencies import cycle, needs, streams_meant
 from pucs.streams.layout import CONFIGURATION
@@ -22,6 +24,7 @@ from pucs.streams.settings import (
     Configuration,
     Limits,
     MergeSettings,
+    ResourceLimit,
     TestSettings,
     WorktreeSettings,
 )
@@ -62,6 +65,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
     generated = values.get("generated", ())
     _check_patterns([entry["path"] for entry in generated if "path" in entry], problems)
     _check_phases(values.get("merge", {}).get("phases", ()), streams, problems)
+    resources = _resources(values.get("resources", {}), problems)
     problems.settle()
     flat: _Values = {}
     for section in ("session", "logging", "conflict_resolution"):
@@ -76,6 +80,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
             (str(entry["path"]), str(entry["command"])) for entry in generated if "command" in entry
         ),
         limits=limits,
+        resources=resources,
         worktrees=WorktreeSettings(**plain(values.get("worktrees", {}))),
         branches=BranchSettings(**plain(values.get("branches", {}))),
         merge=MergeSettings(**plain(values.get("merge", {}))),
@@ -161,6 +166,27 @@ def _critical_files(
     return tuple(
         CriticalFile(**{"max_lock_duration_s": limits.max_duration_s, **plain(entry)}) for entry in entries
     )
+
+
+def _resources(written: Mapping[Placed, _Values], problems: Problems) -> tuple[ResourceLimit, ...]:
+    limits: list[ResourceLimit] = []
+    seen: dict[str, Placed] = {}
+    for name, values in written.items():
+        bare = str(name).removeprefix(NAMED_PREFIX)
+        try:
+            parse_resource(NAMED_PREFIX + bare)
+        except Usage as error:
+            problems.add(name, f"{str(name)!r} names no resource: {error.remedy}")
+            continue
+        _check_patterns([Placed(bare, name.line, name.column)], problems)
+        first = seen.setdefault(bare, name)
+        if first is not name:
+            problems.add(name, f"{str(name)!r} is the same resource as {str(first)!r} (line {first.line})")
+        rate, period_s = values.get("rate", (0, 0.0))
+        limits.append(
+            ResourceLimit(name=bare, concurrency=values.get("concurrency", 1), rate=rate, period_s=period_s)
+        )
+    return tuple(limits)
 
 
 def _check_phases(phases: Iterable[Iterable[Placed]], streams: Sequence[Stream], problems: Problems) -> None:

@@ -27,6 +27,10 @@ DURATION_DAYS_MAX: Final = 30
 """Longest session or wait; beyond that a number is a slip of units."""
 _DAY_MIN: Final = 24 * 60
 
+RATE_MAX: Final = 1000
+"""Most grants in one period: each decision looks at that many past ones."""
+_RATE = re.compile(r"(?P<times>[0-9]{1,9}) */ *(?P<unit>s|min|h)")
+_PERIODS_S: Final = {"s": 1.0, "min": 60.0, "h": 3600.0}
 _REF = re.compile(r"[^\s~^:?*\[\\\x00-\x1f]+")
 _REF_REFUSED = re.compile(r"(^[/.-])|//|\.\.|@\{|/\.|\.lock(/|$)|[/.]$")
 
@@ -68,6 +72,31 @@ class Template:
     def schema(self) -> dict[str, Any]:
         """Return the JSON Schema of the template."""
         return {"type": "string", "minLength": 1}
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something may happen: ``10/min``."""
+
+    def read(self, node: Node, reading: Reading) -> Any:
+        """Return how many times in how many seconds."""
+        text = Text(numbers=True).read(node, reading)
+        if text is INVALID:
+            return INVALID
+        found = _RATE.fullmatch(text)
+        if found is None or not 0 < int(found["times"]) <= RATE_MAX:
+            reading.problems.add(
+                node, f"{str(text)!r} is no rate; write NUMBER/s, NUMBER/min or NUMBER/h, at most {RATE_MAX}"
+            )
+            return INVALID
+        return int(found["times"]), _PERIODS_S[found["unit"]]
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of a rate."""
+        return {
+            "type": "string",
+            "pattern": f"^{_RATE.pattern.replace('?P<times>', '').replace('?P<unit>', '')}$",
+        }
 
 
 def minutes(doc: str, to: str, *, above: bool = True) -> Field:
@@ -128,6 +157,13 @@ GENERATED: Final = Table(
     short="path",
 )
 
+RESOURCE: Final = Table({
+    "concurrency": Field(
+        shape=Number(minimum=1, maximum=AGENTS_MAX, whole=True), doc="Agents that may hold it at once."
+    ),
+    "rate": Field(shape=Rate(), doc="Most grants in a second, minute or hour: 10/min."),
+})
+
 CONFIGURATION: Final = Table({
     "session": Field(
         doc="How long a session may take and how it ends.",
@@ -180,6 +216,10 @@ CONFIGURATION: Final = Table({
     ),
     "store": Field(
         shape=Text(), doc="Where the store is, a path or a database URL; empty: in the git common directory."
+    ),
+    "resources": Field(
+        shape=Named(RESOURCE),
+        doc="Limits of named resources (res:NAME) by name or glob pattern; without one a single agent holds it at a time.",
     ),
     "generated": Field(
         shape=Listed(GENERATED), doc="Generated and always-touched files; they need no lease."
@@ -263,7 +303,6 @@ CONFIGURATION: Final = Table({
         for key, doc in (
             ("isolation", "Worktree per agent, per stream, or one shared checkout"),
             ("enforcement", "How strictly leases bind agents"),
-            ("resources", "Named resources such as ports and databases"),
             ("review", "Who reviews which changes"),
             ("alerts", "Who is told about what"),
             ("budget", "How much agents may spend"),

@@ -20,6 +20,7 @@ from pucs.streams.settings import (
     Configuration,
     Limits,
     MergeSettings,
+    ResourceLimit,
     WorktreeSettings,
 )
 
@@ -148,7 +149,7 @@ def test_nothing_written_is_the_default(text: str) -> None:
     assert parse(text, "f", {}) == Configuration(source="f")
 
 
-@pytest.mark.parametrize("key", ["isolation", "enforcement", "resources", "review", "alerts", "budget"])
+@pytest.mark.parametrize("key", ["isolation", "enforcement", "review", "alerts", "budget"])
 @pytest.mark.parametrize("value", ["x", "{a: [b]}"])
 def test_key_of_later_version_warns(key: str, value: str) -> None:
     """Keys that come later are accepted, and the warning names the line."""
@@ -157,9 +158,39 @@ def test_key_of_later_version_warns(key: str, value: str) -> None:
     )
 
 
+def test_named_resources_have_limits() -> None:
+    """Slots and a rate by name or pattern, written with or without ``res:``; what is left out is one slot, no rate."""
+    text = (
+        "resources:\n  port/*: {concurrency: 4}\n  res:api: {rate: 10/min}\n"
+        "  db: {concurrency: 2, rate: '3 / h'}\n  gpu: {}\n"
+    )
+    assert parse(text, "f", {}).resources == (
+        ResourceLimit(name="port/*", concurrency=4),
+        ResourceLimit(name="api", rate=10, period_s=60.0),
+        ResourceLimit(name="db", concurrency=2, rate=3, period_s=3600.0),
+        ResourceLimit(name="gpu"),
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
+        ("resources: {db: {concurrency: 0}}\n",
+         ["pucs.yaml:1:31: expected a whole number of at least 1, found 0"]),
+        ("resources:\n  db: {rate: 10/day}\n",
+         ["pucs.yaml:2:14: '10/day' is no rate; write NUMBER/s, NUMBER/min or NUMBER/h, at most 1000"]),
+        ("resources:\n  db: {rate: 5}\n", ["pucs.yaml:2:14: '5' is no rate; write NUMBER/s, NUMBER/min or NUMBER/h, at most 1000"]),
+        ("resources:\n  db: {rate: 1001/s}\n",
+         ["pucs.yaml:2:14: '1001/s' is no rate; write NUMBER/s, NUMBER/min or NUMBER/h, at most 1000"]),
+        ("resources: {'a b': {}}\n",
+         ["pucs.yaml:1:13: 'a b' names no resource: Write res:NAME, for example res:port/8080."]),
+        ("resources:\n  db: {}\n  res:db: {}\n",
+         ["pucs.yaml:3:3: 'res:db' is the same resource as 'db' (line 2)"]),
+        ("resources: {'!x': {}}\n",
+         ["pucs.yaml:1:13: '!x' cannot be negated. Name what belongs to the stream instead."]),
+        ("resources: {db: {slots: 2}}\n",
+         ["pucs.yaml:1:18: the key 'slots' is not known; known are concurrency, rate"]),
+        ("resources: [db]\n", ["pucs.yaml:1:12: expected a mapping, found a list"]),
         ("streems: {}\n", ["pucs.yaml:1:1: the key 'streems' is not known; did you mean 'streams'?"]),
         ("streams: {a: {max_agents: 2}}\n", ["pucs.yaml:1:14: the key 'files_pattern' is missing"]),
         ("streams: {a: x}\n", ["pucs.yaml:1:14: expected a mapping, found text 'x'"]),

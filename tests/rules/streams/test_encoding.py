@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pucs.streams import encoding
 from pucs.streams.records import CriticalFile, Stream
-from pucs.streams.settings import Configuration, MergeSettings
+from pucs.streams.settings import Configuration, MergeSettings, ResourceLimit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +33,10 @@ CONFIGURATIONS = st.builds(
     streams=st.lists(STREAMS, max_size=3).map(tuple),
     critical_files=st.lists(
         st.builds(CriticalFile, path=WORDS, max_lock_duration_s=st.floats(0, 9)), max_size=2
+    ).map(tuple),
+    resources=st.lists(
+        st.builds(ResourceLimit, name=WORDS, concurrency=st.integers(1, 9), period_s=st.floats(0, 9)),
+        max_size=2,
     ).map(tuple),
     generated_commands=st.lists(st.tuples(WORDS, WORDS), max_size=2).map(tuple),
     merge=st.builds(MergeSettings, test_command=WORDS, phases=st.lists(SEVERAL, max_size=2).map(tuple)),
