@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -111,6 +113,22 @@ def test_activities_come_back_as_they_were_logged(older: Path) -> None:
         "completed",
         "released",
     ]
+
+
+@pytest.mark.process
+def test_no_entry_of_many_processes_is_lost(older: Path) -> None:
+    """Four programs that log at once leave every entry, in one order; files rewritten whole kept one in forty."""
+    code = (
+        "import sys\nfrom pucs.cross_logger import log_activity\n"
+        "for number in range(25):\n    log_activity(sys.argv[1], 'execution', 'step', number=number)\n"
+    )
+    names = [f"exec-agent-{number}" for number in range(4)]
+    running = [subprocess.Popen([sys.executable, "-c", code, name]) for name in names]
+    assert [process.wait(50) for process in running] == [0, 0, 0, 0]
+    found = cross_logger.get_stream_log("execution")
+    assert len(found) == 100
+    for name in names:
+        assert [entry["number"] for entry in found if entry["agent"] == name] == list(range(25))
 
 
 def test_a_warning_has_its_severity(older: Path) -> None:
