@@ -179,8 +179,9 @@ def _decided(context: Context, opened: Unit, request: Request) -> Granted | Bloc
     names = [resource for resource, _ in request.resources]
     live, waiting = settled(context, opened, names)
     limits = limits_in(opened.tx, opened.now, names)
-    # Who waits because of a lease is told by the whole queue; only one that is made stronger needs to know.
-    upgrade = bool(waiting) and bool(weaker(request.agent, request.resources, live))
+    # Who waits because of a lease is told by the whole queue, also by those who are paused and will come back to their
+    # places; only a lease that is made stronger needs to know.
+    upgrade = bool(weaker(request.agent, request.resources, live))
     queue = opened.tx.requests.waiting() if upgrade else None
     return decide(request, live, waiting, limits, queue)
 
@@ -260,7 +261,9 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
         conflict=conflict,
     )
     return Acquired(
-        granted=False, reason=f"{reason} Ask an agent of {other} to make the change.", conflict=conflict
+        granted=False,
+        reason=f"{reason} Ask for the change: pucs request {resource} --reason WHY --agent {agent}",
+        conflict=conflict,
     )
 
 
