@@ -144,6 +144,18 @@ def test_a_lock_outlives_the_process_that_took_it(older: Path) -> None:
     assert agent_lock.release_lock(FILL, "exec-agent-1")
 
 
+@pytest.mark.process
+def test_an_agent_whose_program_has_ended_can_go_on(older: Path) -> None:
+    """A script with a client of its own ends without a word; its locks are free, and its name is not spent."""
+    take = f"from pucs import PUCSClient\nassert PUCSClient('exec-agent-1', 'execution').acquire_locks([{FILL!r}]).granted"
+    subprocess.run([sys.executable, "-c", take], check=True)
+    assert agent_lock.check_lock(FILL) is None
+    assert LockManager().acquire_lock("exec-agent-1", FILL).granted
+    lock = agent_lock.check_lock(FILL)
+    assert lock is not None
+    assert (lock["agent"], lock["stream"]) == ("exec-agent-1", "execution")
+
+
 def test_lock_manager_grants_refuses_and_explains(older: Path) -> None:
     """A refusal has the seconds until it is free, the place one would have and a reason; nobody is put in the queue."""
     locks = LockManager()

@@ -9,7 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import inspecting, leases, releasing
+from pucs.coordinator import agents, inspecting, leases, releasing
 from pucs.coordinator.liveness import standing
 from pucs.core.errors import Usage
 from pucs.core.instants import iso
@@ -61,6 +61,7 @@ class Place:
     ) -> Acquired:
         """Lease one file, directory or symbol for an agent."""
         names = self.canonical([name])
+        self._revive(agent)
         return leases.acquire(
             self.context,
             agent=agent,
@@ -72,6 +73,15 @@ class Place:
             stream=stream,
             noted=releasing.note(self.context, agent=agent, resources=names),
         )
+
+    def _revive(self, agent: str) -> None:
+        """Begin a new incarnation of an agent whose process has died: these callers have no other way to say so."""
+        with self.context.store.read() as tx:
+            known = tx.agents.get(agent)
+        if known is None or not known.active or known.owner is None:
+            return
+        if self.context.processes.alive(known.owner) is False:
+            agents.register(self.context, agent=agent, stream=known.stream, program="client")
 
     def release(self, name: str, *, agent: str) -> bool:
         """Give up an agent's lease on a name and tell whether it held one; its unlanded work lands or is kept."""
