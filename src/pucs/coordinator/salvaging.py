@@ -157,10 +157,18 @@ def park(
     assert kept is not None, "paths were given"
     ref, commit = kept
     with unit(context) as opened:
+        # Whoever holds what kept the change out is a party too, and is the side that may be chosen.
+        holders = (
+            [lease for lease in opened.tx.leases.overlapping(paths) if lease.agent != bench.agent]
+            if kind is Kind.FILE_LOCK
+            else []
+        )
+        if holders:
+            evidence = {"holder": holders[0].agent, "holder_stream": holders[0].stream, **evidence}
         conflict = record(
             opened,
             kind,
-            (bench.agent, bench.stream, *others),
+            (bench.agent, bench.stream, *others, *(lease.agent for lease in holders)),
             paths,
             severity=Severity.MEDIUM,
             strategy=Strategy.ARBITRATE,

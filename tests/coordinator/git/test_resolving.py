@@ -152,9 +152,11 @@ def test_a_person_lets_the_parked_change_win(world: Any) -> None:
 def test_a_person_lets_what_landed_win(world: Any) -> None:
     """The stream stays as it is, the parked change stays where it is kept."""
     number, ref = park(world, CLASH)
+    assert record(world, number).parties == ("a1", "core", "a2")
+    assert (record(world, number).holder, record(world, number).holder_stream) == ("a2", "core")
     before = world.git("rev-parse", world.branch("core"))
-    done = resolve(world.context, conflict=number, strategy=Strategy.ARBITRATE, winner="core", by="lead")
-    assert (done.kept, done.winner) == (ref, "core")
+    done = resolve(world.context, conflict=number, strategy=Strategy.ARBITRATE, winner="a2", by="lead")
+    assert (done.kept, done.winner) == (ref, "a2")
     assert world.git("rev-parse", world.branch("core")) == before
     assert world.git("show", f"{ref}:core/a.py") == MINE.strip()
 
