@@ -31,9 +31,9 @@ _STAGE = """\
 PUCS demo: scripted agents (no model is asked) on a sample shop with three streams.
 Everything else is real: git worktrees, processes, leases, a kill -9, merges and tests.
 
-What to watch: two agents change different functions of checkout/receipt.py at the same time; one waits for settings.py,
-is woken and builds on the other's change; one is refused outside its stream; one is killed in the middle of an edit and
-another takes its work over.
+What to watch: two agents change different functions of checkout/receipt.py at the same time; one waits for
+settings.py, is woken and builds on the other's change; one is refused outside its stream; one is killed in the
+middle of an edit and another takes its work over.
 """
 
 

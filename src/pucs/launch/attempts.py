@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import checks, landing, leases, syncing
+from pucs.core.resources import is_symbol
 from pucs.launch import environment, events
 from pucs.launch.agents import Command, Ending
 from pucs.streams.checks import TestResult
@@ -88,6 +89,11 @@ class Attempt:
         command = task.command or task.agent or self.settings.program
         if not command:
             return Failure("the task has a prompt, and no program to give it to (--agent PROGRAM)")
+        if any(is_symbol(name) for name in task.files):
+            # Only what is there can be leased, and an earlier task may have added it.
+            synced = syncing.sync(self.context, agent=self.agent.id)
+            if isinstance(synced, syncing.NotSynced):
+                return Failure(synced.message)
         answer = self._leased(task) if task.files else None
         if answer is not None and not answer.granted:
             return Interrupted() if self.stopping() else Failure(answer.reason)
