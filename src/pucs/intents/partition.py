@@ -254,11 +254,9 @@ class _Spoken:
 def _is_said(name: str, written: Collection[str], spoken: _Spoken) -> bool:
     """Tell whether a text names a symbol by its own name or by the words in it."""
     parts = _words(name)
-    if len(parts) == 1 and parts[0] in EVERYDAY_WORDS:
-        return False
     if not parts or name.startswith("_"):
         return name in written
-    return spoken.has(parts)
+    return spoken.has(parts) and not (len(parts) == 1 and parts[0] in EVERYDAY_WORDS)
 
 
 def _words(text: str) -> tuple[str, ...]:
