@@ -13,10 +13,12 @@ from pucs.coordinator.conflicts import conflicts
 from pucs.coordinator.context import Context
 from pucs.coordinator.inspecting import locks, queue, why
 from pucs.coordinator.leases import Acquired, acquire, cleanup, release, renew
+from pucs.coordinator.messages import inbox
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
 from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.locks.records import EndReason
+from pucs.messages.records import MessageKind
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration, Limits
@@ -170,6 +172,21 @@ def test_renewals_end_at_the_longest_duration(world: World) -> None:
     assert world.log()[-2:] == ["lease expired", "lock granted"]
 
 
+def test_a_holder_is_warned_once_before_the_limit(world: World) -> None:
+    """In the last tenth of the longest duration, by an entry and a message that says until when."""
+    world.take("ann", "a.py", "b.py")
+    warned: list[int] = []
+    for passed_s in (300, 300, 290, 20, 40):
+        world.clock.pass_s(passed_s)
+        renew(world.context, agent="ann")
+        warned.append(world.log().count("lease near its limit"))
+    assert warned == [0, 0, 0, 1, 1]
+    (told,) = [one for one in inbox(world.context, agent="ann") if one.kind is MessageKind.CONFLICT_ALERT]
+    assert "a.py and 1 more has its longest duration at" in told.text
+    world.clock.pass_s(50)
+    assert world.held() == {}
+
+
 @pytest.mark.parametrize("resource", ["setup.cfg", "/"])
 def test_a_critical_file_is_held_for_its_own_time(world: World, resource: str) -> None:
     """Also by a lease on a directory that contains it, and also by renewal."""
@@ -229,6 +246,9 @@ def test_another_streams_file_is_refused_and_recorded(world: World) -> None:
     assert record.resources == ("till/b.py",)
     assert world.log()[-1] == "boundary refused"
     assert world.held() == {}
+    again = world.take("ann", "shop/a.py", "till/b.py", stream="shop")
+    assert (again.conflict, len(conflicts(world.context))) == (answer.conflict, 1), "said once is on record"
+    assert world.take("ann", "till/c.py", stream="shop").conflict != answer.conflict
     assert world.take("ann", "shop/a.py", "shared.py").granted
     assert world.take("ann", "till/b.py", mode=Mode.SHARED_READ).granted
     assert world.take("bob", "till/c.py").granted, "an agent without a stream has no boundary"

@@ -212,6 +212,7 @@ def _refuse_circle(opened: Unit, newcomer: Request, links: Sequence[Link], block
         names,
         strategy=Strategy.QUEUE,
         decision=f"refused, because the wait would never have ended: {told}",
+        once=True,
         circle=[link.agent for link in links],
         task=newcomer.task,
     )
@@ -249,6 +250,7 @@ def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, ot
         (resource,),
         strategy=Strategy.ARBITRATE,
         decision="refused by the boundary rule before anything was changed",
+        once=True,
         covered_by=other,
     )
     opened.log(

@@ -34,9 +34,12 @@ def record(
     severity: Severity | None = None,
     strategy: Strategy | None = None,
     decision: str = "",
+    once: bool = False,
     **evidence: Any,
 ) -> int:
     """Record a conflict inside an open unit and return its id; one with a decision is resolved already.
+
+    With ``once`` the same refusal of the same agent over the same resources is on record once in a session.
 
     Its severity follows from kind, evidence and the configuration unless the caller knows better. An open one whose
     default closes it has the deadline of arbitration. Every agent among the parties but the first, who met it, gets a
@@ -70,8 +73,11 @@ def record(
             boot_id=opened.now.boot_id,
             deadline_at=opened.now.wall(after_s),
         )
+    known = opened.tx.conflicts.same(wanted) if once else 0
+    if known:
+        return known
     number = opened.tx.conflicts.add(wanted)
-    if kind is not Kind.FILE_LOCK or strategy is not Strategy.QUEUE:
+    if kind not in {Kind.FILE_LOCK, Kind.RESOURCE} or strategy is not Strategy.QUEUE:
         text = f"{kind.value} met by {wanted.parties[0] if wanted.parties else 'nobody'}."
         alert(opened, number, wanted.parties[1:], resources, text=f"{text} {decision}".rstrip())
     return number

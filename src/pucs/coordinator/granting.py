@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import ended_by
-from pucs.coordinator.messages import send_in
+from pucs.coordinator.messages import alert, send_in
 from pucs.coordinator.partition import critical_files
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
-from pucs.locks.rules import expired, renewed_until, served, weaker
+from pucs.locks.rules import expired, near_limit, renewed_until, served, weaker
 from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
@@ -300,18 +300,37 @@ def _tell_denied(opened: Unit, request: Request, why: str) -> None:
 
 
 def renew_in(opened: Unit, agent: str, duration_s: float | None = None) -> list[Lease]:
-    """Renew an agent's leases inside an open unit."""
+    """Renew an agent's leases inside an open unit; the holder of one that comes near its limit is told once."""
     limits = opened.tx.sessions.configuration().limits
     length_s = limits.default_duration_s if duration_s is None else duration_s
     kept: list[Lease] = []
+    ending: list[Lease] = []
     for lease in opened.tx.leases.of_agent(agent):
         if lease.state is not LeaseState.HELD or expired(lease, opened.now.boot_id, opened.now.boot_s):
             continue
         until_s = renewed_until(lease, opened.now.boot_s, length_s)
         renewed = replace(lease, expires_s=until_s, expires_at=opened.now.wall(until_s - opened.now.boot_s))
+        if not lease.warned and near_limit(lease, opened.now.boot_s):
+            renewed = replace(renewed, warned=True)
+            ending.append(renewed)
         if renewed != lease:
             opened.tx.leases.replace(renewed)
         kept.append(renewed)
     if kept:
         opened.log("leases renewed", agent=agent, level=Level.DEBUG, files=[lease.resource for lease in kept])
+    if ending:
+        _warn(opened, agent, ending)
     return kept
+
+
+def _warn(opened: Unit, agent: str, ending: Sequence[Lease]) -> None:
+    names = [lease.resource for lease in ending]
+    left_s = min(lease.limit_s for lease in ending) - opened.now.boot_s
+    at = opened.now.wall(left_s)
+    opened.log("lease near its limit", agent=agent, stream=ending[0].stream, files=names, ends_at=at)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    text = (
+        f"Your lease on {names[0]}{more} has its longest duration at {at} and is not renewed beyond. Land before: what "
+        "has not landed is kept aside if somebody else is granted it."
+    )
+    alert(opened, 0, [agent], names, text=text)

@@ -205,6 +205,10 @@ class ConflictRows(Protocol):
         """Return the conflicts of a session by id."""
         ...
 
+    def same(self, wanted: Conflict) -> int:
+        """Return the first record of the same kind, parties, resources and decision in a session, 0 if there is none."""
+        ...
+
     def parked(self, session: str) -> list[Conflict]:
         """Return the open conflicts of a session that hold a parked change, by id."""
         ...

@@ -16,6 +16,10 @@ from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Limit, Reque
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+WARNING_SHARE = 0.1
+"""Part of a lease's longest life that is left when its holder is warned: enough to land, too little to forget again."""
+WARNING_S_MAX = 300.0
+"""Earliest warning before the limit; landing takes seconds, and a test run before it minutes."""
 UNLIMITED: Mapping[str, Limit] = {}
 """Nothing is configured: every named resource has one slot and no rate."""
 
@@ -214,6 +218,12 @@ def expired(lease: Lease, boot_id: str, now_s: float) -> bool:
 def renewed_until(lease: Lease, now_s: float, duration_s: float) -> float:
     """Return the new expiry of a renewed lease: never earlier than before, never beyond its limit."""
     return max(lease.expires_s, min(now_s + duration_s, lease.limit_s))
+
+
+def near_limit(lease: Lease, now_s: float) -> bool:
+    """Tell whether so little is left before a lease's limit that its holder should land now."""
+    life_s = lease.limit_s - lease.granted_s
+    return lease.limit_s - now_s <= min(life_s * WARNING_SHARE, WARNING_S_MAX)
 
 
 def covering(path: str, leases: Iterable[Lease]) -> Lease | None:

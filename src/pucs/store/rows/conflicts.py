@@ -50,6 +50,21 @@ class ConflictRows:
         rows = self._database.all(f"{_SELECT}WHERE session = ? {narrowed}ORDER BY id", (session,))
         return [_conflict(row) for row in rows]
 
+    def same(self, wanted: Conflict) -> int:
+        """Return the first record of the same kind, parties, resources and decision in a session, 0 if there is none."""
+        row = self._database.one(
+            "SELECT id FROM conflicts WHERE session = ? AND kind = ? AND parties = ? AND resources = ? AND decision = ? "
+            "ORDER BY id LIMIT 1",
+            (
+                wanted.session,
+                wanted.kind.value,
+                json.dumps(wanted.parties),
+                json.dumps(wanted.resources),
+                wanted.decision,
+            ),
+        )
+        return int(row[0]) if row else 0
+
     def parked(self, session: str) -> list[Conflict]:
         """Return the open conflicts of a session that hold a parked change, by id."""
         # The text is narrowed down before anything is decoded: waits are open conflicts too, and there may be thousands.
