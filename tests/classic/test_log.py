@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from pucs import agent_lock, cross_logger, intent_signal, stream_locks
-from pucs.classic import looking
+from pucs.classic import agent_entries, looking
 from pucs.classic.agent_log import (
     AgentEventType,
     AgentLogger,
@@ -21,6 +21,7 @@ from pucs.classic.agent_log import (
 )
 from pucs.classic.crosslog import CrossLogger
 from pucs.core.errors import NotFound, Refused, Usage
+from pucs.streams.checks import TestResult
 
 pytestmark = pytest.mark.git
 
@@ -246,6 +247,19 @@ def test_entries_export_as_lines_of_the_design(newer: Path, tmp_path: Path) -> N
     }  # fmt: skip
     assert modified["data"] == {"file_path": FILL, "changes": "Added ML model"}
     assert (modified["source"], modified["stream_id"]) == ("agent:exec-agent-1", "EXEC")
+
+
+def test_every_action_that_has_an_event_is_still_logged(project: Path) -> None:
+    """The table from PUCS's own actions to the events of the logger names no action that has been renamed since."""
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in (project / "src/pucs/coordinator").glob("*.py")
+    )
+    built = {f"tests {result.value}" for result in TestResult}
+    assert [
+        action
+        for action in agent_entries._EVENT_OF_ACTION
+        if f'"{action}"' not in sources and action not in built
+    ] == []
 
 
 def test_what_others_put_into_details_harms_no_reader(newer: Path) -> None:
