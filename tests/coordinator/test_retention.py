@@ -17,6 +17,7 @@ from pucs.coordinator.messages import send_in
 from pucs.coordinator.records import Intention
 from pucs.coordinator.retention import trim
 from pucs.crosslog.records import Level, Query
+from pucs.messages.handoffs import HandOff, HandOffState
 from pucs.messages.records import MessageKind
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
@@ -138,6 +139,18 @@ def test_open_messages_keep_theirs(context: Context) -> None:
     with unit(context) as opened:
         send_in(opened, MessageKind.REQUEST_HELP, "bob", sender="ann", text="help")
     assert "message sent" in kept(context)
+
+
+def test_open_handoffs_keep_theirs(context: Context) -> None:
+    """Until somebody has taken the work, how it was left can be read."""
+    handoff = HandOff(session="S", giver="ann")
+    with unit(context) as opened:
+        number = opened.tx.handoffs.add(handoff)
+        opened.log("handed over", agent="ann", handoff=number)
+    assert kept(context) == ["handed over"]
+    with unit(context) as opened:
+        opened.tx.handoffs.put(replace(handoff, id=number, state=HandOffState.CLOSED))
+    assert kept(context) == []
 
 
 def test_unfinished_intentions_keep_what_their_agent_did(context: Context) -> None:

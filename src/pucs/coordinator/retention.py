@@ -13,6 +13,7 @@ from pucs.coordinator.context import Context, unit
 from pucs.crosslog.records import Level
 from pucs.crosslog.retention import BATCH, LANDED, PAGE, REMOVED_MAX, References, references
 from pucs.locks.records import LeaseState
+from pucs.messages.handoffs import HandOffState
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ class _Needed:
     """Answers, within one transaction, what is still open; each question is one search by key.
 
     ``again`` spares what does not open again once it has ended: leases, of which one entry may name ten thousand,
-    intents and messages.
+    intents, hand-offs and messages.
     """
 
     def __init__(self, tx: Transaction, *, again: bool = False) -> None:
@@ -84,19 +85,26 @@ class _Needed:
         return spoken != References() and self._open(entry.session, spoken)
 
     def _open(self, session: str, spoken: References) -> bool:
-        tx = self._tx
-        conflicts = (tx.conflicts.get(number) for number in spoken.conflicts)
+        return self._undecided(session, spoken) or (not self._again and self._unended(spoken))
+
+    def _undecided(self, session: str, spoken: References) -> bool:
+        """Tell whether a conflict or a task is open, which may happen anew."""
+        conflicts = (self._tx.conflicts.get(number) for number in spoken.conflicts)
         if any(conflict is not None and conflict.status is Status.OPEN for conflict in conflicts):
             return True
-        tasks = (tx.tasks.get(session, task) for task in spoken.tasks)
-        if any(task is not None and task.state in _UNDONE for task in tasks):
-            return True
-        if self._again:
-            return False
+        tasks = (self._tx.tasks.get(session, task) for task in spoken.tasks)
+        return any(task is not None and task.state in _UNDONE for task in tasks)
+
+    def _unended(self, spoken: References) -> bool:
+        """Tell whether something has not ended yet that ends but once."""
+        tx = self._tx
         if any(lease.state is not LeaseState.ENDED for lease in tx.leases.by_tokens(spoken.tokens)):
             return True
         intents = (tx.intents.get(number) for number in spoken.intents)
         if any(intent is not None and intent.open for intent in intents):
+            return True
+        handoffs = (tx.handoffs.get(number) for number in spoken.handoffs)
+        if any(handoff is not None and handoff.state is HandOffState.OPEN for handoff in handoffs):
             return True
         messages = (tx.messages.get(number) for number in spoken.messages)
         return any(message is not None and message.ending is None for message in messages)

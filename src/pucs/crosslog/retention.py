@@ -28,6 +28,7 @@ class References:
     conflicts: frozenset[int] = frozenset()
     intents: frozenset[int] = frozenset()
     messages: frozenset[int] = frozenset()
+    handoffs: frozenset[int] = frozenset()
     tasks: frozenset[str] = frozenset()
 
 
@@ -45,6 +46,7 @@ def references(entry: Entry) -> References:
         conflicts=frozenset(_numbers(details, "conflict", "conflicts")),
         intents=frozenset(_numbers(details, "intent", "intents")),
         messages=frozenset(messages),
+        handoffs=frozenset(_numbers(details, "handoff")),
         tasks=frozenset([task] if isinstance(task, str) and task else []),
     )
 
