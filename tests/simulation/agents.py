@@ -14,7 +14,8 @@ from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context
 from pucs.core.errors import Refused
 from pucs.core.resources import Resource
-from tests.simulation.plain import READ, STEPS, WRITE, Wanted, is_named, is_symbol
+from tests.simulation.hands import Sources
+from tests.simulation.plain import ENOUGH, PLAN, READ, STEPS, WRITE, Wanted, is_named, is_symbol
 from tests.simulation.schedule import Broken, Killed
 
 if TYPE_CHECKING:
@@ -22,8 +23,9 @@ if TYPE_CHECKING:
 
     from pucs.core.modes import Mode
     from pucs.locks.records import Lease
+    from tests.simulation.book import Belief
     from tests.simulation.hands import Hands, World
-    from tests.simulation.judge import Belief, Judge
+    from tests.simulation.judge import Judge
 
 ANSWER_S = 1.6
 """A waiter that is never stopped hears of its grant, or of the end of its wait, at most that late: the one-second safety
@@ -48,6 +50,9 @@ class Habits:
     """Chance of asking for more while holding something."""
     patient: float = 0.0
     """Chance of waiting in line while holding something."""
+    changes_mode: float = 0.0
+    """Chance of asking for what it holds in another mode, while holding something."""
+    gives_up_waiting: float = 0.08
     without_owner: float = 0.15
     """Part of the agents that no process owns."""
 
@@ -79,7 +84,7 @@ class Agent:
         hands = cast("Any", self.hands)
         clock = self.world.schedule.clock
         return Context(
-            store=hands, clock=clock, processes=hands, bells=hands, git=cast("Any", None), door="test"
+            store=hands, clock=clock, processes=hands, bells=hands, git=cast("Any", Sources()), door="test"
         )
 
     def live(self) -> None:
@@ -129,9 +134,12 @@ class Agent:
 
     def _ask(self, *, more: bool = False) -> bool:
         chance, habits = self.world.random, self.habits
-        names = self._some_names()
         mode = chance.choice(habits.modes)
+        names = self._some_names(mode)
         if more:
+            mine = sorted({b.name for b in self.judge.believed_by(self.name) if (b.mode, mode) not in ENOUGH})
+            if mine and chance.random() < 0.5:
+                names = [*chance.sample(mine, 1), *(name for name in names[1:] if name not in mine)]
             wait_s = chance.choice(habits.waits_s) if chance.random() < habits.patient else 0.0
         else:
             wait_s = chance.choice(habits.waits_s)
@@ -140,13 +148,22 @@ class Agent:
         self._say(f"asks for {', '.join(names)} ({mode}), wait {wait_s:g}, for {length_s}")
         length = self.default_s if length_s is None else length_s
         actor, began_s, lasted_s = self.hands.actor, self.world.schedule.now_s, 0.0
+        gives_up_s = ENDLESS_S
+        if chance.random() < habits.gives_up_waiting:
+            gives_up_s = began_s + chance.uniform(0.0, 10.0)
         while True:
             actor.overslept_s = 0.0
             self.waiting = wait_s > 0
             began_s = self.world.schedule.now_s
             self.judge.asks(self.name, wanted, length, wait_s)
             answer = leases.acquire(
-                self.context, agent=self.name, resources=names, mode=mode, duration_s=length_s, wait_s=wait_s
+                self.context,
+                agent=self.name,
+                resources=names,
+                mode=mode,
+                duration_s=length_s,
+                wait_s=wait_s,
+                cancelled=lambda: self.world.schedule.now_s >= gives_up_s,
             )
             self.waiting = False
             self._look()
@@ -167,8 +184,9 @@ class Agent:
         self.judge.told(self.name, answer)
         return answer.granted
 
-    def _some_names(self) -> list[str]:
-        chance, names = self.world.random, self.habits.names
+    def _some_names(self, mode: Mode) -> list[str]:
+        chance = self.world.random
+        names = [name for name in self.habits.names if mode is WRITE or not is_named(name)]
         count = chance.choice((1, 1, 1, 2, 2, 3, 4))
         found: list[str] = []
         while len(found) < count:
@@ -194,6 +212,8 @@ class Agent:
                 self._renew()
             elif dice < 0.25 + self.habits.grows:
                 self._ask(more=True)
+            elif dice < 0.25 + self.habits.grows + self.habits.changes_mode:
+                self._weaken()
             elif dice < 0.93:
                 self._release()
                 return
@@ -227,6 +247,21 @@ class Agent:
             self._look()
         offset_s = self.world.schedule.now_s - self.world.schedule.clock.boot_s
         self.judge.renewed(self.name, kept, offset_s)
+
+    def _weaken(self) -> None:
+        """Go on with less of something."""
+        chance = self.world.random
+        strong = [b for b in self.judge.believed_by(self.name) if b.mode is not READ and not is_named(b.name)]
+        if not strong:
+            return
+        belief = chance.choice(sorted(strong, key=lambda b: b.token))
+        to = READ if belief.mode is PLAN else chance.choice((READ, PLAN))
+        token = belief.token if chance.random() < 0.5 else None
+        self._say(f"goes on with {belief.name} ({to})")
+        self.judge.weakens(self.name, [belief.name], to)
+        told = leases.downgrade(self.context, agent=self.name, resources=[belief.name], to=to, token=token)
+        self._look()
+        self.judge.weakened(self.name, told)
 
     def _release(self) -> None:
         chance = self.world.random

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pucs.testing.fakes import FakeProcesses
+from tests.simulation.plain import SOURCES
 from tests.simulation.schedule import Actor, Killed, Schedule
 
 if TYPE_CHECKING:
@@ -124,6 +125,8 @@ class Hands:
     process: Process = field(init=False)
     """The process that runs its verbs."""
     path: str = ":simulated:"
+    steady: bool = False
+    """Nothing goes wrong for it: it stands outside the history, as whoever runs the session does."""
 
     def __post_init__(self) -> None:
         self.process = self.world.process()
@@ -133,8 +136,13 @@ class Hands:
     @contextmanager
     def transaction(self, *, durable: bool = False) -> Iterator[Transaction]:
         """Open the real write transaction, after whatever comes between."""
-        self._alive()
         world = self.world
+        if self.steady:
+            with world.store.transaction(durable=durable) as tx:
+                yield tx
+            world.commits += 1
+            return
+        self._alive()
         if world.happens(world.faults.interrupted):
             self.actor.sleep(world.random.expovariate(200.0))
         if world.happens(world.faults.long_pause):
@@ -154,7 +162,8 @@ class Hands:
     @contextmanager
     def read(self) -> Iterator[Transaction]:
         """Open a real read transaction."""
-        self._alive()
+        if not self.steady:
+            self._alive()
         with self.world.store.read() as tx:
             yield tx
 
@@ -192,3 +201,25 @@ class Hands:
     def ring(self, name: str) -> None:
         """Ring somebody's bell; whoever was killed rings nobody."""
         self.world.ring(name)
+
+
+class Sources:
+    """All of git that the lease verbs ask for: what is in a file."""
+
+    root = ""
+    common_dir = ""
+
+    @property
+    def repository(self) -> Sources:
+        """Return the repository."""
+        return self
+
+    @property
+    def worktrees(self) -> Sources:
+        """Return the worktrees."""
+        return self
+
+    def read(self, path: str, resource: str) -> bytes | None:
+        """Return the bytes of a file."""
+        del path
+        return SOURCES.get(resource)

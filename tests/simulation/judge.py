@@ -7,12 +7,14 @@ agents can be judged after every transaction.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.conflicts.records import Kind, Status
+from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.locks.records import LeaseState
+from tests.simulation.book import ROUNDING_S, Belief, Book, Held, Note, Waiting
 from tests.simulation.plain import ENOUGH, NEAR, WRITE, Wanted, clash, inside, is_named
 from tests.simulation.schedule import Broken
 
@@ -21,14 +23,11 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.leases import Acquired
     from pucs.coordinator.ports import Store, Transaction
-    from pucs.core.modes import Mode
     from pucs.crosslog.records import Entry
     from pucs.locks.records import Lease
 
 WAITS = {Kind.FILE_LOCK, Kind.RESOURCE}
 """Kinds of record that a wait has."""
-ROUNDING_S = 1e-6
-"""Two sums of the same times may differ by so little."""
 ENDINGS = (
     "lock released",
     "lease expired",
@@ -39,86 +38,13 @@ ENDINGS = (
 )
 
 
-@dataclass
-class Held:
-    """A lease, as the entries tell of it."""
-
-    token: int
-    agent: str
-    name: str
-    mode: Mode
-    since_s: float
-    first_s: float
-    """When the agent was first given the resource; its longest life counts from there, through every change of mode."""
-    length_s: float
-    """What was asked for when it was granted; asking again does not change it."""
-    reserved: bool
-
-
-@dataclass
-class Waiting:
-    """A place in the queue, as the entries tell of it."""
-
-    number: int
-    agent: str
-    wanted: Wanted
-    length_s: float
-    until_s: float
-    """When it gives up."""
-    dead: bool = False
-    """Nobody waits there any more, though the queue may not know it yet."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Slots:
-    """How many agents may hold a named resource at once, and how often it is given out."""
-
-    agents: int = 1
-    grants: int = 0
-    """In any ``period_s``; 0: no limit."""
-    period_s: float = 0.0
-
-
-@dataclass
-class Belief:
-    """What an agent was told it holds, and until when."""
-
-    token: int
-    agent: str
-    name: str
-    mode: Mode
-    until_s: float
-    base: int
-    """Version of the resource that it builds on."""
-
-
-@dataclass
-class Note:
-    """What an agent set out to do, before it called the verb."""
-
-    wanted: Wanted = ()
-    length_s: float = 0.0
-    until_s: float = 0.0
-    giving_up: set[str] = field(default_factory=set)
-    token: int | None = None
-
-
-@dataclass
-class Judge:
+@dataclass(kw_only=True)
+class Judge(Book):
     """See the module."""
 
     store: Store
-    now_s: Callable[[], float]
     longest_s: Callable[[str], float]
     """Longest life of a lease on a resource, by the configuration."""
-    slots: dict[str, Slots] = field(default_factory=dict)
-    held: dict[int, Held] = field(default_factory=dict)
-    turn: list[int] = field(default_factory=list)
-    """The queue: numbers of those who wait, in the order in which they come."""
-    given_s: dict[str, list[float]] = field(default_factory=dict)
-    """When each named resource with a rate was given out."""
-    waiting: dict[int, Waiting] = field(default_factory=dict)
-    beliefs: dict[int, Belief] = field(default_factory=dict)
     notes: dict[str, Note] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """How often each resource was changed by work that landed."""
@@ -128,10 +54,6 @@ class Judge:
     seq: int = 0
     highest: int = 0
     say: Callable[[str], None] = lambda _: None
-    _converted: dict[tuple[str, str], Held] = field(default_factory=dict)
-    """Leases that ended because the next entry grants their resource to the same agent in another mode."""
-    _held_at: dict[str, set[int]] = field(default_factory=dict)
-    _waiting_at: dict[str, set[int]] = field(default_factory=dict)
     _believed_at: dict[str, set[int]] = field(default_factory=dict)
 
     # What agents say ------------------------------------------------------------------------------------------
@@ -227,6 +149,21 @@ class Judge:
             if place.agent == agent:
                 place.dead = True
 
+    def weakens(self, agent: str, names: Iterable[str], to: Mode) -> None:
+        """Note that an agent goes on with less: from here on it believes no more than that."""
+        wanted = set(names)
+        for belief in self.beliefs.values():
+            if belief.agent == agent and belief.name in wanted and (belief.mode, to) in ENOUGH:
+                belief.mode = to
+
+    def weakened(self, agent: str, tokens: dict[str, int]) -> None:
+        """Note the new tokens of an agent's weaker leases."""
+        for name, token in tokens.items():
+            old = [b for b in self.beliefs.values() if b.agent == agent and b.name == name]
+            self._forget(old)
+            for belief in old:
+                self._believed(replace(belief, token=token))
+
     def died(self, agent: str) -> None:
         """Note that an agent's process is no more: it believes nothing."""
         self.waiter_died(agent)
@@ -261,7 +198,7 @@ class Judge:
             touched: set[int] = set()
             for entry in fresh:
                 self.seq = entry.seq
-                if entry.action.startswith(("lock ", "lease ")):
+                if entry.action.startswith(("lock ", "lease ", "paused", "resumed", "registered")):
                     self.say(f"  -> {entry.agent}: {entry.action} {', '.join(entry.files)}")
                     self._read(entry, freed, touched)
             for number in sorted(touched):
@@ -283,12 +220,12 @@ class Judge:
         elif entry.action == "lock queued":
             self._queued(entry)
             touched.add(number)
-        elif entry.action == "lock refused":
-            self._refused(entry)
         elif entry.action.startswith("lock wait "):
             touched.add(number)
             if number in self.waiting:
                 freed.update(name for name, _ in self._leave(number).wanted)
+        else:
+            self._read_seldom(entry, freed)
 
     def _claimed(self, entry: Entry) -> None:
         for name in entry.files:
@@ -299,6 +236,43 @@ class Judge:
             mine[0].since_s = self.now_s()
             old = [lease.first_s for lease in self._taken_back(entry.agent, name)]
             mine[0].first_s = min([mine[0].since_s, *old])
+
+    def _read_seldom(self, entry: Entry, freed: set[str]) -> None:
+        if entry.action == "lock refused":
+            self._refused(entry)
+        elif entry.action == "lock downgraded":
+            self._downgraded(entry)
+        elif entry.action == "registered":
+            self.paused.discard(entry.agent)  # the order was for the incarnation before
+        elif entry.action in {"paused", "resumed"}:
+            self._ordered(entry, freed)
+
+    def _ordered(self, entry: Entry, freed: set[str]) -> None:
+        paused = entry.action == "paused"
+        (self.paused.add if paused else self.paused.discard)(entry.agent)
+        for place in self.waiting.values():
+            if place.agent == entry.agent:
+                place.paused = paused
+                freed.update(name for name, _ in place.wanted)
+
+    def _downgraded(self, entry: Entry) -> None:
+        """Each lease has been replaced by a weaker one in the very same transaction."""
+        mode = Mode(entry.details["mode"])
+        for name, token in zip(entry.files, entry.details["tokens"], strict=True):
+            old = self._converted.pop((entry.agent, name), None)
+            if old is None or old.mode is mode or (old.mode, mode) not in ENOUGH:
+                raise Broken("entries", f"{entry.agent} weakened {name} to {mode}, which was {old}")
+            self._hold(replace(old, token=token, mode=mode))
+
+    def _hold(self, lease: Held) -> None:
+        if lease.token <= self.highest:
+            raise Broken("tokens", f"{lease} follows {self.highest}")
+        for other in () if is_named(lease.name) else self._around(lease.name):
+            if other.agent != lease.agent and clash((lease.name, lease.mode), (other.name, other.mode)):
+                raise Broken("exclusion", f"{lease} was granted while there is {other}")
+        self.highest = lease.token
+        self.held[lease.token] = self.granted[lease.token] = lease
+        self._held_at.setdefault(lease.name, set()).add(lease.token)
 
     def _ended(self, entry: Entry) -> None:
         note = self.notes.get(entry.agent, Note())
@@ -326,36 +300,25 @@ class Judge:
             self._leave(place.number)
             touched.add(place.number)
         for (name, mode), token in zip(fresh, entry.details["tokens"], strict=True):
-            if token <= self.highest:
-                raise Broken("tokens", f"{token} of {agent} follows {self.highest}")
-            self.highest = token
             now_s = self.now_s()
             mine = [h for h in self.held.values() if h.agent == agent and h.name == name]
             old = [lease.first_s for lease in (*mine, *self._taken_back(agent, name))]
-            lease = Held(token, agent, name, mode, now_s, min([now_s, *old]), length_s, reserved)
-            self.held[token] = self.granted[token] = lease
-            self._held_at.setdefault(name, set()).add(token)
+            self._hold(Held(token, agent, name, mode, now_s, min([now_s, *old]), length_s, reserved))
 
     def _may_be_granted(self, agent: str, fresh: Wanted, place: Waiting | None) -> None:
         """Hold a grant against the leases of others and against those whose turn comes before."""
         passed = self._kept_waiting(agent, dict(fresh)) if place is None else set()
         before = self.turn[: self.turn.index(place.number)] if place else self.turn
-        before = [number for number in before if number not in passed]
+        before = [number for number in self._active(before) if number not in passed]
+        if agent in self.paused:
+            raise Broken("paused", f"{agent} is paused and was granted {fresh}")
         for name, mode in fresh:
             if is_named(name):
                 self._a_slot_is_free(agent, name, place, before)
                 continue
-            for other in self._around(name):
-                if other.agent != agent and clash((name, mode), (other.name, other.mode)):
-                    raise Broken("exclusion", f"{agent} was granted {name} ({mode}) while there is {other}")
             for ahead in self._queue_around(name):
                 if ahead.number in before and self._meets(ahead, agent, (name, mode)):
                     raise Broken("order", f"{agent} was granted {name} ({mode}) before {ahead}")
-
-    @staticmethod
-    def _meets(place: Waiting, agent: str, item: tuple[str, Mode]) -> bool:
-        """Tell whether somebody else waits for what clashes with this."""
-        return place.agent != agent and any(clash(item, other) for other in place.wanted)
 
     def _taken_back(self, agent: str, name: str) -> list[Held]:
         """Return the lease in another mode that this one takes the place of."""
@@ -388,18 +351,6 @@ class Judge:
         wanted = tuple((name, modes[name]) for name in entry.files)
         return Waiting(number, entry.agent, wanted, note.length_s, note.until_s)
 
-    def _passed(self, place: Waiting) -> set[int]:
-        return self._kept_waiting(place.agent, dict(place.wanted))
-
-    def _line_up(self, place: Waiting) -> None:
-        """Put somebody into the queue: last, but before those who wait because of what it holds."""
-        passed = self._passed(place)
-        stay = [number for number in self.turn if number not in passed]
-        self.turn = [*stay, place.number, *(number for number in self.turn if number in passed)]
-        self.waiting[place.number] = place
-        for name, _ in place.wanted:
-            self._waiting_at.setdefault(name, set()).add(place.number)
-
     def _refused(self, entry: Entry) -> None:
         """A wait is refused only if there would be a knot."""
         place, turn = self._newcomer(entry, entry.details["conflict"]), self.turn
@@ -408,37 +359,6 @@ class Judge:
             raise Broken("deadlock", f"{place} was refused without need: {entry.details}")
         self._leave(place.number)
         self.turn = turn
-
-    def _leave(self, number: int) -> Waiting:
-        place = self.waiting.pop(number)
-        self.turn.remove(number)
-        for name, _ in place.wanted:
-            self._waiting_at[name].discard(number)
-        return place
-
-    def _kept_waiting(self, agent: str, wanted: dict[str, Mode]) -> set[int]:
-        """Return who waits because of the weaker leases that an agent would turn into these, or behind such a one.
-
-        They can have nothing before it gives up what it holds; so an upgrade need not wait for them.
-        """
-        in_the_way = [
-            (lease.name, lease.mode)
-            for lease in (*self.held.values(), *self._converted.values())
-            if lease.agent == agent and not lease.reserved and lease.name in wanted
-            if (lease.mode, wanted[lease.name]) not in ENOUGH
-        ]
-        found: set[int] = set()
-        for number in self.turn if in_the_way else ():
-            place = self.waiting[number]
-            if place.agent == agent:
-                continue
-            if any(clash(item, other) for item in place.wanted for other in in_the_way):
-                found.add(number)
-                in_the_way += place.wanted
-        return found
-
-    def _slots(self, name: str) -> Slots:
-        return self.slots.get(name, Slots())
 
     def _a_slot_is_free(self, agent: str, name: str, place: Waiting | None, before: list[int]) -> None:
         """Hold a grant of a named resource against its limits, those ahead in the queue counted."""
@@ -454,90 +374,13 @@ class Judge:
             )
         self.given_s.setdefault(name, []).append(self.now_s())
 
-    def _used(self, agent: str, name: str, before: Iterable[int]) -> tuple[set[str], int]:
-        """Return who else has a named resource or comes first, and how many grants its window holds."""
-        ahead = [self.waiting[n] for n in before if name in dict(self.waiting[n].wanted)]
-        users = {h.agent for h in self._around(name)} | {place.agent for place in ahead}
-        window_s = self.now_s() - self._slots(name).period_s + ROUNDING_S
-        given = sum(given_s > window_s for given_s in self.given_s.get(name, ()))
-        return users - {agent}, given + len(ahead)
-
-    def knot(self, *, certain: bool) -> list[Waiting]:
-        """Return those who wait and would go on waiting if everybody else gave up all there is; empty: nobody.
-
-        Whoever does not wait ends one day; then whoever waits for nobody else is served, and ends too; and so on. A
-        knot that is ``certain`` is made of living waiters and of leases whose holders know that they have them.
-        """
-        now_s = self.now_s()
-        stuck = {
-            number
-            for number, place in self.waiting.items()
-            if not certain or not (place.dead or place.until_s <= now_s)
-        }
-        while True:
-            agents = {self.waiting[number].agent for number in stuck}
-            holding = [
-                lease
-                for lease in self.held.values()
-                if lease.agent in agents and not (certain and lease.token not in self.beliefs)
-                if not certain or self.beliefs[lease.token].until_s > now_s + ROUNDING_S
-            ]
-            free = {number for number in stuck if not self._stays_blocked(number, stuck, holding)}
-            if not free:
-                return [self.waiting[number] for number in self.turn if number in stuck]
-            stuck -= free
-
-    def _stays_blocked(self, number: int, stuck: set[int], holding: list[Held]) -> bool:
-        place = self.waiting[number]
-        before = [self.waiting[n] for n in self.turn[: self.turn.index(number)] if n in stuck]
-        others = [first for first in before if first.agent != place.agent]
-        for name, mode in place.wanted:
-            if is_named(name):
-                users = {lease.agent for lease in holding if lease.name == name}
-                users |= {first.agent for first in others if name in dict(first.wanted)}
-                if len(users - {place.agent}) >= self._slots(name).agents:
-                    return True
-                continue
-            if any(
-                lease.agent != place.agent and clash((name, mode), (lease.name, lease.mode))
-                for lease in holding
-            ):
-                return True
-            if any(clash((name, mode), item) for first in others for item in first.wanted):
-                return True
-        return False
-
-    def _around(self, name: str) -> list[Held]:
-        return [self.held[token] for near in NEAR[name] for token in sorted(self._held_at.get(near, ()))]
-
-    def _queue_around(self, name: str) -> list[Waiting]:
-        numbers = {number for near in NEAR[name] for number in self._waiting_at.get(near, ())}
-        return [self.waiting[number] for number in sorted(numbers, key=self.turn.index)]
-
     def _nobody_is_forgotten(self, freed: set[str]) -> None:
         """Whoever waits for something that was freed has it, or something else is in the way."""
         candidates = {place.number for name in freed for place in self._queue_around(name)}
         for number in sorted(candidates):
-            if not self.blocked(self.waiting[number]):
-                raise Broken("order", f"nothing is in the way of {self.waiting[number]}, and it waits")
-
-    def blocked(self, place: Waiting) -> bool:
-        """Tell whether a lease, an earlier place of another agent, or a limit is in the way."""
-        before = self.turn[: self.turn.index(place.number)]
-        for name, mode in place.wanted:
-            if is_named(name):
-                users, rate = self._used(place.agent, name, before)
-                slots = self._slots(name)
-                if len(users) >= slots.agents or (slots.grants and rate >= slots.grants):
-                    return True
-                continue
-            for other in self._around(name):
-                if other.agent != place.agent and clash((name, mode), (other.name, other.mode)):
-                    return True
-            for ahead in self._queue_around(name):
-                if ahead.number in before and self._meets(ahead, place.agent, (name, mode)):
-                    return True
-        return False
+            place = self.waiting[number]
+            if not place.paused and not place.dead and not self.blocked(place):
+                raise Broken("order", f"nothing is in the way of {place}, and it waits")
 
     # What the tables say --------------------------------------------------------------------------------------
 

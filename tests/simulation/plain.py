@@ -74,3 +74,32 @@ def is_named(name: str) -> bool:
 def is_symbol(name: str) -> bool:
     """Tell whether it is a definition in a file."""
     return "::" in name
+
+
+SOURCES: dict[str, bytes] = {
+    "core/one.py": b"""
+def run():
+    return 1
+
+
+def runner():
+    return 2
+
+
+class Cart:
+    def add(self):
+        return 3
+
+    def drop(self):
+        return 4
+""",
+    "core/two.py": b"""
+def f():
+    return 1
+
+
+def g():
+    return 2
+""",
+}
+"""The files whose definitions can be asked for."""

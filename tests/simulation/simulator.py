@@ -7,15 +7,18 @@
 from __future__ import annotations
 
 import random
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import leases
+from pucs.coordinator import leases, pausing
+from pucs.core.errors import PucsError
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState
-from pucs.streams.settings import Configuration, Limits
+from pucs.streams.settings import Configuration, Limits, ResourceLimit
 from pucs.testing.fakes import FakeClock
 from tests.simulation.agents import Agent, Habits
+from tests.simulation.book import Slots
 from tests.simulation.hands import Faults, Hands, World
 from tests.simulation.judge import Judge
 from tests.simulation.plain import inside
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 
 LIMITS = Limits(default_duration_s=10.0, max_duration_s=30.0, queue_timeout_s=40.0, claim_ttl_s=2.0)
 CRITICAL, CRITICAL_S = "core/two.py", 6.0
+RESOURCES = (
+    ResourceLimit(name="slots", concurrency=3),
+    ResourceLimit(name="api", concurrency=4, rate=5, period_s=6.0),
+)
 COMPARE_EVERY = 400
 """Steps between two comparisons of the whole tables with what the entries say."""
 YEAR_S = 365 * 86400.0
@@ -42,6 +49,8 @@ class Order:
     faults: Faults = field(default_factory=Faults)
     habits: Habits = field(default_factory=Habits)
     mishaps_per_s: float = 2.0
+    orders_per_s: float = 0.3
+    """How often somebody is paused by whoever runs the session, for a while."""
     reboots: bool = True
 
 
@@ -67,10 +76,16 @@ class Simulation:
         self.judge = Judge(
             store=store, now_s=lambda: self.schedule.now_s, longest_s=_longest_s, say=self.schedule.say
         )
+        self.judge.slots = {
+            f"res:{one.name}": Slots(agents=one.concurrency, grants=one.rate, period_s=one.period_s)
+            for one in RESOURCES
+        }
         self.world.on_death = self._died
         self.schedule.after_step = self._judge
         self.closing = False
         self._looked_at = 0
+        self.operator = self._agent("operator")
+        self.operator.hands.steady = True
         self.agents = [self._agent(f"agent-{number}") for number in range(1, order.agents + 1)]
 
     def _agent(self, name: str) -> Agent:
@@ -99,11 +114,14 @@ class Simulation:
                 )
             )
             critical = (CriticalFile(path=CRITICAL, max_lock_duration_s=CRITICAL_S),)
-            tx.sessions.put_configuration(Configuration(limits=LIMITS, critical_files=critical))
+            tx.sessions.put_configuration(
+                Configuration(limits=LIMITS, critical_files=critical, resources=RESOURCES)
+            )
         try:
             for agent in self.agents:
                 agent.hands.actor.start(self.random.uniform(0.0, 3.0))
             self._fate()
+            self._orders()
             self.schedule.run(lambda: self.schedule.now_s >= self.order.seconds)
             self._run_out()
         finally:
@@ -116,8 +134,7 @@ class Simulation:
         self.schedule.run(lambda: all(agent.hands.actor.over for agent in self.agents))
         self.judge.compare()
         self.schedule.pass_s(LIMITS.max_duration_s + LIMITS.queue_timeout_s)
-        operator = self._agent("operator")
-        leases.cleanup(operator.context)
+        leases.cleanup(self.operator.context)
         self.judge.look()
         self.judge.compare()
         if self.judge.held or self.judge.waiting:
@@ -129,6 +146,23 @@ class Simulation:
             self.judge.look()
         if self.schedule.steps % COMPARE_EVERY == 0:
             self.judge.compare()
+
+    # Orders -------------------------------------------------------------------------------------------------
+
+    def _orders(self) -> None:
+        """Pause somebody for a while."""
+        if self.closing or not self.order.orders_per_s:
+            return
+        self.schedule.at(self.random.expovariate(self.order.orders_per_s), self._orders)
+        whom = self.random.choice(self.agents).name
+        if whom not in self.judge.paused:
+            with suppress(PucsError):
+                pausing.pause(self.operator.context, agent=whom, by="operator", reason="a while")
+                self.schedule.at(self.random.uniform(0.1, 15.0), lambda: self._resume(whom))
+
+    def _resume(self, whom: str) -> None:
+        with suppress(PucsError):
+            pausing.resume(self.operator.context, agent=whom, by="operator")
 
     # Mishaps --------------------------------------------------------------------------------------------------
 
