@@ -16,12 +16,14 @@ from pucs.core.resources import (
     contains,
     descendants_range,
     file_path,
+    file_resource,
     is_directory,
     is_named,
     is_symbol,
     overlaps,
     parse,
     path_resource,
+    symbol_name,
 )
 
 # File names as the kernel allows them, with the characters that resources treat specially more often than by chance.
@@ -204,3 +206,13 @@ def test_a_file_that_ends_in_a_colon_is_not_taken_for_another_ones_symbol() -> N
     assert contains(path_resource("a:"), symbol)
     assert not overlaps(path_resource("a"), symbol)
     assert file_path(symbol) == "a:"
+
+
+@given(resource)
+def test_a_symbol_is_its_file_and_its_name(made: str) -> None:
+    """A symbol is inside its file and named behind it; what is no symbol is its own file and has no name."""
+    file, name = file_resource(made), symbol_name(made)
+    assert contains(file, made)
+    assert not is_symbol(file)
+    assert made == (f"{file}::{name}" if is_symbol(made) else file)
+    assert bool(name) == is_symbol(made)
