@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -62,3 +63,27 @@ def test_a_landing_without_tests_warns_at_the_command_line(session: Path, pucs: 
     pucs.ok("lock", "app/a.py", "--agent", "ada", "--stream", "app")
     (session / "app/a.py").write_text("a = 3\n")
     pucs.ok("test", "--agent", "ada")
+
+
+@pytest.mark.process
+def test_a_run_tests_by_itself_where_it_has_to(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
+    """The landing of a launched agent is refused untested, so its tests run; what fails does not land."""
+    text = (
+        (shop / "pucs.yaml")
+        .read_text()
+        .replace("files_pattern: app/", "files_pattern: app/, test_required: true, test_pattern: app/a.py")
+    )
+    (shop / "pucs.yaml").write_text(
+        f"{text}tests: {{command: 'grep -q good {{files}}'}}\nagents: {{attempts: 1}}\n"
+    )
+    tasks = tmp_path / "tasks.yaml"
+    tasks.write_text(
+        "tasks:\n"
+        '- {id: bad, stream: app, files: [app/a.py], command: "echo worse >>app/a.py"}\n'
+        '- {id: fine, stream: app, files: [app/a.py], command: "echo good >>app/a.py"}\n'
+    )
+    document = pucs("run", "--tasks", str(tasks), "--agents", "1", "--json")
+    found = json.loads(document.out)
+    assert found["tasks"] == {"pending": 0, "running": 0, "done": 1, "failed": 1}
+    assert "its tests failed" in found["failed"][0]["reason"]
+    assert [run["result"] for run in pucs.json("test", "--list")] == ["failed", "passed"]
