@@ -20,10 +20,15 @@ EVERYDAY_WORDS = frozenset({
 })  # fmt: skip
 """Words that name a function only when they are written as code: anybody's description holds some of them."""
 
+WORDS_CHARACTERS_MAX = 20_000
+"""Characters that are read of what an agent says: ten of the longest descriptions."""
+
+DEPTH_MAX = 20
+"""Parts of a dotted name that are read: nobody nests classes deeper."""
+
 _NAME = r"[^\W\d]\w*"
 _DOTTED = re.compile(rf"{_NAME}(?:\.{_NAME})*")
-_CODE = re.compile(rf"`\s*({_NAME}(?:\.{_NAME})*)\s*(?:\(\s*\))?\s*`|\b({_NAME}(?:\.{_NAME})*)\(")
-_PATHS = re.compile(r"\S*/\S*|\S+\.pyi?(?:\b|$)")
+_FILE = re.compile(r"/|\.pyi?\b")
 _CHUNK = re.compile(r"[^\W_]+")
 _HUMP = re.compile(r"[A-Z]+(?=[A-Z][a-z])|[A-Z]?[a-z]+|[A-Z]+|\d+")
 
@@ -71,14 +76,19 @@ def divide(symbols: Collection[str], parties: Sequence[Party]) -> Division:
             )
     needs = {party.agent: _needs(symbols, party) for party in parties}
     unknown = [agent for agent, (certain, likely) in needs.items() if not certain and not likely]
-    scopes: dict[str, list[str]] = {party.agent: [] for party in parties}
+    given = _Given(symbols)
     waits: dict[str, list[str]] = {party.agent: [] for party in parties}
     for party in parties:
         for symbol in sorted(needs[party.agent][0]):
-            _give(symbol, party.agent, scopes, waits)
+            if given.to_others(symbol, party.agent):
+                waits[party.agent].append(symbol)
+            else:
+                given.give(symbol, party.agent)
     for party in parties:
-        for symbol in sorted(needs[party.agent][1]):
-            _give_likely(symbol, party.agent, symbols, scopes, waits)
+        waits[party.agent] += [
+            symbol for symbol in sorted(needs[party.agent][1]) if not given.give_likely(symbol, party.agent)
+        ]
+    scopes = given.scopes(party.agent for party in parties)
     served = {agent: tuple(sorted(scope)) for agent, scope in scopes.items() if scope}
     queued = tuple(party.agent for party in parties if party.agent not in served)
     stuck = [party.agent for party in parties if party.holds and party.agent in queued]
@@ -122,10 +132,11 @@ def overlapping(one: str, other: str) -> bool:
 def _needs(symbols: Collection[str], party: Party) -> tuple[set[str], set[str]]:
     """Return what an agent certainly and what it likely needs; what is named need not exist yet."""
     certain = _outermost((party.changed & frozenset(symbols)) | party.named)
+    around = {outer for symbol in certain for outer in _around(symbol)} | certain
     likely = {
         symbol
         for symbol in mentioned(party.words, symbols)
-        if not any(overlapping(symbol, other) for other in certain)
+        if symbol not in around and certain.isdisjoint(_around(symbol))
     }
     return certain, likely
 
@@ -140,44 +151,48 @@ def _around(symbol: str) -> list[str]:
     return [".".join(parts[:count]) for count in range(1, len(parts))]
 
 
-def _give(symbol: str, agent: str, scopes: dict[str, list[str]], waits: dict[str, list[str]]) -> None:
-    """Give an agent a symbol, unless another has a part of it: then it waits for it."""
-    (waits if _taken(symbol, agent, scopes) else scopes)[agent].append(symbol)
+class _Given:
+    """Which symbol was given to whom, ready to be asked what overlaps another."""
 
+    def __init__(self, symbols: Iterable[str]) -> None:
+        self._owner: dict[str, str] = {}
+        self._given_below: dict[str, list[str]] = {}
+        self._members: dict[str, list[str]] = {}
+        for symbol in symbols:
+            for outer in _around(symbol):
+                self._members.setdefault(outer, []).append(symbol)
 
-def _give_likely(
-    symbol: str,
-    agent: str,
-    symbols: Collection[str],
-    scopes: dict[str, list[str]],
-    waits: dict[str, list[str]],
-) -> None:
-    """Give an agent what it mentions; of a class in which others have methods, the other members."""
-    taken = _taken(symbol, agent, scopes)
-    if not all(other.startswith(f"{symbol}.") for other in taken):
-        waits[agent].append(symbol)
-        return
-    if not taken:
-        scopes[agent].append(symbol)
-        return
-    free = {
-        member
-        for member in symbols
-        if member.startswith(f"{symbol}.") and not any(overlapping(member, other) for other in taken)
-    }
-    scopes[agent] += sorted(_outermost(free))
-    if not free:
-        waits[agent].append(symbol)
+    def give(self, symbol: str, agent: str) -> None:
+        """Give an agent a symbol that nobody else has a part of."""
+        self._owner[symbol] = agent
+        for outer in _around(symbol):
+            self._given_below.setdefault(outer, []).append(symbol)
 
+    def to_others(self, symbol: str, agent: str) -> list[str]:
+        """Return what others were given that overlaps a symbol."""
+        around = [*_around(symbol), symbol, *self._given_below.get(symbol, ())]
+        return [other for other in around if self._owner.get(other, agent) != agent]
 
-def _taken(symbol: str, agent: str, scopes: Mapping[str, Sequence[str]]) -> list[str]:
-    return [
-        other
-        for owner, scope in scopes.items()
-        if owner != agent
-        for other in scope
-        if overlapping(symbol, other)
-    ]
+    def give_likely(self, symbol: str, agent: str) -> bool:
+        """Give an agent what it mentions; of a class in which others have members, the other members, if there are any."""
+        taken = self.to_others(symbol, agent)
+        if not taken:
+            self.give(symbol, agent)
+            return True
+        if not all(other.startswith(f"{symbol}.") for other in taken):
+            return False
+        members = self._members.get(symbol, ())
+        free = _outermost(member for member in members if not self.to_others(member, agent))
+        for member in sorted(free):
+            self.give(member, agent)
+        return bool(free)
+
+    def scopes(self, agents: Iterable[str]) -> dict[str, list[str]]:
+        """Return what each agent was given."""
+        found: dict[str, list[str]] = {agent: [] for agent in agents}
+        for symbol, agent in self._owner.items():
+            found[agent].append(symbol)
+        return found
 
 
 def _unassigned(symbols: Collection[str], scopes: Iterable[Sequence[str]]) -> tuple[str, ...]:
@@ -193,8 +208,9 @@ def mentioned(words: str, symbols: Collection[str]) -> frozenset[str]:
     ``fill predictor`` names ``FillPredictor`` and ``fill_predictor``. A method is named with its class, or alone where
     no other class has one of that name. Of a class and its method only the method counts.
     """
-    code = {first or second for first, second in _CODE.findall(words)}
-    text = _PATHS.sub(" ", words)
+    words = words[:WORDS_CHARACTERS_MAX]
+    code = _code(words)
+    text = " ".join(word for word in words.split() if not _FILE.search(word))
     written = set(_DOTTED.findall(text)) | code
     exact = {_meant(name, symbols) for name in written if "." in name} | {
         name for name in code if name in symbols
@@ -209,19 +225,27 @@ def mentioned(words: str, symbols: Collection[str]) -> frozenset[str]:
         if name in code or _is_said(name, written, spoken)
         for symbol in group
     }
+    named = exact | loose
     found = {
         symbol
-        for symbol in exact | loose
+        for symbol in named
         if symbol
         and (
             symbol in exact
             or "." not in symbol
-            or symbol.rpartition(".")[0] in exact | loose
+            or symbol.rpartition(".")[0] in named
             or len(by_last[_last(symbol)]) == 1
         )
     }
     inner = {outer for symbol in found for outer in _around(symbol)}
     return frozenset(found - inner)
+
+
+def _code(words: str) -> set[str]:
+    """Return the dotted names that are written in backticks or called with brackets."""
+    ticked = (part.strip().removesuffix("()").strip() for part in words.split("`")[1::2])
+    found = {name for name in ticked if _DOTTED.fullmatch(name)}
+    return found | {match[0] for match in _DOTTED.finditer(words) if words.startswith("(", match.end())}
 
 
 def _last(symbol: str) -> str:
@@ -230,7 +254,7 @@ def _last(symbol: str) -> str:
 
 def _meant(written: str, symbols: Collection[str]) -> str:
     """Return the symbol that a dotted name stands for, perhaps with its module in front; empty: none."""
-    parts = written.split(".")
+    parts = written.split(".")[-DEPTH_MAX:]
     tails = (".".join(parts[at:]) for at in range(len(parts)))
     return next((tail for tail in tails if tail in symbols), "")
 
