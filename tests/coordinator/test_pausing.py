@@ -28,6 +28,7 @@ from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from pucs.agents.records import Agent
     from pucs.coordinator.ports import Git
 
 
@@ -82,7 +83,7 @@ class World:
         """Return who has what."""
         return {lease.resource: lease.agent for lease in locks(self.context)}
 
-    def agent(self, name: str) -> registry.Agent:
+    def agent(self, name: str) -> Agent:
         """Return an agent."""
         return next(one for one in registry.agents(self.context) if one.id == name)
 

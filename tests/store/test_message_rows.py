@@ -113,7 +113,7 @@ def test_what_is_promised_is_what_open_transfers_name(store: SQLiteStore) -> Non
             {"giver": "eve"},
         ):
             more = replace(HANDOFF.contents, locked_files=("other.py",))
-            tx.handoffs.add(replace(HANDOFF, contents=more, **change))  # type: ignore[arg-type]
+            tx.handoffs.add(replace(HANDOFF, contents=more, **change))
         assert tx.handoffs.promised("ann") == {"x.py", "d/"}
         assert tx.handoffs.promised("bob") == frozenset()
 

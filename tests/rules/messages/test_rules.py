@@ -34,10 +34,9 @@ def message(number: int = 1, kind: MessageKind = MessageKind.REQUEST_HELP, **mor
 def test_the_kinds_are_those_of_the_design() -> None:
     """Ten from agents, nine from the coordinator, equal to the members of the two enums (000 §6.2)."""
     assert (len(AgentMessage), len(CoordinatorMessage), len(MessageKind)) == (10, 9, 19)
-    assert set(MessageKind) == {*AgentMessage, *CoordinatorMessage}
-    assert [kind.name for kind in MessageKind] == [kind.name for kind in (*AgentMessage, *CoordinatorMessage)]
-    assert AgentMessage.REPORT_CONFLICT == "report_conflict"
-    assert MessageKind.TERMINATE == CoordinatorMessage.TERMINATE == "terminate"
+    both = [*AgentMessage, *CoordinatorMessage]
+    assert [(kind.name, str(kind)) for kind in MessageKind] == [(kind.name, str(kind)) for kind in both]
+    assert {"report_conflict", "terminate"} <= set(MessageKind), "members are equal to their values"
 
 
 @given(steps=st.lists(st.integers(1, 4000), min_size=1, max_size=80), acknowledged_at=st.integers(0, 80))
