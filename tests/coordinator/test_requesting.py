@@ -255,6 +255,40 @@ def test_an_unknown_waiver_is_not_found(world: World) -> None:
             approve(world.context, waiver=waiver.id, duration_s=wrong)
 
 
+def test_names_and_reasons_are_bounded(world: World) -> None:
+    """They reach the log and other agents: a name is one short line, a reason no book."""
+    (waiver,) = world.ask("lib/b.py", waive=True).waivers
+    for wrong in ("x" * 65, "a\nb"):
+        for verb in (approve, refuse):
+            with pytest.raises(Usage, match="name of whoever"):
+                verb(world.context, waiver=waiver.id, by=wrong)
+    with pytest.raises(Usage, match="too long"):
+        refuse(world.context, waiver=waiver.id, reason="x" * 2001)
+
+
+def test_many_long_names_still_fit_a_message(world: World) -> None:
+    """The stream's agents are told of some; the task has all."""
+    register(world.context, agent="lea", stream="lib")
+    files = [f"lib/{'x' * 4000}{number}.py" for number in range(100)]
+    (task,) = world.ask(*files).tasks
+    assert task.files == tuple(files)
+    assert any("and 95 more" in one.text for one in world.inbox("lea"))
+
+
+def test_doing_what_was_asked_for_closes_the_conflict(world: World) -> None:
+    """The boundary conflict that led to the request is resolved by the task that was made of it."""
+    with unit(world.context) as opened:
+        number = record(opened, Kind.BOUNDARY, ("ann", "shop", "lib"), ("lib/b.py",))
+    world.ask("lib/b.py")
+    register(world.context, agent="lea", stream="lib")
+    assert tasks.take(world.context, agent="lea") is not None
+    tasks.finish(world.context, agent="lea", task="request-1")
+    with world.context.store.read() as tx:
+        found = tx.conflicts.get(number)
+    assert found is not None
+    assert (found.decision, found.decided_by) == ("stream lib did it as task request-1", "lea")
+
+
 def test_a_request_is_linked_with_the_conflict_that_led_to_it(world: World) -> None:
     """The newest open boundary conflict of this agent about these files; another's is none."""
     with unit(world.context) as opened:

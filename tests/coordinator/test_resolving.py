@@ -217,6 +217,8 @@ def test_words_are_bounded_and_of_one_line(world: World) -> None:
     number = world.clash(Kind.INTENT_OVERLAP)
     with pytest.raises(Usage, match="too long"):
         resolve(world.context, conflict=number, decision="x" * (resolving.REASON_CHARACTERS_MAX + 1))
+    with pytest.raises(Usage, match="name of whoever"):
+        resolve(world.context, conflict=number, by="x" * 65)
     resolve(world.context, conflict=number, strategy=Strategy.QUEUE, decision="a\n\nb")
     assert world.get(number).decision.endswith(": a b")
 

@@ -176,6 +176,23 @@ def test_merge_clean_and_conflicting(root: Path, repository: GitRepository) -> N
     assert git(root, "status", "--porcelain") == ""
 
 
+def test_one_file_is_merged_by_lines(repository: GitRepository) -> None:
+    """Bytes go in and come out as they are; the number of conflicts is told; binary content is an error."""
+    base = b"one\r\n2\r\n3\r\n4\r\n\xff last"
+    ours, theirs = base.replace(b"one", b"uno"), base.replace(b"last", b"end")
+    assert repository.merge_file(base, ours, theirs) == (ours.replace(b"last", b"end"), 0)
+    assert repository.merge_file(b"", b"", b"new\n") == (b"new\n", 0)
+    marked, conflicts = repository.merge_file(base, ours, base.replace(b"one", b"eins"))
+    assert conflicts == 1
+    assert b"<<<<<<<" in marked
+    lines = [f"{'k' if at % 9 == 0 else 's'}{at}\n" for at in range(9 * 200)]
+    many = "".join(lines).encode()
+    sides = [many.replace(b"k", b"o"), many.replace(b"k", b"t")]
+    assert repository.merge_file(many, *sides)[1] > 100  # git counts no further than its exit status goes
+    with pytest.raises(GitError, match="binary"):
+        repository.merge_file(b"\0", b"\0a", b"\0b")
+
+
 def test_commits_carry_trailers_and_paths(root: Path, repository: GitRepository) -> None:
     """Each commit comes with its PUCS trailers and what it changed; a merge with what it added by itself."""
     base = repository.head()[0]

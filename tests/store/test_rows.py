@@ -9,6 +9,7 @@ import pytest
 
 from pucs.agents.records import Agent, Enforcement, Phase
 from pucs.conflicts.records import Conflict, Kind, Severity, Status, Strategy
+from pucs.conflicts.requests import Waiver, WaiverState
 from pucs.coordinator.records import Intention
 from pucs.core.modes import Mode
 from pucs.core.processes import Process
@@ -283,6 +284,58 @@ def test_conflicts_are_numbered_and_overwritten(store: SQLiteStore) -> None:
         assert tx.conflicts.all("S", unresolved=True) == []
         assert tx.conflicts.get(99) is None
         assert tx.conflicts.add(conflict) > number
+
+
+def test_a_conflict_keeps_its_deadline_and_who_decided(store: SQLiteStore) -> None:
+    """What makes a default due and what a decision needs come back as they were."""
+    conflict = Conflict(
+        session="S",
+        kind=Kind.BOUNDARY,
+        severity=Severity.MEDIUM,
+        status=Status.OPEN,
+        parties=("ann", "shop", "lib"),
+        resources=("lib/b.py",),
+        evidence={"salvage": "refs/pucs/salvage/S/ann/1"},
+        opened_at="now",
+        deadline_s=900.25,
+        boot_id="boot",
+        deadline_at="then",
+    )
+    with store.transaction() as tx:
+        parked = replace(conflict, id=tx.conflicts.add(conflict))
+        tx.conflicts.add(replace(conflict, evidence={"reason": 'says "salvage" without one'}))
+        tx.conflicts.add(replace(conflict, session="T"))
+        assert tx.conflicts.parked("S") == [parked]
+        decided = replace(parked, status=Status.RESOLVED, decided_by="kim", decision="d", resolved_at="later")
+        tx.conflicts.put(decided)
+        assert tx.conflicts.get(parked.id) == decided
+        assert tx.conflicts.parked("S") == []
+
+
+def test_waivers_are_numbered_and_overwritten(store: SQLiteStore) -> None:
+    """By session, in the order they were asked for."""
+    waiver = Waiver(
+        session="S", resource="lib/", covered_by="lib", agent="ann", stream="shop", reason="r", asked_at="now"
+    )
+    with store.transaction() as tx:
+        first = replace(waiver, id=tx.waivers.add(waiver))
+        second = replace(waiver, id=tx.waivers.add(replace(waiver, agent="")), agent="")
+        tx.waivers.add(replace(waiver, session="T"))
+        assert tx.waivers.all("S") == [first, second]
+        approved = replace(
+            first,
+            state=WaiverState.APPROVED,
+            decided_by="kim",
+            decided_at="later",
+            expires_s=99.5,
+            boot_id="boot",
+            expires_at="then",
+            conflict=3,
+        )
+        tx.waivers.put(approved)
+        assert tx.waivers.get(first.id) == approved
+        assert tx.waivers.all("S") == [approved, second]
+        assert tx.waivers.get(99) is None
 
 
 def test_tasks_keep_the_order_of_their_file(store: SQLiteStore) -> None:

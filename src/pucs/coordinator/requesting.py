@@ -41,6 +41,12 @@ WAIVER_S_MAX = 7 * 24 * 3600.0
 """Longest waiver; what is needed for longer is a change of the boundary itself."""
 OPERATOR = "operator"
 """Who decides where no name was given: whoever runs the session."""
+NAME_LENGTH_MAX = 64
+"""Longest name of whoever decides, as of an agent: it stands in entries, records and messages."""
+FILES_NAMED = 5
+"""Files named in a message; the task has them all."""
+NAMED_LENGTH_MAX = 300
+"""How much of a path, its end, is named there: five of them have to fit."""
 _PREFIX = "request-"
 
 
@@ -64,6 +70,21 @@ class _Wanted:
     stream: str
     reason: str
     whole_stream: bool
+
+
+def decider(by: str) -> str:
+    """Return who decides as it is recorded.
+
+    Raises:
+        Usage: the name is too long, or more than one line of text.
+    """
+    name = by.strip()
+    if len(name) > NAME_LENGTH_MAX or not name.isprintable():
+        raise Usage(
+            "That cannot be the name of whoever decides.",
+            remedy=f"Use one line of at most {NAME_LENGTH_MAX} characters.",
+        )
+    return name or OPERATOR
 
 
 def request(
@@ -222,11 +243,17 @@ def _task(opened: Unit, wanted: _Wanted, owner: str, files: Sequence[str]) -> Ta
                 opened,
                 MessageKind.TASK_ASSIGNED,
                 agent.id,
-                text=f"Task {task.id} asks your stream {owner} for a change in {', '.join(files)}.",
+                text=f"Task {task.id} asks your stream {owner} for a change in {_some(files)}.",
                 conflict=task.conflict,
                 task=task.id,
             )
     return task
+
+
+def _some(files: Sequence[str]) -> str:
+    named = [file if len(file) <= NAMED_LENGTH_MAX else f"…{file[-NAMED_LENGTH_MAX:]}" for file in files]
+    more = f" and {len(files) - FILES_NAMED} more" if len(files) > FILES_NAMED else ""
+    return ", ".join(named[:FILES_NAMED]) + more
 
 
 def _title(reason: str) -> str:
@@ -306,13 +333,14 @@ def approve(context: Context, *, waiver: int, by: str = "", duration_s: float | 
     Raises:
         NotFound: no such waiver.
         Refused: it was refused before.
-        Usage: a length that cannot be meant.
+        Usage: a length or a name that cannot be meant.
     """
     if duration_s is not None and not 0 < duration_s <= WAIVER_S_MAX:
         raise Usage(
             "A waiver lasts longer than nothing and no longer than a week.",
             remedy="For longer change the patterns of the streams.",
         )
+    name = decider(by)
     with unit(context) as opened:
         found = _found(opened, waiver)
         if found.state is WaiverState.REFUSED:
@@ -328,7 +356,7 @@ def approve(context: Context, *, waiver: int, by: str = "", duration_s: float | 
             replace(
                 found,
                 state=WaiverState.APPROVED,
-                decided_by=by or OPERATOR,
+                decided_by=name,
                 # Work done under an approval that is over stays accounted for from its first one on.
                 decided_at=found.decided_at or opened.now.wall(),
                 expires_s=opened.now.boot_s + length_s,
@@ -347,17 +375,24 @@ def refuse(context: Context, *, waiver: int, by: str = "", reason: str = "") -> 
 
     Raises:
         NotFound: no such waiver.
+        Usage: a name or reason that is too long.
     """
+    name = decider(by)
+    if len(reason) > REASON_CHARACTERS_MAX:
+        raise Usage(
+            f"A reason of {len(reason):,} characters is too long.",
+            remedy=f"At most {REASON_CHARACTERS_MAX:,}.",
+        )
     with unit(context) as opened:
         found = _found(opened, waiver)
         if found.state is WaiverState.REFUSED:
             return found
-        why = f" Reason given: {quoted_words(by or OPERATOR, reason)}." if reason.strip() else ""
+        why = f" Reason given: {quoted_words(name, reason)}." if reason.strip() else ""
         if found.state is WaiverState.ASKED:
             refused = replace(
                 found,
                 state=WaiverState.REFUSED,
-                decided_by=by or OPERATOR,
+                decided_by=name,
                 decided_at=opened.now.wall(),
             )
             said = f"You may not change {found.resource}; it belongs to stream {found.covered_by}.{why}"

@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Transaction
     from pucs.coordinator.unparking import ParkedWork
 
-OPERATOR = "operator"
-"""Who decides where no name was given: whoever runs the session."""
 PARTIES_MIN = 2
 """Agents that it takes to divide something."""
 _SALVAGE = "refs/pucs/salvage/"
@@ -117,7 +115,7 @@ def _case(context: Context, conflict: int, *, decision: str, by: str, winner: st
         plan=strategy_for(found, facts),
         facts=facts,
         parked=parked,
-        by=by or OPERATOR,
+        by=requesting.decider(by),
         why=why,
         winner=winner.strip(),
         chosen=False,
@@ -415,10 +413,9 @@ def auto_merge(context: Context, file: str, base: bytes, a: bytes, b: bytes) -> 
     """Merge two changes of one file where they touch different lines and different definitions (000 §4.2).
 
     ``file`` is its name, which tells the language. Nothing is written; a file is never merged in part.
-
-    Raises:
-        GitError: git failed, as on binary content.
     """
+    if any(b"\0" in side for side in (base, a, b)):
+        return MergeResult(success=False, reason="binary content has no lines to merge")
     content, conflicts = context.repository.merge_file(base, a, b)
     if conflicts:
         places = "1 place" if conflicts == 1 else f"{conflicts} places"

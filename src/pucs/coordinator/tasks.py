@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.agents.records import Phase
+from pucs.conflicts.records import Strategy
 from pucs.coordinator.agents import acting, step, stream_named
+from pucs.coordinator.conflicts import settle_in
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import boundaries_of
@@ -205,6 +207,9 @@ def finish(context: Context, *, agent: str, task: str, result: str = "", by_keep
         if who.active:
             who = step(opened, who, Phase.REPORT, task="")
         opened.log("task done", agent=agent, stream=who.stream, task=task, title=done.title, result=result)
+        if done.conflict:  # what led to a request is settled when that is done
+            said = f"stream {done.stream} did it as task {done.id}"
+            settle_in(opened, done.conflict, said, by=agent, strategy=Strategy.QUEUE)
         return done
 
 

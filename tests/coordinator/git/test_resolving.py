@@ -374,6 +374,7 @@ def test_auto_merge_of_two_changes_of_one_file(world: Any) -> None:
         base + b"\n\ndef h():\n    return 2\n",
     )
     assert "both sides change h" in added.reason
+    assert "binary" in auto_merge(world.context, "x.png", b"\0", b"\0a", b"\0b").reason
 
 
 def _session(world: Any) -> Any:
