@@ -133,8 +133,8 @@ def context() -> Context:
             tx.sessions.put_stream(StreamRow(session="S", stream=stream, branch=stream.name, state=state_))
         for number, task_state in enumerate(TaskState):
             tx.tasks.put(Task(id=f"T-{number}", title="t", stream="shop", session="S", state=task_state))
-    for agent, stream in (("ann", "shop"), ("bob", "till"), ("cid", "shop")):
-        agents.register(made, agent=agent, stream=stream)
+    for agent, name in (("ann", "shop"), ("bob", "till"), ("cid", "shop")):
+        agents.register(made, agent=agent, stream=name)
     leases.acquire(made, agent="ann", resources=["shop/a.py", "setup.cfg"], task="VAT")
     leases.acquire(made, agent="bob", resources=["till/"], mode=Mode.SHARED_READ)
     leases.acquire(made, agent="dan", resources=["README.md"])
