@@ -72,6 +72,7 @@ def test_looking_listing_and_clearing(session: Path, pucs: Pucs) -> None:
     assert pucs.json("status")["intents"][0]["files"] == ["app/a.py", "settings.py"]
     assert "PLANNED" in pucs.ok("status")
     assert "planned  by ada (active): VAT" in pucs.ok("why", "app/a.py")
+    assert pucs.ok("lock", "app/", "--agent", "bob").endswith(". Planned too by ada.\n")
     assert pucs.ok("intent", "--clear", "--agent", "ada") == "ada has no intent any more.\n"
     assert pucs.ok("intent", "--clear", "--agent", "ada") == "'ada' had no intent.\n"
     assert "planned" not in pucs.ok("why", "app/a.py")

@@ -21,6 +21,7 @@ def test_lock_grants_all_or_none_and_says_who_holds(session: Path, pucs: Pucs) -
     )
     assert set(document) == {
         "granted", "tokens", "expires_at", "queue_position", "wait_time", "estimated_wait_s", "reason", "base",
+        "planned_by",
     }  # fmt: skip
     assert list(document["tokens"]) == ["app/a.py", "settings.py"]
     assert document["expires_at"].endswith("Z")

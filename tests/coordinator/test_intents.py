@@ -366,6 +366,17 @@ def test_waiters_are_told_of_without_being_in_the_way(world: World) -> None:
     acquire(world.context, agent="bob", resources=["shop/a.py"], wait_s=5)
 
 
+def test_a_lease_on_what_others_plan_says_so(world: World) -> None:
+    """A plan holds nothing, so the lease is granted; its answer names those to talk to."""
+    world.plan("ann", "shop/")
+    world.plan("bob", "shop/a.py", estimated_duration_s=1.0)
+    answer = acquire(world.context, agent="cy", resources=["shop/a.py"])
+    assert (answer.granted, answer.planned_by) == (True, ("ann",))
+    assert acquire(world.context, agent="ann", resources=["shop/b.py"]).planned_by == ()
+    world.clock.pass_s(3600)
+    assert acquire(world.context, agent="dan", resources=["shop/c.py"]).planned_by == ()
+
+
 def test_planners_of_a_file_are_found(world: World) -> None:
     """Active plans of others around a resource, earliest first; contested ones and one's own are left out."""
     world.plan("ann", "shop/")

@@ -97,14 +97,16 @@ def lock(
         "estimated_wait_s": answer.estimated_wait_s,
         "reason": answer.reason,
         "base": answer.base,
+        "planned_by": list(answer.planned_by),
     }
     held = ", ".join(answer.tokens)
+    planned = f" Planned too by {', '.join(answer.planned_by)}." if answer.planned_by else ""
     usual = ""
     if answer.estimated_wait_s is not None:
         usual = f" Free {_free(answer.wait_time, answer.estimated_wait_s)}."
     door.say(
         document,
-        f"{agent} holds {held} until {answer.expires_at}."
+        f"{agent} holds {held} until {answer.expires_at}.{planned}"
         if answer.granted
         else f"Not granted: {answer.reason}{usual}",
     )

@@ -62,6 +62,8 @@ class Acquired:
     """Seconds spent in the queue."""
     estimated_wait_s: float | None = None
     """Seconds it usually takes, from how long the resources were held lately; None: not known, or granted."""
+    planned_by: tuple[str, ...] = ()
+    """Others whose active intents name some of what was granted: talk to them before you change it."""
     paused: bool = False
     """The agent is paused; once it is resumed it may ask again."""
     late: bool = False
@@ -306,6 +308,24 @@ def answered(opened: Unit, names: Sequence[str], leases: Sequence[Lease]) -> Acq
         tokens={lease.resource: lease.token for lease in leases},
         expires_at=min(lease.expires_at for lease in leases),
         base=base,
+        planned_by=_planned_by(opened, names, leases[0].agent),
+    )
+
+
+def _planned_by(opened: Unit, names: Sequence[str], agent: str) -> tuple[str, ...]:
+    found = opened.tx.intents.overlapping(names)
+    if not found:
+        return ()  # the common case
+    from pucs.intents.records import IntentState  # noqa: PLC0415 - most leases are in nobody's plan
+    from pucs.intents.rules import lapsed  # noqa: PLC0415
+
+    now = opened.now
+    return tuple(
+        intent.agent
+        for intent in found
+        if intent.agent != agent
+        and intent.state is IntentState.ACTIVE
+        and not lapsed(intent, now.boot_id, now.boot_s)
     )
 
 
