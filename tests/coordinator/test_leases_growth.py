@@ -146,7 +146,12 @@ def test_an_upgrade_that_came_too_late_keeps_what_it_had(world: World) -> None:
     """The weaker lease ends with the claim of the stronger one, not before."""
     old = world.take("ann", "a.py", mode=SHARED).tokens
     world.take("bob", "a.py", mode=SHARED)
-    while_waiting(world, lambda: (release(world.context, agent="bob"), world.clock.pass_s(3)))
+
+    def come_late() -> None:
+        release(world.context, agent="bob")
+        world.clock.pass_s(3)
+
+    while_waiting(world, come_late)
     answer = world.take("ann", "a.py", wait_s=20)
     assert answer.late
     assert {lease.resource: lease.token for lease in live(world, "ann")} == old

@@ -17,14 +17,17 @@ go on; a full rate window empties by itself and is nobody's to give.
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from pucs.core.resources import is_named
 from pucs.locks.front import Front, Table
 from pucs.locks.rules import UNLIMITED, conflicting, in_turn
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from pucs.locks.records import Lease, Limit, Request
 
@@ -57,21 +60,31 @@ def circle(
     """Return the circle that a request would close by waiting, from its agent back to it; empty: there is none.
 
     ``waiting`` is the whole queue by id, without the newcomer; ``held`` are the live leases of the newcomer's agent and
-    of every agent that waits. The work is one pass over the queue for each agent found to depend on another's turn.
+    of every agent that waits. The work is a pass over the queue for each waiting agent that holds something, at most.
     """
     turn = in_turn([*waiting, newcomer])
     slots = {name: replace(limit, rate=0) for name, limit in limits.items()}
-    stuck, closed = _stuck(newcomer, turn, held, slots)
-    links: list[Link] = []
-    agents = list(stuck)
-    at = newcomer if closed else None
-    while at is not None:
-        # Whoever is stuck is so because of somebody found before it, so this comes back to the newcomer.
-        before = agents[: agents.index(at.agent)] if links else agents[1:]
-        link = _link(at, turn, held, before)
-        links.append(link)
-        at = stuck[link.other]
-    return tuple(links)
+    stuck = _stuck(newcomer, turn, held, slots)
+    if not _before(newcomer, turn, held, stuck, slots).blocks(newcomer.agent, newcomer.resources):
+        return ()
+    reached: dict[str, Link] = {}
+    agents = [newcomer.agent]
+    for agent in agents:
+        own = [newcomer] if agent == newcomer.agent else [other for other in turn if other.agent == agent]
+        for link in [link for request in own for link in _links(request, turn, held, stuck, slots)]:
+            if link.other == newcomer.agent:
+                return _way(newcomer.agent, link, reached)
+            if link.other not in reached:
+                reached[link.other] = link
+                agents.append(link.other)
+    return ()  # it would wait for others who wait in a circle of their own
+
+
+def _way(start: str, last: Link, reached: Mapping[str, Link]) -> tuple[Link, ...]:
+    way = [last]
+    while way[0].agent != start:
+        way.insert(0, reached[way[0].agent])
+    return tuple(way)
 
 
 def spelled(links: Sequence[Link]) -> str:
@@ -93,45 +106,81 @@ def _stuck(
     turn: Sequence[Request],
     held: Mapping[str, Sequence[Lease]],
     slots: Mapping[str, Limit],
-) -> tuple[dict[str, Request | None], bool]:
-    """Return the agents that could not go on if the newcomer's never did, and whether then it cannot either.
+) -> dict[str, None]:
+    """Return the agents that could not go on if the newcomer's never did, that one first.
 
-    Each comes after one it waits for, with the request that cannot be served; the newcomer's agent is first, with None.
+    All others are taken to finish, one after the other, as soon as what they wait for has been given up by those who
+    finished before (Coffman et al. 1971); whoever is left waits for the newcomer.
     """
-    stuck: dict[str, Request | None] = {newcomer.agent: None}
-    known, closed = 0, False
-    while known < len(stuck):
-        known = len(stuck)
-        front = Front(slots)
-        for agent in stuck:
-            for lease in held.get(agent, ()):
-                front.hold(agent, lease.resource, lease.mode)
+    asking = Counter(request.agent for request in turn)
+    left = dict.fromkeys([newcomer.agent, *(request.agent for request in turn)])
+    while True:
+        front = _fronted(held, left, slots)
+        blocked = {newcomer.agent}
         for request in turn:
-            if request is newcomer:
-                closed = front.blocks(request.agent, request.resources)
-            if request.agent not in stuck and front.blocks(request.agent, request.resources):
-                stuck[request.agent] = request
-            if request.agent in stuck:
-                front.ask(request.agent, request.resources)
-    return stuck, closed
+            agent = request.agent
+            if agent not in left:
+                continue
+            if front.blocks(agent, request.resources):
+                blocked.add(agent)
+            elif asking[agent] == 1 and agent not in blocked and not held.get(agent):
+                del left[agent]  # it has nothing that others before it could wait for
+                continue
+            front.ask(agent, request.resources)
+        if all(agent in blocked for agent in left):
+            return left
+        left = dict.fromkeys(agent for agent in left if agent in blocked)
 
 
-def _link(
-    request: Request, turn: Sequence[Request], held: Mapping[str, Sequence[Lease]], among: Iterable[str]
-) -> Link:
-    """Return the first of these agents that a request waits for, and why; it waits for one of them."""
+def _fronted(held: Mapping[str, Sequence[Lease]], agents: Iterable[str], slots: Mapping[str, Limit]) -> Front:
+    front = Front(slots)
+    for agent in agents:
+        for lease in held.get(agent, ()):
+            front.hold(agent, lease.resource, lease.mode)
+    return front
+
+
+def _before(
+    request: Request,
+    turn: Sequence[Request],
+    held: Mapping[str, Sequence[Lease]],
+    stuck: Mapping[str, None],
+    slots: Mapping[str, Limit],
+) -> Front:
+    """Return what stays in front of a request as long as these agents are stuck."""
+    front = _fronted(held, stuck, slots)
+    for earlier in takewhile(lambda other: other is not request, turn):
+        if earlier.agent in stuck:
+            front.ask(earlier.agent, earlier.resources)
+    return front
+
+
+def _links(
+    request: Request,
+    turn: Sequence[Request],
+    held: Mapping[str, Sequence[Lease]],
+    stuck: Mapping[str, None],
+    slots: Mapping[str, Limit],
+) -> Iterator[Link]:
+    """Yield a reason for each stuck agent that a request waits for, the newcomer's first, holders before others."""
+    front = _before(request, turn, held, stuck, slots)
+    in_the_way = [
+        (name, mode)
+        for name, mode in request.resources
+        if not is_named(name) or front.taken(request.agent, name)
+    ]
     asked = Table()
-    for resource, mode in request.resources:
-        asked.add(request.agent, resource, mode)
-    first = turn[: turn.index(request)]
-    return next(
-        Link(agent=request.agent, resource=wanted, other=other, has=resource, held=holds)
-        for other in among
-        for resource, mode, holds in (
-            *((lease.resource, lease.mode, True) for lease in held.get(other, ())),
-            *((*item, False) for earlier in first if earlier.agent == other for item in earlier.resources),
-        )
-        if asked.meets(other, resource, mode)
-        for wanted, how in request.resources
-        if conflicting(wanted, how, resource, mode)
-    )
+    for name, mode in in_the_way:
+        asked.add(request.agent, name, mode)
+    has = [(agent, lease.resource, lease.mode, True) for agent in stuck for lease in held.get(agent, ())]
+    has += [
+        (earlier.agent, *item, False)
+        for earlier in takewhile(lambda other: other is not request, turn)
+        if earlier.agent in stuck
+        for item in earlier.resources
+    ]
+    first = next(iter(stuck))
+    for other, resource, mode, holds in sorted(has, key=lambda item: item[0] != first):
+        if other != request.agent and asked.meets(other, resource, mode):
+            wanted = next(name for name, how in in_the_way if conflicting(name, how, resource, mode))
+            yield Link(agent=request.agent, resource=wanted, other=other, has=resource, held=holds)
