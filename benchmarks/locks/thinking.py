@@ -35,7 +35,7 @@ def _worker(directory: Path) -> Callable[[int, float], Callable[[float], list[fl
         rng = random.Random(number)
 
         def work(end: float) -> list[float]:
-            took = []
+            took: list[float] = []
             while True:
                 time.sleep(THINK_S * rng.uniform(0.5, 1.5))
                 began = time.monotonic()
