@@ -82,6 +82,18 @@ def test_the_newest_run_of_a_stream_and_of_a_content_counts(store: SQLiteStore) 
         assert tx.test_runs.passed("S", "shop", "t1") is None
 
 
+def test_only_the_newest_runs_are_kept(store: SQLiteStore) -> None:
+    """Of the session that is named; the others keep theirs."""
+    with store.transaction() as tx:
+        tx.test_runs.add(replace(RUN, session="T"))
+        ids = [tx.test_runs.add(RUN) for _ in range(5)]
+        tx.test_runs.keep("S", 5)
+        assert [run.id for run in tx.test_runs.all("S")] == ids
+        tx.test_runs.keep("S", 2)
+        assert [run.id for run in tx.test_runs.all("S")] == ids[-2:]
+        assert len(tx.test_runs.all("T")) == 1
+
+
 def test_entries_are_narrowed_by_action_and_least_level(store: SQLiteStore) -> None:
     """Noted actions and any others, and everything from a level on."""
     with store.transaction() as tx:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, common_options, count, table
+from pucs.cli.door import Door, common_options, count, one_line, table
 from pucs.core.errors import EnvironmentFailure, Refused, Usage
 
 if TYPE_CHECKING:
@@ -281,4 +281,5 @@ def _imported(one: Imported, *, dry_run: bool) -> str:
     lines += [f"  left: {each}" for each in one.left[:SHOWN_MAX]]
     lines += [f"  {one.file}:{each.line}:{each.column}: {each.message}" for each in one.problems[:SHOWN_MAX]]
     more = len(one.left) + len(one.problems) - len(lines) + 1
-    return "\n".join([*lines, *([f"  … and {more} more: --json"] if more > 0 else [])])
+    lines += [f"  … and {more} more: --json"] if more > 0 else []
+    return "\n".join(map(one_line, lines))  # the words of a file are data here

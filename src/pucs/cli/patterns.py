@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pucs.cli.door import Door, clip, common_options, table
+from pucs.cli.door import Door, clip, common_options, one_line, table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -53,7 +53,7 @@ def patterns(door: Door, since: str, fail_on: str | None) -> None:
     ]
     lines = [table(rows, ("SEVERITY", "KIND", "FILES", "WHAT"))] if rows else ["No patterns."]
     lines += [""] if rows else []
-    lines += [f"{kind}: {remedy}" for kind, remedy in _remedies(found[:SHOWN_MAX]).items()]
+    lines += [one_line(f"{kind}: {remedy}") for kind, remedy in _remedies(found[:SHOWN_MAX]).items()]
     if len(found) > SHOWN_MAX:
         lines.append(f"… and {len(found) - SHOWN_MAX} more: pucs patterns --json")
     door.say([one.document() for one in found], "\n".join(lines))

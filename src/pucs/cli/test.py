@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pucs.cli.door import Door, clip, common_options, span, table
+from pucs.cli.door import Door, clip, common_options, one_line, span, table
 
 if TYPE_CHECKING:
     from pucs.streams.checks import TestRun
@@ -78,8 +78,8 @@ def _told(run: TestRun) -> str:
     where = f"in the worktree of {run.agent}" if run.agent else f"on {run.commit[:12]}"
     said = f"Tests of {run.stream} {where}: {run.result.value} in {span(run.duration_s)} ({clip(run.command, 200)})"
     if run.result.value == "passed":
-        return said
-    return "\n".join([said, *run.output.splitlines()[-LINES_SHOWN:]])
+        return one_line(said)
+    return "\n".join(map(one_line, [said, *run.output.splitlines()[-LINES_SHOWN:]]))
 
 
 def _listed(runs: list[TestRun]) -> str:

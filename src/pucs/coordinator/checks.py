@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from pucs.streams.records import Session, Stream
     from pucs.streams.settings import Configuration
 
+RUNS_KEPT = 1000
+"""Runs kept of one session: a day of many agents, in four megabytes; what is older covers nothing that still lands."""
 RUNS_SHOWN = 100
 """Newest runs that are listed."""
 
@@ -179,6 +181,7 @@ def record(context: Context, run: TestRun) -> TestRun:
     with unit(context) as opened:
         opened.session = opened.tx.sessions.get(run.session)
         recorded = replace(run, id=opened.tx.test_runs.add(run))
+        opened.tx.test_runs.keep(run.session, RUNS_KEPT)
         opened.log(
             f"tests {run.result.value}",
             agent=run.agent,

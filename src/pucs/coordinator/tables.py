@@ -397,6 +397,10 @@ class TestRunRows(Protocol):
         """Record a run and return its id."""
         ...
 
+    def keep(self, session: str, newest: int) -> None:
+        """Remove the runs of a session but the newest so many."""
+        ...
+
     def latest(self, session: str) -> list[TestRun]:
         """Return the newest run of each stream of a session, by stream."""
         ...

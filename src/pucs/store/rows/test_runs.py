@@ -42,6 +42,14 @@ class TestRunRows:
             ),
         )
 
+    def keep(self, session: str, newest: int) -> None:
+        """Remove the runs of a session but the newest so many."""
+        self._database.run(
+            "DELETE FROM test_runs WHERE session = ? AND id <= "
+            "(SELECT id FROM test_runs WHERE session = ? ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            (session, session, newest),
+        )
+
     def latest(self, session: str) -> list[TestRun]:
         """Return the newest run of each stream of a session, by stream."""
         rows = self._database.all(
