@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pucs.conflicts.records import Kind, Status, Strategy
+from pucs.coordinator.asking import circle_of
 from pucs.coordinator.conflicts import conflicts
+from pucs.coordinator.context import unit
 from pucs.coordinator.inspecting import queue
 from pucs.coordinator.leases import Acquired, acquire, downgrade, release, renew
 from pucs.core.modes import Mode
@@ -291,3 +294,30 @@ def test_a_weaker_mode_leaves_what_is_weak_already(world: World) -> None:
     assert downgrade(world.context, agent="anm", resources=["b.py"], to=INTENT) == {}
     assert live(world, "ann") == before
     assert list(downgrade(world.context, agent="ann", resources=["b.py"], to=INTENT)) == ["b.py"]
+
+
+def test_a_circle_through_leases_that_change_hands_is_seen(world: World) -> None:
+    """Bob waits for ann; were he to take over what she waits for from dee, neither could go on."""
+    for agent, resource in (("ann", "a.py"), ("dee", "d.py")):
+        world.take(agent, resource)
+    told: list[str] = []
+
+    def hand_over() -> None:
+        with world.context.store.transaction() as tx:
+            (old,) = tx.leases.of_agent("dee")
+            tx.leases.end((old.token,), world.clock.boot_s, EndReason.RELEASED)
+            tx.leases.add(replace(old, token=tx.tokens(1), agent="bob"))
+        with unit(world.context) as opened:
+            told.extend(circle_of(world.context, opened, agent) for agent in ("bob", "ann", "dee"))
+
+    def ann_waits() -> None:
+        while_waiting(world, hand_over)
+        world.take("ann", "d.py", wait_s=5)
+
+    while_waiting(world, ann_waits)
+    world.take("bob", "a.py", wait_s=5)
+    assert told == [
+        "bob waits for a.py held by ann, who waits for d.py held by bob",
+        "ann waits for d.py held by bob, who waits for a.py held by ann",
+        "",
+    ]

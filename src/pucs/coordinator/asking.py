@@ -188,10 +188,16 @@ def _decided(context: Context, opened: Unit, request: Request) -> Granted | Bloc
     return decide(request, live, waiting, limits, queue)
 
 
+def circle_of(context: Context, opened: Unit, agent: str) -> str:
+    """Say in words the circle that an agent waits in, empty if in none: for whoever gives leases to it in one step."""
+    requests = [request for request in opened.tx.requests.waiting() if request.agent == agent]
+    return next((spelled(links) for one in requests if (links := _circle(context, opened, one))), "")
+
+
 def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ...]:
     """Return the circle that a request would close by waiting; whoever has nothing that others wait for closes none."""
     own = standing(context.processes, opened.now, opened.tx.leases.of_agent(newcomer.agent))
-    queue = opened.tx.requests.waiting()
+    queue = [other for other in opened.tx.requests.waiting() if other.id != newcomer.id]
     if not queue or not (own or any(other.agent == newcomer.agent for other in queue)):
         return ()
     queue = [other for other in queue if not withdrawn(context, opened, other)]

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, step
+from pucs.coordinator.asking import circle_of
 from pucs.coordinator.context import unit
 from pucs.coordinator.granting import end
 from pucs.coordinator.messages import deliver_in, unknown_agent
@@ -414,6 +415,12 @@ def _move_leases(
         mode=granted[0].mode.value,
         handoff=found.id,
     )
+    told = circle_of(context, opened, who.id)
+    if told:
+        raise Refused(
+            f"With these leases nobody in this circle could go on: {told}.",
+            remedy=f"Let {who.id} end its wait first, or somebody else accept.",
+        )
     return {lease.resource: lease.token for lease in granted}, left
 
 

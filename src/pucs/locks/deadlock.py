@@ -10,8 +10,8 @@ about to enter the queue, and that is enough, because only a newcomer can close 
   that end, become weaker or are renewed let nobody wait who did not. So no edge appears between agents that wait.
 - A holder that begins to wait is a newcomer, and so is an agent that waits for a second set.
 
-Handing leases to another agent in one step is the one thing outside: whoever does that asks ``circle`` for each request
-of the receiver. A named resource with several slots is waited for only while all its slots are with agents that cannot
+Handing leases to another agent in one step is the one thing outside: whoever does that asks again for the requests of
+the receiver. A named resource with several slots is waited for only while all its slots are with agents that cannot
 go on; a full rate window empties by itself and is nobody's to give.
 """
 
@@ -59,10 +59,12 @@ def circle(
 ) -> tuple[Link, ...]:
     """Return the circle that a request would close by waiting, from its agent back to it; empty: there is none.
 
-    ``waiting`` is the whole queue by id, without the newcomer; ``held`` are the live leases of the newcomer's agent and
+    ``waiting`` is the whole queue by id, without the newcomer, which has no id yet, or its own if it waits already;
+    ``held`` are the live leases of the newcomer's agent and
     of every agent that waits. The work is a pass over the queue for each waiting agent that holds something, at most.
     """
-    turn = in_turn([*waiting, newcomer])
+    later = [other for other in waiting if 0 < newcomer.id < other.id]
+    turn = in_turn([*waiting[: len(waiting) - len(later)], newcomer, *later])
     slots = {name: replace(limit, rate=0) for name, limit in limits.items()}
     stuck = _stuck(newcomer, turn, held, slots)
     if not _before(newcomer, turn, held, stuck, slots).blocks(newcomer.agent, newcomer.resources):
