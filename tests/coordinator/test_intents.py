@@ -267,6 +267,15 @@ def test_a_plan_contested_by_a_lease_is_active_once_somebody_looks(world: World)
     assert len(world.inbox("bob")) == 1
 
 
+def test_a_lease_on_what_somebody_plans_contests_the_plan(world: World) -> None:
+    """The next look finds it in the way, and the planner is told by whom."""
+    world.plan("ann", "shop/a.py")
+    acquire(world.context, agent="bob", resources=["shop/"])
+    assert world.open() == {"ann": IntentState.CONTESTED}
+    assert world.inbox("ann")[-1].text == "bob is in the way of your plan (FILE_LOCK): shop/a.py."
+    assert world.log()[-2:] == ["intent contested", "message sent"]
+
+
 def test_a_plan_is_over_after_twice_its_estimate(world: World) -> None:
     """It expires where it is met, and nobody is contested by it any more."""
     world.plan("ann", "shop/a.py", estimated_duration_s=100.0)

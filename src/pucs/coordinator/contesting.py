@@ -16,6 +16,7 @@ from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
+from pucs.crosslog.records import Level
 from pucs.intents import rules
 from pucs.intents.records import Contest, Held, Intent, IntentState, Obstacle, Waiting
 from pucs.streams.dependencies import needs
@@ -226,7 +227,7 @@ def reconsider(context: Context, opened: Unit, resources: Iterable[str]) -> None
 
 
 def look_again(context: Context, opened: Unit, intent: Intent) -> Intent:
-    """Return a contested intent as it stands now, written back if that has changed."""
+    """Return an open intent as it stands now, written back if that has changed; its agent is told if its state has."""
     session = opened.active().id
     found = surroundings(
         context,
@@ -240,18 +241,32 @@ def look_again(context: Context, opened: Unit, intent: Intent) -> Intent:
     fresh = settled(opened, intent, found.contests)
     if fresh != intent:
         opened.tx.intents.put(fresh)
-    if fresh.state is IntentState.ACTIVE:
-        opened.log(
-            "intent active",
-            agent=intent.agent,
-            stream=intent.stream,
-            files=intent.resources,
-            intent=intent.id,
-        )
-        number = next((contest.conflict for contest in intent.contests if contest.conflict), 0)
-        text = f"Nothing stands in the way of your plan any more: {_named(intent.resources)}."
-        alert(opened, number, [intent.agent], intent.resources, text=text)
+    if fresh.state is not intent.state:
+        _tell(opened, intent, fresh)
     return fresh
+
+
+def _tell(opened: Unit, before: Intent, now: Intent) -> None:
+    """Write down that an intent has become active or contested, and tell its agent."""
+    if now.state is IntentState.ACTIVE:
+        level = Level.INFO
+        text = f"Nothing stands in the way of your plan any more: {_named(now.resources)}."
+    else:
+        level = Level.CONFLICT
+        first = now.contests[0]
+        who = first.holder or f"Stream {first.holder_stream}"
+        text = f"{who} is in the way of your plan ({first.kind.value}): {_named(first.files)}."
+    opened.log(
+        f"intent {now.state.value}",
+        agent=now.agent,
+        stream=now.stream,
+        level=level,
+        files=now.resources,
+        intent=now.id,
+    )
+    contests = (*now.contests, *before.contests)
+    number = next((contest.conflict for contest in contests if contest.conflict), 0)
+    alert(opened, number, [now.agent], now.resources, text=text)
 
 
 def settled(opened: Unit, intent: Intent, contests: Sequence[Contest]) -> Intent:

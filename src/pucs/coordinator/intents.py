@@ -234,8 +234,8 @@ def check(context: Context, *, files: Sequence[str], agent: str = "", stream: st
 def intents(context: Context) -> list[Intent]:
     """Return the open intents of the session by id, as they stand now.
 
-    Those that are over, and contested ones that nothing stands in the way of any more, are brought up to date first; if
-    there are none, this only reads.
+    What has changed since somebody looked last is brought up to date first: plans that are over, ways that are free,
+    leases that were taken on what others plan. If nothing has, this only reads.
     """
     now = context.clock.now()
     with context.store.read() as tx:
@@ -246,8 +246,7 @@ def intents(context: Context) -> list[Intent]:
     with unit(context) as opened:
         end_over(context, opened, opened.tx.intents.open(opened.active().id))
         for intent in opened.tx.intents.open(opened.active().id):
-            if intent.state is IntentState.CONTESTED:
-                look_again(context, opened, intent)
+            look_again(context, opened, intent)
         return opened.tx.intents.open(opened.active().id)
 
 
@@ -255,8 +254,6 @@ def _current(context: Context, tx: Transaction, now: Instant, intent: Intent) ->
     """Tell whether an open intent is still as it was last looked at."""
     if over(context, tx, now, intent):
         return False
-    if intent.state is IntentState.ACTIVE:
-        return True
     around = _around(context, tx, now, intent)
     return [contest.key for contest in around.contests] == [contest.key for contest in intent.contests]
 

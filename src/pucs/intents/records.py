@@ -17,7 +17,7 @@ class IntentState(StrEnum):
     """Where an intent stands."""
 
     ACTIVE = "active"
-    """Nothing stands in its way."""
+    """Nothing stands in its way, as last looked at."""
     CONTESTED = "contested"
     """Recorded, although something stands in its way; becomes active when that is gone."""
     CLEARED = "cleared"
