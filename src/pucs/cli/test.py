@@ -79,7 +79,7 @@ def _told(run: TestRun) -> str:
     said = f"Tests of {run.stream} {where}: {run.result.value} in {span(run.duration_s)} ({clip(run.command, 200)})"
     if run.result.value == "passed":
         return one_line(said)
-    return "\n".join(map(one_line, [said, *run.output.splitlines()[-LINES_SHOWN:]]))
+    return "\n".join(map(one_line, [said, *run.output.expandtabs().splitlines()[-LINES_SHOWN:]]))
 
 
 def _listed(runs: list[TestRun]) -> str:
