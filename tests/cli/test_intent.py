@@ -56,6 +56,18 @@ def test_the_document_has_both_vocabularies(session: Path, pucs: Pucs) -> None:
     assert (document["success"], document["state"]) == (False, "contested")
 
 
+def test_free_functions_are_named_where_only_parts_are_held(session: Path, pucs: Pucs) -> None:
+    """What nobody holds of a planned file is looked up in the planner's checkout; broken code names nothing."""
+    code = session / "settings.py"
+    code.write_text("LIMIT = 1\n\n\ndef price():\n    pass\n\n\ndef total():\n    pass\n", encoding="utf-8")
+    pucs.ok("lock", "settings.py::price", "--agent", "ada")
+    said = pucs("intent", "--check", "--files", "settings.py")
+    assert "these are free: LIMIT, total" in said.out
+    assert "  - In settings.py these are free: LIMIT, total\n" in signal(pucs, "bob", "settings.py")[1]
+    code.write_text("def (", encoding="utf-8")
+    assert "plan the functions you need, as settings.py::NAME" in signal(pucs, "bob", "settings.py")[1]
+
+
 def test_looking_listing_and_clearing(session: Path, pucs: Pucs) -> None:
     """A check records nothing; the list, the status and the explanation of a file show a plan until it is cleared."""
     assert pucs.ok("intent", "--check", "--files", "app/a.py") == "Nobody is in the way.\n"

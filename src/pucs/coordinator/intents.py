@@ -6,6 +6,7 @@ conflicts is recorded as contested and returned with its conflicts; it holds not
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,10 +24,12 @@ from pucs.coordinator.contesting import (
     surroundings,
 )
 from pucs.coordinator.context import unit
-from pucs.core.errors import Refused
+from pucs.core.errors import PucsError, Refused
+from pucs.core.resources import is_directory, is_symbol, overlaps, symbol_name
 from pucs.crosslog.records import Level
 from pucs.intents import rules
-from pucs.intents.records import Contest, Intent, IntentState, Waiting
+from pucs.intents.partition import free_symbols
+from pucs.intents.records import Contest, Intent, IntentState, Obstacle, Waiting
 from pucs.intents.suggestions import suggestions
 
 if TYPE_CHECKING:
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
 
+FREE_FILES_MAX = 3
+"""Files whose free functions are named in one answer: each is read and parsed."""
 ESTIMATE_S = 30 * 60.0
 """Estimate of who gives none (002 §4.3 ``--duration``)."""
 
@@ -101,7 +106,7 @@ def signal(
         found = _around(context, opened.tx, opened.now, wanted)
         intent = _recorded(context, opened, wanted, old, found.contests)
         step(opened, opened.tx.agents.get(agent) or who, Phase.SIGNAL_INTENT)
-    return _answer(intent, found)
+    return _answer(context, intent, found, who.worktree)
 
 
 def _wanted(  # noqa: PLR0917 - the parts of one record
@@ -173,17 +178,57 @@ def _log(opened: Unit, intent: Intent, action: str, level: Level) -> None:
     )
 
 
-def _answer(intent: Intent, found: Surroundings) -> Signalled:
+def _answer(context: Context, intent: Intent, found: Surroundings, worktree: str) -> Signalled:
+    names, contests = intent.resources, intent.contests
     return Signalled(
-        success=not intent.contests,
-        files=intent.resources,
-        conflicts=intent.contests,
-        suggestions=suggestions(intent.resources, intent.contests, held=found.held, waiting=found.waiting),
+        success=not contests,
+        files=names,
+        conflicts=contests,
+        suggestions=_suggested(context, names, contests, found, worktree),
         waiting=found.waiting,
         intent=intent.id,
         state=intent.state.value,
         expires_at=intent.expires_at,
     )
+
+
+def _suggested(
+    context: Context,
+    names: Sequence[str],
+    contests: Sequence[Contest],
+    found: Surroundings,
+    worktree: str,
+) -> tuple[str, ...]:
+    """Return what to do instead; where others hold only parts of a file, what of it is free is looked up on disk."""
+    free: dict[str, tuple[str, ...]] = {}
+    for file, taken in _held_in_part(names, contests, found)[:FREE_FILES_MAX]:
+        from pucs.syntax.definitions import Unparsable, definitions  # noqa: PLC0415 - only where symbols are held
+
+        with suppress(Unparsable, PucsError):
+            content = context.worktrees.read(worktree or context.repository.root, file)
+            known = definitions(content).names() if content is not None else frozenset()
+            free[file] = free_symbols(known, taken)
+    return suggestions(names, contests, held=found.held, waiting=found.waiting, free_symbols=free)
+
+
+def _held_in_part(
+    names: Sequence[str], contests: Sequence[Contest], found: Surroundings
+) -> list[tuple[str, tuple[str, ...]]]:
+    """Return the planned files of which others hold symbols and nobody more, each with those symbols."""
+    planned_too = {
+        file for contest in contests if contest.kind is Obstacle.INTENT_OVERLAP for file in contest.files
+    }
+    parts = []
+    for name in names:
+        around = [lease.resource for lease in found.held if overlaps(name, lease.resource)]
+        if (
+            around
+            and name not in planned_too
+            and not (is_directory(name) or is_symbol(name))
+            and all(map(is_symbol, around))
+        ):
+            parts.append((name, tuple(symbol_name(resource) for resource in around)))
+    return parts
 
 
 def clear(context: Context, *, agent: str) -> Intent | None:
@@ -226,7 +271,7 @@ def check(context: Context, *, files: Sequence[str], agent: str = "", stream: st
         success=not found.contests,
         files=names,
         conflicts=found.contests,
-        suggestions=suggestions(names, found.contests, held=found.held, waiting=found.waiting),
+        suggestions=_suggested(context, names, found.contests, found, known.worktree if known else ""),
         waiting=found.waiting,
     )
 

@@ -97,7 +97,7 @@ def divide(symbols: Collection[str], parties: Sequence[Party]) -> Division:
     return Division(
         scopes=served,
         waits={agent: tuple(sorted(waited)) for agent, waited in waits.items() if waited and agent in served},
-        unassigned=_unassigned(symbols, served.values()),
+        unassigned=free_symbols(symbols, (symbol for scope in served.values() for symbol in scope)),
         queued=queued,
     )
 
@@ -195,8 +195,9 @@ class _Given:
         return found
 
 
-def _unassigned(symbols: Collection[str], scopes: Iterable[Sequence[str]]) -> tuple[str, ...]:
-    given = {symbol for scope in scopes for symbol in scope}
+def free_symbols(symbols: Collection[str], taken: Iterable[str]) -> tuple[str, ...]:
+    """Return the outermost symbols that overlap none of those that are taken, sorted."""
+    given = set(taken)
     inside = {*given, *(outer for symbol in given for outer in _around(symbol))}
     free = {symbol for symbol in symbols if symbol not in inside and given.isdisjoint(_around(symbol))}
     return tuple(sorted(_outermost(free)))
