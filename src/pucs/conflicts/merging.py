@@ -43,6 +43,17 @@ def objections(
     return tuple(found)
 
 
+def touched_symbols(file: str, before: bytes | None, after: bytes | None) -> tuple[str, ...]:
+    """Return the symbols that a change stays inside of, the outermost ones; empty: it concerns the file as a whole."""
+    if not supports(file):
+        return ()
+    changes = changed_symbols(before, after)
+    if not changes.parsed or changes.outside or changes.imports_changed:
+        return ()
+    names = _touched(changes)
+    return tuple(sorted(name for name in names if not any(name.startswith(f"{outer}.") for outer in names)))
+
+
 def _outline(source: bytes | None) -> Outline:
     return definitions(source or b"")
 

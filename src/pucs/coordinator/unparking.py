@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pucs.conflicts.merging import objections
+from pucs.conflicts.merging import objections, touched_symbols
 from pucs.conflicts.records import Conflict, Status, Strategy
 from pucs.coordinator import intentions, salvaging
 from pucs.coordinator.agents import stream_named
@@ -21,15 +21,15 @@ from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.preparing import message_of, title_of
 from pucs.coordinator.salvaging import Bench
 from pucs.coordinator.settling import settle
-from pucs.coordinator.work import Progress, Work
+from pucs.coordinator.work import Progress, Work, as_found
 from pucs.core.errors import NotFound, PucsError, Refused
 from pucs.core.modes import Mode
-from pucs.core.resources import Resource, file_path
+from pucs.core.resources import Resource, file_path, file_resource
 from pucs.locks.records import Blocked, EndReason, LeaseState, Request
-from pucs.locks.rules import covering, decide
+from pucs.locks.rules import covering, decide, normalised
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 LEASE_S = 120.0
 """Longest time the files stay leased for it: a merge takes milliseconds, and a killed one gives them up at once."""
@@ -113,7 +113,7 @@ def parked_work(context: Context, conflict: Conflict) -> ParkedWork:
         task=kept.task,
         ref=kept.ref,
         commit=commit,
-        paths=tuple(Resource(path) for path in conflict.resources),
+        paths=tuple(dict.fromkeys(file_resource(name) for name in conflict.resources)),
         branch=f"refs/heads/{row.branch}",
         base=session.base,
     )
@@ -145,7 +145,8 @@ def bring_in(
         Refused: somebody holds or waits for one of the files, or the conflict was decided meanwhile.
     """
     settle(context, parked.paths)
-    tokens, fresh = _leased(context, parked)
+    wanted = parked.paths if replacing else _changed(context, parked)
+    tokens, fresh = _leased(context, parked, wanted)
     words = _Words(by=by, strategy=strategy, decision=decision)
     message = _message(context, parked, tokens, decision)
     try:
@@ -161,11 +162,12 @@ def bring_in(
             changed = context.repository.changed(tip, new)
             if not changed:
                 return BroughtIn(commit=tip)
+            landing = {name: tokens[name] for name in wanted if file_resource(name) in changed}
             plan = Plan(
                 commit=new,
-                paths=tuple((path, tokens[path]) for path in sorted(changed)),
+                paths=tuple(sorted(landing.items())),
                 # What the agent held already it goes on holding.
-                left=tuple(path for path in changed if tokens[path] not in fresh),
+                left=tuple(name for name, token in landing.items() if token not in fresh),
                 narrowed=True,
                 release=True,
             )
@@ -188,8 +190,22 @@ class _Words:
     kept: str = ""
 
 
-def _leased(context: Context, parked: ParkedWork) -> tuple[dict[Resource, int], tuple[int, ...]]:
-    """Lease the files in the name of the change's agent; return the token for each, and those taken for this alone."""
+def _changed(context: Context, parked: ParkedWork) -> tuple[Resource, ...]:
+    """Return what the change touches: symbols where it stays inside some, so that others may hold the rest of a file."""
+    tip = context.repository.resolve(parked.branch) or parked.base
+    fork = _fork(context, parked, tip)
+    found: list[Resource] = []
+    for path in parked.paths:
+        sides = [context.repository.content(commit, path) for commit in (fork, parked.commit)]
+        names = touched_symbols(path, *sides)
+        found += [Resource(f"{path}::{name}") for name in names] or [path]
+    return tuple(found)
+
+
+def _leased(
+    context: Context, parked: ParkedWork, wanted: Sequence[Resource]
+) -> tuple[dict[Resource, int], tuple[int, ...]]:
+    """Lease what is wanted in the name of the change's agent; return the token for each, and those taken for this alone."""
     with unit(context) as opened:
         still_open(opened, parked.conflict)
         request = Request(
@@ -198,14 +214,14 @@ def _leased(context: Context, parked: ParkedWork) -> tuple[dict[Resource, int], 
             stream=parked.stream,
             task=parked.task,
             session=parked.session,
-            resources=tuple((path, Mode.EXCLUSIVE) for path in parked.paths),
+            resources=normalised((name, Mode.EXCLUSIVE) for name in wanted),
             duration_s=LEASE_S,
             boot_id=opened.now.boot_id,
             asked_s=opened.now.boot_s,
             deadline_s=opened.now.boot_s,
             waiter=None,
         )
-        live, waiting = settled(context, opened, parked.paths)
+        live, waiting = settled(context, opened, wanted)
         verdict = decide(request, live, waiting)
         if isinstance(verdict, Blocked):
             raise _taken(parked, verdict)
@@ -217,7 +233,7 @@ def _leased(context: Context, parked: ParkedWork) -> tuple[dict[Resource, int], 
             instead_of=verdict.converted,
         )
         own = [*fresh, *verdict.kept]
-        tokens = {path: lease.token for path in parked.paths if (lease := covering(path, own)) is not None}
+        tokens = {name: lease.token for name in wanted if (lease := covering(name, own)) is not None}
         return tokens, tuple(lease.token for lease in fresh)
 
 
@@ -240,11 +256,7 @@ def _merged(context: Context, parked: ParkedWork, tip: str) -> tuple[str, Clash 
     a common parent of just that content, which nobody else sees.
     """
     repository = context.repository
-    start = repository.merge_base(tip, parked.commit) or parked.base
-    fork = repository.commit(f"{start}^{{tree}}", [], "fork", author=parked.agent)
-    for reference, paths in _found_at(context, parked):
-        tree = repository.tree_with(fork, paths, reference)
-        fork = repository.commit(tree, [], "fork", author=parked.agent)
+    fork = _fork(context, parked, tip)
     ours = repository.commit(f"{tip}^{{tree}}", [fork], "ours", author=parked.agent)
     tree = repository.tree_with(fork, parked.paths, parked.commit)
     theirs = repository.commit(tree, [fork], "theirs", author=parked.agent)
@@ -268,16 +280,16 @@ def _merged(context: Context, parked: ParkedWork, tip: str) -> tuple[str, Clash 
     return ("", Clash(reasons=tuple(reasons))) if reasons else (merged.tree, None)
 
 
-def _found_at(context: Context, parked: ParkedWork) -> Iterator[tuple[str, list[Resource]]]:
-    """Yield the newest landing that the change contains on some of its paths, with those: that is how they were found."""
-    with context.store.read() as tx:
-        landings = tx.landings.all(parked.session)
-    left = set(parked.paths)
-    for landing in reversed(landings):
-        here = left & {Resource(path) for path, _ in landing.paths}
-        if here and context.repository.contains(parked.commit, landing.commit):
-            left -= here
-            yield landing.commit, sorted(here)
+def _fork(context: Context, parked: ParkedWork, tip: str) -> str:
+    """Return a commit without history that holds the files as the change's agent found them."""
+    repository = context.repository
+    start = repository.merge_base(tip, parked.commit) or parked.base
+    fork = repository.commit(f"{start}^{{tree}}", [], "fork", author=parked.agent)
+    for reference, paths in as_found(context, _work(parked, tip), parked.commit, set(parked.paths)).items():
+        if reference:
+            tree = repository.tree_with(fork, sorted(paths), reference)
+            fork = repository.commit(tree, [], "fork", author=parked.agent)
+    return fork
 
 
 def _message(context: Context, parked: ParkedWork, tokens: dict[Resource, int], decision: str) -> str:
@@ -310,9 +322,8 @@ def _bench(parked: ParkedWork) -> Bench:
     )
 
 
-def _moved(context: Context, parked: ParkedWork, tip: str, plan: Plan, words: _Words) -> bool:
-    """Move the stream and close the conflict with the landing; False if somebody else moved the stream first."""
-    work = Work(
+def _work(parked: ParkedWork, tip: str) -> Work:
+    return Work(
         bench=_bench(parked),
         ref=parked.branch,
         stream_tip=tip,
@@ -320,6 +331,10 @@ def _moved(context: Context, parked: ParkedWork, tip: str, plan: Plan, words: _W
         elsewhere=(),
         bounded=False,
     )
+
+
+def _moved(context: Context, parked: ParkedWork, tip: str, plan: Plan, words: _Words) -> bool:
+    """Move the stream and close the conflict with the landing; False if somebody else moved the stream first."""
     with unit(context, durable=True) as opened:
         found = still_open(opened, parked.conflict)
         announced = {
@@ -331,7 +346,7 @@ def _moved(context: Context, parked: ParkedWork, tip: str, plan: Plan, words: _W
         }
         opened.tx.conflicts.put(replace(found, evidence={**found.evidence, "announced": announced}))
         progress = Progress(title=words.decision, tokens=dict(plan.paths))
-        intention = intend(context, opened, work, plan, progress)
+        intention = intend(context, opened, _work(parked, tip), plan, progress)
     return intentions.carry_out(context, intention, ARRIVING)
 
 

@@ -102,7 +102,7 @@ def own_changes(context: Context, work: Work) -> list[Resource]:
     if not own and not merged:
         return []
     # What equals the newest landing the work contains came by sync, or was put back after it was parked.
-    for reference, paths in _references(context, work, work.tip, own | merged).items():
+    for reference, paths in as_found(context, work, work.tip, own | merged).items():
         own -= paths
         own |= paths & (set(repository.changed(reference, work.tip)) if reference else net)
     return sorted(own)
@@ -158,7 +158,7 @@ def found_as(context: Context, work: Work, paths: Sequence[Resource]) -> dict[Re
     repository, bench = context.repository, work.bench
     if bench.own:
         fork = repository.merge_base(work.stream_tip, work.tip) or work.stream_tip
-        references = _references(context, work, work.tip, set(paths))
+        references = as_found(context, work, work.tip, set(paths))
         return {path: (base or fork,) for base, group in references.items() for path in group}
     with context.store.read() as tx:
         mine = [row for row in tx.landings.all(bench.session) if row.agent == bench.agent]
@@ -174,7 +174,7 @@ def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], m
     """
     repository = context.repository
     fork = repository.merge_base(work.stream_tip, tip) or work.stream_tip
-    for base, group in sorted(_references(context, work, tip, set(paths)).items()):
+    for base, group in sorted(as_found(context, work, tip, set(paths)).items()):
         tree = repository.tree_with(tip, sorted(group), base or fork)
         tip = repository.commit(tree, [tip], message, author=work.bench.agent)
     return tip
@@ -198,7 +198,7 @@ def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tup
     ), ()
 
 
-def _references(context: Context, work: Work, tip: str, paths: set[Resource]) -> dict[str, set[Resource]]:
+def as_found(context: Context, work: Work, tip: str, paths: set[Resource]) -> dict[str, set[Resource]]:
     """Group paths by the newest landing on each that the tip contains; those without one are under the empty name.
 
     Landings of different streams on different symbols of a file need not contain each other. Where the tip contains

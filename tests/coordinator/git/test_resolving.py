@@ -65,7 +65,7 @@ def test_a_parked_change_is_merged_with_what_landed(world: Any) -> None:
     assert world.text("core", "core/a.py") == "a = 'mine'\n\n\nz = 'theirs'"
     with world.context.store.read() as tx:
         row = tx.landings.all("S1")[-1]
-    assert (row.agent, [path for path, token in row.paths if token]) == ("a1", ["core/a.py"])
+    assert (row.agent, [path for path, token in row.paths if token]) == ("a1", ["core/a.py::a"])
     found = record(world, number)
     assert (found.status, found.decided_by, found.strategy) == (Status.RESOLVED, "lead", Strategy.MERGE)
     assert "was merged with what landed since" in found.decision
@@ -417,3 +417,63 @@ def test_what_cannot_be_divided_is_decided(world: Any) -> None:
     assert resolve(world.context, conflict=number).strategy is Strategy.ARBITRATE
     with pytest.raises(Refused, match="cannot be divided"):
         resolve(world.context, conflict=number, strategy=Strategy.PARTITION)
+
+
+FUNCTIONS = "def f():\n    return 1\n\n\ndef g():\n    return 2\n\n\ndef h():\n    return 3\n"
+
+
+def functions(world: Any) -> None:
+    """Land a file of three functions."""
+    world.agent("b1")
+    world.lock("b1", "core/a.py")
+    world.edit("b1", "core/a.py", FUNCTIONS)
+    world.land("b1")
+
+
+def test_a_merge_needs_only_the_functions_it_changes(world: Any) -> None:
+    """Somebody else goes on holding another function of the file, and one who holds the same is not overrun."""
+    functions(world)
+    number, _ = park(
+        world, FUNCTIONS.replace("return 2", "return 22"), mine=FUNCTIONS.replace("return 1", "return 11")
+    )
+    world.lock("b1", "core/a.py::f")
+    with pytest.raises(Refused, match="held by b1"):
+        resolve(world.context, conflict=number, strategy=Strategy.MERGE)
+    leases.release(world.context, agent="b1")
+    world.lock("b1", "core/a.py::h")
+    assert resolve(world.context, conflict=number, strategy=Strategy.MERGE).resolved
+    assert (
+        world.text("core", "core/a.py")
+        == FUNCTIONS.replace("return 1", "return 11").replace("return 2", "return 22").strip()
+    )
+    assert world.held("b1") == ["core/a.py::h"]
+    with world.context.store.read() as tx:
+        assert [path for path, _ in tx.landings.all("S1")[-1].paths] == ["core/a.py::f"]
+    leases.release(world.context, agent="b1")
+    assert finalizing.finalize(world.context).merged == ("core",)
+
+
+def test_a_merge_brings_only_what_its_agent_changed(world: Any) -> None:
+    """What came into the worktree by a sync with another stream stays that stream's, on whatever branch."""
+    lines = "".join(f"{number}\n" for number in range(9))
+    world.agent("b1")
+    world.lock("b1", "shared.txt")
+    world.edit("b1", "shared.txt", lines)
+    world.land("b1")
+    world.agent("x1", "api")
+    world.lock("x1", "shared.txt")
+    syncing.sync(world.context, agent="x1")
+    world.edit("x1", "shared.txt", f"{lines}by x1\n")
+    world.land("x1")
+    world.agent("a1")
+    world.agent("a2")
+    world.lock("a1", "shared.txt")
+    assert isinstance(syncing.sync(world.context, agent="a1"), syncing.Synced)
+    leases.release(world.context, agent="a1")
+    world.lock("a2", "shared.txt")
+    assert (world.places["a1"] / "shared.txt").read_text() == f"{lines}by x1\n"
+    world.edit("a1", "shared.txt", f"by a1\n{lines[2:]}by x1\n")
+    number = world.not_landed("a1").parked[0].conflict
+    leases.release(world.context, agent="a2")
+    resolve(world.context, conflict=number, strategy=Strategy.MERGE)
+    assert world.text("core", "shared.txt") == f"by a1\n{lines[2:]}".strip()

@@ -98,3 +98,27 @@ def test_a_resolution_knows_whether_anybody_has_to_act() -> None:
     done = Resolution(conflict=1, strategy=Strategy.QUEUE, status=Status.RESOLVED, message="m")
     assert done.resolved
     assert not Resolution(conflict=1, strategy=Strategy.QUEUE, status=Status.OPEN, message="m").resolved
+
+
+def test_a_record_makes_its_own_document() -> None:
+    """The fields of DESIGN §7, and those that came since."""
+    document = Conflict(
+        id=3,
+        session="S",
+        kind=Kind.BOUNDARY,
+        severity=Severity.LOW,
+        status=Status.RESOLVED,
+        parties=("bob", "shop"),
+        resources=("a.py",),
+        strategy=Strategy.ARBITRATE,
+        decision="d",
+        decided_by="kim",
+        opened_at="then",
+        deadline_at="later",
+    ).document()
+    assert (document["id"], document["kind"], document["strategy"]) == (3, "BOUNDARY", "ARBITRATE")
+    assert (document["decided_by"], document["deadline"], document["parties"]) == (
+        "kim",
+        "later",
+        ["bob", "shop"],
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pucs.conflicts.merging import objections
+from pucs.conflicts.merging import objections, touched_symbols
 
 BASE = (
     b"import os\n\n\ndef f():\n    one = 1\n\n    two = 2\n    return one + two\n\n\ndef g():\n    return 2\n"
@@ -64,3 +64,17 @@ def test_other_files_are_judged_by_their_lines() -> None:
     assert objections("notes.txt", b"a", b"b", b"c", b"d") == ()
     assert objections("m.py", BASE, b"def (", BASE, b"def (") == ()
     assert objections("m.py", None, b"x = 1\n", None, b"x = 1\n") == ()
+
+
+def test_a_change_inside_symbols_names_them() -> None:
+    """The outermost ones, added and removed ones too; what is not inside any concerns the whole file."""
+    assert touched_symbols("m.py", BASE, edited((b"one = 1", b"one = 11"))) == ("f",)
+    assert touched_symbols("m.py", BASE, BASE + b"\n\nclass C:\n    def m(self):\n        return 1\n") == (
+        "C",
+    )
+    assert touched_symbols("m.py", BASE, edited((b"def g", b"def k"))) == ("g", "k")
+    assert touched_symbols("m.py", BASE, edited((b"import os", b"import io"))) == ()
+    assert touched_symbols("m.py", BASE, BASE + b"\nprint(1)\n") == ()
+    assert touched_symbols("m.py", BASE, b"def (") == ()
+    assert touched_symbols("m.txt", BASE, b"") == ()
+    assert touched_symbols("m.py", BASE, BASE) == ()

@@ -67,3 +67,9 @@ def test_what_was_let_pass_stays_accounted_for() -> None:
     assert let_pass([late], now=NOW, **asked) is None
     assert once_let_pass([late], **asked) == late
     assert once_let_pass([replace(WAIVER, state=WaiverState.REFUSED)], **asked) is None
+
+
+def test_a_waiver_makes_its_own_document() -> None:
+    """Readable without knowing its columns."""
+    document = WAIVER.document()
+    assert (document["resource"], document["state"], document["agent"]) == ("lib/", "approved", "ann")
