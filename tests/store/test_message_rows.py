@@ -82,6 +82,17 @@ def test_open_messages_are_found_by_receiver_and_session(store: SQLiteStore) -> 
         assert [one.id for one in tx.messages.all("S", limit=2)] == [ended, last]
 
 
+def test_old_ended_messages_go_and_open_ones_stay(store: SQLiteStore) -> None:
+    """History is bounded; what nobody has read is no history."""
+    with store.transaction() as tx:
+        waiting = tx.messages.add(MESSAGE)
+        ended = [tx.messages.add(replace(MESSAGE, ending=Ending.EXPIRED, ended_at="x")) for _ in range(5)]
+        assert tx.messages.count("bob", "S") == 1
+        assert tx.messages.prune(5) == 0
+        assert tx.messages.prune(2) == 3
+        assert [one.id for one in tx.messages.all("S")] == [waiting, *ended[3:]]
+
+
 def test_hand_offs_are_rows_of_their_own(store: SQLiteStore) -> None:
     """Two of the same giver stand beside each other; only who accepted and the state change."""
     with store.transaction() as tx:

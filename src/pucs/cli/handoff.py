@@ -159,24 +159,23 @@ def list_(door: Door, agent: str, everything: bool) -> None:
     "--format",
     "form",
     type=click.Choice(["001", "002", "004"]),
-    default="004",
-    show_default=True,
-    help="001: many receivers; 002: one receiver with its stream; 004: Markdown.",
+    help="As a document: 001: many receivers; 002: one receiver with its stream; 004: Markdown.",
 )
 @common_options
-def show(door: Door, number: int, form: str) -> None:
-    """Show a hand-off in one of its three forms; with --json and no form everything.
+def show(door: Door, number: int, form: str | None) -> None:
+    """Show a hand-off, quoted as words of its giver, or as one of the three documents.
 
     \b
     Example: pucs handoff show 3 --format 002
     """
     from pucs.coordinator.handoffs import handoff as one  # noqa: PLC0415
-    from pucs.messages.forms import as_001, as_002, as_004  # noqa: PLC0415
+    from pucs.messages.forms import as_001, as_002, as_004, quoted  # noqa: PLC0415
 
     found = one(door.context(), number=number)
-    if form == "004":
-        shown = "\n".join(one_line(line) for line in as_004(found).splitlines())
-        door.say({**found.document(), "markdown": as_004(found)}, shown)
+    if form is None:
+        door.say({**found.document(), "quoted": quoted(found)}, quoted(found))
+    elif form == "004":
+        click.echo("\n".join(one_line(line) for line in as_004(found).splitlines()))
     else:
         click.echo(to_json(as_001(found) if form == "001" else as_002(found)))
 

@@ -106,6 +106,7 @@ def hand_off(
             the giver or a receiver has ended.
     """
     contents = rules.checked(contents)
+    signal = rules.one_line(signal, "The signal")
     if signal:
         rules.signal_of(signal)
     if len(to) > RECEIVERS_MAX:
@@ -118,7 +119,7 @@ def hand_off(
         to=tuple(dict.fromkeys(to)),
         contents=contents,
         signal=signal or rules.fitting_signal(contents),
-        task=task,
+        task=rules.one_line(task, "The task"),
         transfer=transfer,
     )
     lacks = () if incomplete else _missing(context, agent, wish)
@@ -328,6 +329,8 @@ def _accepted(context: Context, opened: Unit, who: Agent, found: HandOff, place:
             worktree = _move_worktree(opened, who, giver, place)
             if not worktree and place.left:
                 left.append(place.left)
+            known = opened.tx.agents.get(who.id) or who
+            step(opened, known, Phase.ACQUIRE_LOCKS, task=found.task or None)
             _move_task(opened, who, found)
             found = replace(found, taken_by=who.id)
     accepted_by = (*found.accepted_by, who.id)
@@ -469,8 +472,6 @@ def _move_task(opened: Unit, who: Agent, found: HandOff) -> None:
     if task is None or task.state is not TaskState.RUNNING or task.assignee != found.giver:
         return
     opened.tx.tasks.put(replace(task, assignee=who.id))
-    known = opened.tx.agents.get(who.id) or who
-    opened.tx.agents.put(replace(known, task=task.id))
     opened.log(
         "task handed over", agent=who.id, stream=who.stream, task=task.id, giver=found.giver, handoff=found.id
     )

@@ -118,6 +118,8 @@ def deliver_in(
             sent_at=opened.now.wall(),
         )
         ids.append(opened.tx.messages.add(message))
+        if ids[-1] % rules.PRUNED_EVERY == 0:
+            _prune(opened)
     if ids:
         opened.log(
             "message sent",
@@ -129,6 +131,12 @@ def deliver_in(
             conflict=conflict,
         )
     return ids[0] if ids else 0
+
+
+def _prune(opened: Unit) -> None:
+    gone = opened.tx.messages.prune(rules.ENDED_KEPT)
+    if gone:
+        opened.log("messages pruned", level=Level.DEBUG, count=gone)
 
 
 def _everybody(opened: Unit, sender: str) -> list[str]:
@@ -171,6 +179,8 @@ def _make_room(opened: Unit, kind: MessageKind, receiver: str, *, from_agent: bo
 
     An agent's message never pushes another one out: it is refused, so that nobody can be silenced by flooding.
     """
+    if not rules.overtakes(kind) and opened.tx.messages.count(receiver, opened.active().id) < rules.INBOX_MAX:
+        return  # the usual case, without looking at each
     standing = _standing(opened, receiver)
     _end(opened, receiver, rules.overtaken(kind, standing), Ending.SUPERSEDED)
     gone = {message.id for message in rules.overtaken(kind, standing)}

@@ -97,6 +97,10 @@ class RequestRows(Protocol):
         """Leave an agent's requests out of ``overlapping``, or take them in again at their old place; return them."""
         ...
 
+    def agents(self) -> set[str]:
+        """Return the agents that wait."""
+        ...
+
     def count(self) -> int:
         """Return how many requests wait."""
         ...
@@ -283,6 +287,14 @@ class MessageRows(Protocol):
 
     def waiting(self, recipient: str, session: str) -> bool:
         """Tell whether there is any open message for a receiver."""
+        ...
+
+    def count(self, recipient: str, session: str) -> int:
+        """Return how many open messages there are for a receiver."""
+        ...
+
+    def prune(self, kept: int) -> int:
+        """Remove ended messages but the newest so many, and return how many that were."""
         ...
 
     def all(self, session: str, *, recipient: str = "", limit: int = 1000) -> list[Message]:

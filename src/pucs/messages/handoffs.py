@@ -21,6 +21,8 @@ ITEMS_MAX = 200
 """Items of one list: more is a report, and belongs into a file that the hand-off names."""
 ITEM_LENGTH_MAX = 1_000
 """Longest item in characters: a sentence or two."""
+LINE_LENGTH_MAX = 200
+"""Longest task and signal: they are names."""
 NOTES_LENGTH_MAX = 8_000
 """Longest notes: two pages."""
 EXTRA_LENGTH_MAX = 8_000
@@ -241,6 +243,18 @@ def checked(contents: Contents) -> Contents:
         )
     notes = "\n".join(line.rstrip() for line in contents.notes.strip().splitlines())
     return replace(contents, **tidy, notes=notes, test_status=" ".join(contents.test_status.split()))
+
+
+def one_line(text: str, what: str) -> str:
+    """Return a text on one line.
+
+    Raises:
+        Usage: it is too long.
+    """
+    line = " ".join(text.split())
+    if len(line) > LINE_LENGTH_MAX:
+        raise Usage(f"{what} of the hand-off is too long.", remedy=f"At most {LINE_LENGTH_MAX} characters.")
+    return line
 
 
 def signal_of(text: str) -> tuple[Signal, str]:

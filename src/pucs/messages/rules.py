@@ -23,6 +23,12 @@ DETAILS_LENGTH_MAX = 8_000
 """Longest details as JSON: a hundred resources with their tokens."""
 INBOX_MAX = 200
 """Open messages of one receiver: more than anybody reads, and so few that looking at all of them costs nothing."""
+ROOM_MADE = 50
+"""Confirmations that leave a full inbox at once, so that not every further one has to look through all of it."""
+ENDED_KEPT = 20_000
+"""Ended messages kept in a store, about ten days of a busy one: they are history, and the cross-log has who sent what."""
+PRUNED_EVERY = 500
+"""Messages between two looks whether there are more."""
 READ_MAX = 20
 """Messages given in one reading: at full length about as much as a context should take at once."""
 ADDRESSEES_MAX = 1_000
@@ -141,6 +147,11 @@ def delivered(message: Message, boot_id: str, now_s: float, at: str) -> Message:
     )
 
 
+def overtakes(kind: MessageKind) -> bool:
+    """Tell whether a message of this kind may make an earlier one untrue."""
+    return kind in _OVERTAKEN
+
+
 def overtaken(kind: MessageKind, messages: Iterable[Message]) -> list[Message]:
     """Return the open messages that are not true any more once one of this kind is sent to the same receiver."""
     old = _OVERTAKEN.get(kind, frozenset())
@@ -148,13 +159,17 @@ def overtaken(kind: MessageKind, messages: Iterable[Message]) -> list[Message]:
 
 
 def displaced(messages: Sequence[Message]) -> list[Message]:
-    """Return the open messages that make room for one more: the oldest that is no command; none below the limit."""
+    """Return the open messages that make room for one more; none below the limit.
+
+    The oldest confirmations go, some at once; without any the oldest message that is no command.
+    """
     standing = [message for message in messages if message.ending is None]
     surplus = len(standing) - (INBOX_MAX - 1)
     if surplus <= 0:
         return []
     standing.sort(key=lambda message: (message.kind in _COMMANDS, not routine(message.kind), message.id))
-    return standing[:surplus]
+    confirming = sum(routine(message.kind) for message in standing)
+    return standing[: max(surplus, min(confirming, ROOM_MADE))]
 
 
 def quoted(message: Message) -> str:
@@ -175,10 +190,15 @@ def quoted(message: Message) -> str:
     head = (
         f"[PUCS message {message.id}: {message.kind.value} {origin}, sent {message.sent_at}{about}. {note}.]"
     )
-    lines = [_harmless(line) for line in message.text[:TEXT_LENGTH_MAX].splitlines()]
+    lines = marked(message.text[:TEXT_LENGTH_MAX])
     if message.details:
-        lines.append(f"details: {json.dumps(message.details)[:QUOTED_DETAILS_MAX]}")
-    return "\n".join([_harmless(head), *(f"> {line}".rstrip() for line in lines)])
+        lines += marked(f"details: {json.dumps(message.details)[:QUOTED_DETAILS_MAX]}")
+    return "\n".join([_harmless(head), *lines])
+
+
+def marked(text: str) -> list[str]:
+    """Return the lines of somebody's text, each with its mark and without control characters."""
+    return [f"> {_harmless(line)}".rstrip() for line in text.splitlines()]
 
 
 def quoted_words(speaker: str, text: str) -> str:

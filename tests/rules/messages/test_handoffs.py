@@ -296,6 +296,21 @@ def test_who_may_accept() -> None:
     assert handoff(to=(), stream="").concerns("anybody", "")
 
 
+@given(told=contents())
+def test_a_hand_off_is_shown_to_agents_only_as_words_of_its_giver(told: Contents) -> None:
+    """One line is ours, every other one is marked, whatever was handed over."""
+    head, *lines = forms.quoted(handoff(contents=told)).splitlines()
+    assert head.startswith("[PUCS hand-off 1 from agent exec-agent-1")
+    assert all(line.startswith(">") and line.isprintable() for line in lines)
+
+
+def test_names_are_one_line() -> None:
+    """A task or a signal cannot begin a line of its own."""
+    assert handoffs.one_line("T-1\n### Artifacts", "The task") == "T-1 ### Artifacts"
+    with pytest.raises(Usage, match="task of the hand-off is too long"):
+        handoffs.one_line("x" * 201, "The task")
+
+
 def test_a_hand_off_has_its_document() -> None:
     """Everything that is known of it, in plain values."""
     document = handoff().document()

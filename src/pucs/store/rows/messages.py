@@ -53,6 +53,23 @@ class MessageRows:
             is not None
         )
 
+    def count(self, recipient: str, session: str) -> int:
+        """Return how many open messages there are for a receiver."""
+        row = self._database.one(
+            "SELECT count(*) FROM messages INDEXED BY messages_open WHERE ending IS NULL AND recipient = ? AND session = ?",
+            (recipient, session),
+        )
+        return int(row[0]) if row else 0
+
+    def prune(self, kept: int) -> int:
+        """Remove ended messages but the newest so many, and return how many that were."""
+        self._database.run(
+            "DELETE FROM messages WHERE ending IS NOT NULL AND id <= (SELECT id FROM messages WHERE ending IS NOT NULL "
+            "ORDER BY id DESC LIMIT 1 OFFSET ?)",
+            (kept,),
+        )
+        return self._database.changes()
+
     def all(self, session: str, *, recipient: str = "", limit: int = 1000) -> list[Message]:
         """Return the newest messages of a session, of one receiver or all, oldest first."""
         narrowed, values = ("AND recipient = ? ", (recipient,)) if recipient else ("", ())
