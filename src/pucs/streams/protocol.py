@@ -32,7 +32,7 @@ _SUBJECT = re.compile(r"\[PUCS-(?P<stream>[^\]]+)\] (?P<type>[a-z]+): (?P<descri
 _TITLE = re.compile(r"(?P<type>[a-z]+)(?:\((?P<scope>[^()]*)\))?!?:\s+(?P<description>\S.*)")
 _PREFIX = re.compile(r"^\[PUCS-[^\]]*\]\s*")
 _BLANKS = re.compile(r"[\s\x00-\x1f\x7f]+")
-_TRAILER_LIKE = re.compile(r"(?im)^(PUCS-[A-Za-z]+:)")
+_TRAILER_LIKE = re.compile(r"(?im)^(PUCS-)")
 
 
 @dataclass(frozen=True, slots=True)
