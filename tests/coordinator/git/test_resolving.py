@@ -10,6 +10,7 @@ import pytest
 
 from pucs.conflicts.records import Kind, Status, Strategy
 from pucs.coordinator import (
+    agents,
     conflicts,
     dividing,
     finalizing,
@@ -477,3 +478,21 @@ def test_a_merge_brings_only_what_its_agent_changed(world: Any) -> None:
     leases.release(world.context, agent="a2")
     resolve(world.context, conflict=number, strategy=Strategy.MERGE)
     assert world.text("core", "shared.txt") == f"by a1\n{lines[2:]}".strip()
+
+
+def test_a_change_in_a_persons_checkout_is_merged_too(world: Any) -> None:
+    """Somebody without a stream whose lease was lost: the change lands where its file belongs, the checkout stays."""
+    agents.register(world.context, agent="kim", worktree=str(world.root))
+    world.lock("kim", "core/a.py")
+    (world.root / "core/a.py").write_text(MINE)
+    world.clock.pass_s(3600)
+    world.agent("a2")
+    world.lock("a2", "core/a.py")
+    world.edit("a2", "core/a.py", THEIRS)
+    world.land("a2")
+    refused = world.not_landed("kim")
+    (parked,) = refused.parked
+    done = resolve(world.context, conflict=parked.conflict, strategy=Strategy.MERGE)
+    assert done.commit
+    assert world.text("core", "core/a.py") == "a = 'mine'\n\n\nz = 'theirs'"
+    assert (world.root / "core/a.py").read_text() == MINE
