@@ -12,7 +12,8 @@ from pucs.coordinator.context import Context, unit
 from pucs.coordinator.log import log
 from pucs.coordinator.patterns import detect
 from pucs.coordinator.status import status
-from pucs.crosslog.patterns import Pattern, PatternKind, Severity
+from pucs.core.severities import Severity
+from pucs.crosslog.patterns import Pattern, PatternKind
 from pucs.crosslog.records import Entry, Level
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState

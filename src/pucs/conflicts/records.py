@@ -6,6 +6,20 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from pucs.core.severities import Severity
+
+__all__ = [
+    "Change",
+    "Conflict",
+    "ConflictInfo",
+    "Kind",
+    "MergeResult",
+    "Resolution",
+    "Severity",
+    "Status",
+    "Strategy",
+]
+
 
 class Kind(StrEnum):
     """What clashed (000 §4.1; DESIGN §2)."""
@@ -29,14 +43,6 @@ class Status(StrEnum):
 
     OPEN = "open"
     RESOLVED = "resolved"
-
-
-class Severity(StrEnum):
-    """How urgent it is."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
 
 
 class Strategy(StrEnum):

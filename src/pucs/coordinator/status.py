@@ -10,7 +10,7 @@ from pucs.conflicts.rules import overdue
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.patterns import SINCE_S, detect_in
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused
-from pucs.crosslog.patterns import Severity
+from pucs.core.severities import Severity
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
 

@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from pucs.core.resources import overlaps
+from pucs.core.severities import Severity
 from pucs.crosslog.records import Level
 
 if TYPE_CHECKING:
@@ -60,14 +61,6 @@ NOTED = (EXPIRED, LAPSED, RECLAIMED, CLAIMED, TIMED_OUT)
 """Actions below the level of a change that detectors need; the store has an index of just these."""
 GRANTS = ("lock granted", "lock reserved")
 """Actions that count as a grant."""
-
-
-class Severity(StrEnum):
-    """How urgent a pattern or a warning is: the words of a conflict's severity (001 §3.5)."""
-
-    LOW = "low"
-    MEDIUM = "medium"
-    HIGH = "high"
 
 
 SEVERITIES = tuple(Severity)

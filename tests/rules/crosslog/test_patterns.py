@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pucs.core.severities import Severity
 from pucs.crosslog import patterns
 from pucs.crosslog.patterns import (
     Claim,
@@ -16,7 +17,6 @@ from pucs.crosslog.patterns import (
     Observations,
     Pattern,
     PatternKind,
-    Severity,
     Wait,
     Window,
     detect,
