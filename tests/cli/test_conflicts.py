@@ -47,6 +47,8 @@ def test_an_open_conflict_is_listed_and_explained(parked: int, pucs: Any) -> Non
     said = pucs("conflicts", str(parked))
     assert said.status == 1
     assert "possible     merge, queue, arbitrate, rollback" in said.out
+    assert "proposed     arbitrate (Manual)" in said.out
+    assert "no merge     both sides change the same lines of app/a.py" in said.out
     assert "by default   what landed first stands" in said.out
     assert f"pucs resolve {parked} --strategy" in said.out
     document = json.loads(pucs("conflicts", str(parked), "--json").out)

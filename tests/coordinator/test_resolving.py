@@ -276,9 +276,9 @@ def test_a_default_comes_before_a_late_decision(world: World) -> None:
 def test_one_conflict_is_explained(world: World) -> None:
     """What is proposed, what is possible and what holds otherwise; looking changes nothing."""
     number = world.clash(Kind.INTENT_OVERLAP)
-    found, plan = explained(world.context, conflict=number)
-    assert (found.id, plan.strategy) == (number, Strategy.ARBITRATE)
-    assert plan.possible == (Strategy.PARTITION, Strategy.QUEUE, Strategy.ARBITRATE)
+    answer = explained(world.context, conflict=number)
+    assert (answer.conflict.id, answer.plan.strategy) == (number, Strategy.ARBITRATE)
+    assert answer.plan.possible == (Strategy.PARTITION, Strategy.QUEUE, Strategy.ARBITRATE)
     assert world.get(number).status is Status.OPEN
 
 

@@ -9,8 +9,7 @@ import click
 from pucs.cli.door import Door, clip, common_options, one_line, table
 
 if TYPE_CHECKING:
-    from pucs.conflicts.records import Conflict
-    from pucs.conflicts.rules import Plan
+    from pucs.coordinator.resolving import Explained
 
 RESOURCES_WIDTH = 40
 """Characters of a conflict's resources; --json says the rest."""
@@ -68,20 +67,23 @@ def _row(document: dict[str, Any]) -> tuple[Any, ...]:
 def _show(door: Door, number: int) -> None:
     from pucs.coordinator.resolving import explained  # noqa: PLC0415
 
-    found, plan = explained(door.context(), conflict=number)
+    answer = explained(door.context(), conflict=number)
+    found, plan = answer.conflict, answer.plan
     document = found.document()
     if not found.decision:
         document |= {
             "proposed": plan.strategy,
             "possible": list(plan.possible),
             "default": plan.default.decision,
+            "clash": list(answer.clash),
         }
-    door.say(document, "\n".join(_lines(found, plan)))
+    door.say(document, "\n".join(_lines(answer)))
     if not found.decision:
         raise SystemExit(1)
 
 
-def _lines(found: Conflict, plan: Plan) -> list[str]:
+def _lines(answer: Explained) -> list[str]:
+    found, plan = answer.conflict, answer.plan
     document = found.document()
     shown = {
         "conflict": found.id,
@@ -105,6 +107,7 @@ def _lines(found: Conflict, plan: Plan) -> list[str]:
             "proposed": f"{plan.strategy.value.lower()} ({plan.automation.value})",
             "by default": plan.default.decision
             + (f", from {found.deadline_at} on" if found.deadline_at else ""),
+            **({"no merge": "; ".join(answer.clash)} if answer.clash else {}),
         }
     shown |= {
         name: value

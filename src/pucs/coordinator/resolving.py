@@ -6,6 +6,7 @@ and through which door, the agents concerned are told, and a conflict that was d
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from pucs.coordinator.conflicts import apply_defaults, settle_in
 from pucs.coordinator.context import unit
 from pucs.coordinator.negotiating import negotiate
 from pucs.coordinator.unparking import BroughtIn, Clash, still_open
-from pucs.core.errors import NotFound, Refused, Usage
+from pucs.core.errors import EnvironmentFailure, NotFound, PucsError, Refused, Usage
 from pucs.core.resources import file_path, file_resource, is_directory, is_named
 from pucs.syntax.definitions import supports
 from pucs.tasks.records import Task, TaskState
@@ -428,15 +429,34 @@ def auto_merge(context: Context, file: str, base: bytes, a: bytes, b: bytes) -> 
     return MergeResult(success=True, content=content)
 
 
-def explained(context: Context, *, conflict: int) -> tuple[Conflict, Plan]:
-    """Return one conflict with what can be done about it, after its default if that is due.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Explained:
+    """One conflict with what can be done about it."""
+
+    conflict: Conflict
+    plan: Plan
+    clash: tuple[str, ...] = ()
+    """Why a parked change does not merge now; empty: it does, or there is none."""
+
+
+def explained(context: Context, *, conflict: int) -> Explained:
+    """Return one conflict with what can be done about it, after its default if that is due; nothing else changes.
 
     Raises:
         NotFound: no such conflict.
     """
-    apply_defaults(context)
+    with suppress(EnvironmentFailure):  # who may only read still sees what there is
+        apply_defaults(context)
     with context.store.read() as tx:
         found = tx.conflicts.get(conflict)
-        if found is None or (context.session and found.session != context.session):
-            raise NotFound(f"There is no conflict {conflict}.", remedy="See: pucs conflicts")
-        return found, strategy_for(found, _facts(tx, found, mergeable=None))
+    if found is None or (context.session and found.session != context.session):
+        raise NotFound(f"There is no conflict {conflict}.", remedy="See: pucs conflicts")
+    mergeable: bool | None = None
+    clash: Clash | None = None
+    if found.status is Status.OPEN and found.salvage:
+        with suppress(PucsError):  # what is unknown is shown as unknown
+            clash = unparking.try_merge(context, unparking.parked_work(context, found))
+            mergeable = clash is None
+    with context.store.read() as tx:
+        plan = strategy_for(found, _facts(tx, found, mergeable=mergeable))
+    return Explained(conflict=found, plan=plan, clash=clash.reasons if clash else ())

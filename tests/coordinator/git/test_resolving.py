@@ -196,7 +196,9 @@ def test_an_unknown_conflict_is_not_found(world: Any) -> None:
     with pytest.raises(NotFound):
         explained(world.context, conflict=99)
     number, ref = park(world)
+    assert explained(world.context, conflict=number).plan.strategy is Strategy.MERGE
     world.git("update-ref", "-d", ref)
+    assert explained(world.context, conflict=number).clash == ()
     with pytest.raises(NotFound, match="any more"):
         resolve(world.context, conflict=number)
 
