@@ -11,6 +11,7 @@ import pytest
 
 from pucs.coordinator import agents, leases
 from pucs.coordinator.context import Context
+from pucs.coordinator.intents import signal
 from pucs.coordinator.log import log
 from pucs.coordinator.status import state
 from pucs.core.modes import Mode
@@ -185,6 +186,20 @@ def test_the_queue_of_a_critical_file_is_shown_in_order(context: Context) -> Non
     context.bells.during = look  # type: ignore[attr-defined]
     assert not leases.acquire(context, agent="eve", resources=[ROOT], wait_s=5.0).granted
     assert shown == [["eve"]]
+
+
+def test_a_lease_says_what_it_is_held_for(context: Context) -> None:
+    """The task it was taken for, else the plan that its agent declared for it, else nothing."""
+    signal(context, agent="cid", files=["shop/c.py"], description="Adding ML model feature")
+    for resource in ("shop/c.py", "shop/d.py"):
+        leases.acquire(context, agent="cid", resources=[resource])
+    held = state(context)["streams"]["shop"]["locked_files"]
+    assert {one["path"]: one["intent"] for one in held} == {
+        "setup.cfg": "VAT",
+        "shop/a.py": "VAT",
+        "shop/c.py": "Adding ML model feature",
+        "shop/d.py": "",
+    }
 
 
 @pytest.mark.parametrize(

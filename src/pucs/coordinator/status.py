@@ -10,17 +10,19 @@ from pucs.conflicts.rules import overdue
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.patterns import SINCE_S, detect_in
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused
+from pucs.core.resources import overlaps
 from pucs.core.severities import Severity
 from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
+    from pucs.intents.records import Intent
     from pucs.locks.records import Lease
     from pucs.streams.records import Session, StreamRow
     from pucs.tasks.records import Task
@@ -221,12 +223,13 @@ def state_in(context: Context, tx: Transaction, session: Session) -> dict[str, A
     leases = standing(context.processes, context.clock.now(), tx.leases.live())
     agents = tx.agents.all(session.id)
     tasks = tx.tasks.all(session.id)
+    plans = {intent.agent: intent for intent in tx.intents.open(session.id)}
     entries = tx.entries.select(Query(session=session.id, limit=STATE_ENTRIES))
     return {
         "session_id": session.id,
         "started_at": session.started_at,
         "streams": {
-            row.stream.name: _stream_state(row, agents, tasks, leases)
+            row.stream.name: _stream_state(row, agents, tasks, leases, plans)
             for row in tx.sessions.streams(session.id)
         },
         "critical_files": {
@@ -241,7 +244,11 @@ def state_in(context: Context, tx: Transaction, session: Session) -> dict[str, A
 
 
 def _stream_state(
-    row: StreamRow, agents: Iterable[Agent], tasks: Iterable[Task], leases: Iterable[Lease]
+    row: StreamRow,
+    agents: Iterable[Agent],
+    tasks: Iterable[Task],
+    leases: Iterable[Lease],
+    plans: Mapping[str, Intent],
 ) -> dict[str, Any]:
     short = _stream(row, agents, tasks, leases)
     return {
@@ -251,7 +258,7 @@ def _stream_state(
             {
                 "path": lease.resource,
                 "agent": lease.agent,
-                "intent": lease.task,
+                "intent": lease.task or _planned(lease, plans.get(lease.agent)),
                 "locked_at": lease.granted_at,
                 "expires_at": lease.expires_at,
             }
@@ -261,6 +268,12 @@ def _stream_state(
         "completed_tasks": short["completed_tasks"],
         "pending_tasks": short["tasks"] - short["completed_tasks"],
     }
+
+
+def _planned(lease: Lease, plan: Intent | None) -> str:
+    """Return what an agent said it plans with what it holds, empty if it said nothing."""
+    meant = plan is not None and any(overlaps(lease.resource, name) for name in plan.resources)
+    return plan.description if plan is not None and meant else ""
 
 
 def _critical_state(tx: Transaction, leases: list[Lease]) -> dict[str, Any]:
