@@ -171,7 +171,9 @@ def _line_up(
     if opened.tx.requests.count() >= WAITING_MAX:
         return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
     waits = replace(request, resources=verdict.needed, passes=verdict.passed)
-    links = _circle(context, opened, waits)
+    # Only an agent that waits itself can close a circle; most that are waited for are at work.
+    behind = {lease.agent for lease in verdict.holders} | {other.agent for other in verdict.ahead}
+    links = () if behind.isdisjoint(opened.tx.requests.agents()) else _circle(context, opened, waits)
     if links:
         return _refuse_circle(opened, waits, links, blocked), None
     return blocked, _enqueue(opened, waits, verdict)
@@ -197,10 +199,13 @@ def circle_of(context: Context, opened: Unit, agent: str) -> str:
 def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ...]:
     """Return the circle that a request would close by waiting; whoever has nothing that others wait for closes none."""
     own = standing(context.processes, opened.now, opened.tx.leases.of_agent(newcomer.agent))
-    queue = [other for other in opened.tx.requests.waiting() if other.id != newcomer.id]
-    if not queue or not (own or any(other.agent == newcomer.agent for other in queue)):
+    if not own and newcomer.agent not in opened.tx.requests.agents():
         return ()
-    queue = [other for other in queue if not withdrawn(context, opened, other)]
+    queue = [
+        other
+        for other in opened.tx.requests.waiting()
+        if other.id != newcomer.id and not withdrawn(context, opened, other)
+    ]
     held = {
         agent: standing(context.processes, opened.now, opened.tx.leases.of_agent(agent))
         for agent in {other.agent for other in queue}

@@ -221,12 +221,14 @@ def grant(
         for index, (resource, mode) in enumerate(needed)
         for longest_s in (_longest_s(opened, resource),)
     ]
-    leases = [
-        in_place_of(old[lease.resource], lease, now) if lease.resource in old else lease for lease in leases
-    ]
+    if old:
+        leases = [
+            in_place_of(old[lease.resource], lease, now) if lease.resource in old else lease
+            for lease in leases
+        ]
     for lease in leases:
         opened.tx.leases.add(lease)
-    if claim_by_s is None:
+    if old and claim_by_s is None:
         end(opened, instead_of, EndReason.CONVERTED)
     opened.log(
         "lock granted" if claim_by_s is None else "lock reserved",

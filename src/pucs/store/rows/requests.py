@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 _COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell, passes"
+_NONE = "[]"
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
 _SELECT_OF_RESOURCE = (
     "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
@@ -74,6 +75,10 @@ class RequestRows:
         rows = self._database.all(_SELECT + "WHERE agent = ? ORDER BY id", (agent,))
         return [_request(row) for row in rows]
 
+    def agents(self) -> set[str]:
+        """Return the agents that wait."""
+        return {str(agent) for (agent,) in self._database.all("SELECT DISTINCT agent FROM requests")}
+
     def count(self) -> int:
         """Return how many requests wait."""
         row = self._database.one("SELECT count(*) FROM requests")
@@ -99,5 +104,5 @@ def _request(row: tuple[Any, ...]) -> Request:
         deadline_s=row[9],
         waiter=decoded_process(row[10]) if row[10] else None,
         bell=row[11],
-        passes=tuple(json.loads(row[12])),
+        passes=() if row[12] == _NONE else tuple(json.loads(row[12])),
     )
