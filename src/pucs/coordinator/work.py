@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.salvaging import Bench, Parked
+from pucs.core.errors import Refused
 from pucs.core.modes import Mode
 from pucs.core.resources import Resource, file_resource, is_symbol
 from pucs.locks.records import EndReason, Lease
@@ -171,10 +172,14 @@ def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], m
     """Return a commit on ``tip`` in which these paths are as the agent found them.
 
     That is how the newest landing it contains left them, else how its history forked from the stream's.
+
+    Raises:
+        Refused: it holds landings of several streams on one file that conflict, resolved by hand: to put that file back
+            would undo one of them.
     """
     repository = context.repository
     fork = repository.merge_base(work.stream_tip, tip) or work.stream_tip
-    for base, group in sorted(as_found(context, work, tip, set(paths)).items()):
+    for base, group in sorted(as_found(context, work, tip, set(paths), strict=True).items()):
         tree = repository.tree_with(tip, sorted(group), base or fork)
         tip = repository.commit(tree, [tip], message, author=work.bench.agent)
     return tip
@@ -198,11 +203,14 @@ def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tup
     ), ()
 
 
-def as_found(context: Context, work: Work, tip: str, paths: set[Resource]) -> dict[str, set[Resource]]:
+def as_found(
+    context: Context, work: Work, tip: str, paths: set[Resource], *, strict: bool = False
+) -> dict[str, set[Resource]]:
     """Group paths by the newest landing on each that the tip contains; those without one are under the empty name.
 
     Landings of different streams on different symbols of a file need not contain each other. Where the tip contains
-    several such, a merge of them stands for what the agent found.
+    several such, a merge of them stands for what the agent found; where that conflicts, the newest one, so that too much
+    rather than too little counts as the agent's, or with ``strict`` it is refused.
     """
     with context.store.read() as tx:
         landings = tx.landings.all(work.bench.session)
@@ -212,7 +220,14 @@ def as_found(context: Context, work: Work, tip: str, paths: set[Resource]) -> di
         grouped.setdefault(tuple(newest.get(path, {}).values()), set()).add(path)
     found: dict[str, set[Resource]] = {}
     for commits, group in grouped.items():
-        found.setdefault(_joint(context, work, commits, group), set()).update(group)
+        joint = _joint(context, work, commits, group)
+        if joint is None and strict:
+            raise Refused(
+                f"{', '.join(sorted(group))} cannot be put back: {work.bench.agent} resolved by hand what several streams "
+                "had landed there.",
+                remedy=f"In {work.bench.place}, undo what reaches beyond the leases, then land again.",
+            )
+        found.setdefault(commits[0] if joint is None else joint, set()).update(group)
     return found
 
 
@@ -241,8 +256,11 @@ def _newest_contained(
     return newest
 
 
-def _joint(context: Context, work: Work, commits: Sequence[str], paths: set[Resource]) -> str:
-    """Return one commit in which these paths are as all of the commits, newest first, together make them."""
+def _joint(context: Context, work: Work, commits: Sequence[str], paths: set[Resource]) -> str | None:
+    """Return one commit in which these paths are as all of the commits, newest first, together make them.
+
+    Empty: there are no commits. None: they conflict.
+    """
     repository, agent = context.repository, work.bench.agent
     tops = [
         commit
@@ -262,6 +280,6 @@ def _joint(context: Context, work: Work, commits: Sequence[str], paths: set[Reso
         )
         merged = repository.merge(ours, theirs)
         if merged.conflicts:
-            return tops[0]
+            return None
         joint = repository.commit(merged.tree, [joint, other], "together", author=agent)
     return joint

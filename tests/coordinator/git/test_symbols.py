@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pucs.coordinator import finalizing, landing, leases, releasing, syncing, verifying
+from pucs.coordinator import finalizing, landing, leases, releasing, salvaging, syncing, verifying
 from pucs.coordinator.agents import register
 from pucs.coordinator.symbols import shared_files
 from pucs.coordinator.tasks import import_tasks, tasks
+from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
 from pucs.tasks.records import Task
 
@@ -392,6 +394,60 @@ def test_parking_keeps_what_came_by_sync(world: Any) -> None:
     assert "LIMIT = 3" in text
     assert "return 2" in text
     assert "return 0" in text
+
+
+def test_a_file_resolved_by_hand_is_not_put_back(world: Any) -> None:
+    """Where two streams' landings conflict and an agent resolved that, parking its edit does not undo one of them."""
+    for agent, stream, symbol in (
+        ("one", "core", "price"),
+        ("two", "api", "LIMIT"),
+        ("three", "docs", "Cart"),
+    ):
+        world.agent(agent, stream)
+        world.lock(agent, f"{SHOP}::{symbol}")
+    change(
+        world, "one", ("\n\ndef price(item):\n    return 1", "\n\n# Costly.\ndef price(item):\n    return 2")
+    )
+    change(world, "two", ("LIMIT = 3\n\n\n", "LIMIT = 4\n"))
+    commits = [world.land("one").stream_commit, world.land("two").stream_commit]
+    world.agent("four")
+    world.lock("four", f"{SHOP}::total")
+    place = world.places["three"]
+    change(world, "three", ("len(items)", "0"))
+    world.git("commit", "-qam", "too much", at=place)
+    world.git("merge", "-q", "--no-edit", commits[0], at=place)
+    with pytest.raises(subprocess.CalledProcessError):
+        world.git("merge", "-q", "--no-edit", commits[1], at=place)
+    resolved = (
+        TEXT.replace("LIMIT = 3", "LIMIT = 4").replace("return 1", "return 2").replace("len(items)", "0")
+    )
+    (place / SHOP).write_text(resolved)
+    world.git("commit", "-qam", "both", at=place)
+    with pytest.raises(Refused, match="cannot be put back"):
+        landing.land(world.context, agent="three")
+    assert (place / SHOP).read_text() == resolved
+    assert [kept.agent for kept in salvaging.salvages(world.context)] == ["three"]
+    (place / SHOP).write_text(resolved.replace("return 0", "return len(items)"))
+    world.lock("three", f"{SHOP}::price", f"{SHOP}::LIMIT")
+    assert world.land("three").stream == "docs"
+
+
+@pytest.mark.parametrize("alone", [True, False])
+def test_a_symlink_in_place_of_a_file_is_the_whole_file(world: Any, *, alone: bool) -> None:
+    """What is no regular file has no definitions: it lands under the whole file, or is parked if somebody works in it."""
+    place = world.agent("one")
+    world.agent("two")
+    world.lock("one", f"{SHOP}::price")
+    if not alone:
+        world.lock("two", f"{SHOP}::total")
+    (place / SHOP).unlink()
+    (place / SHOP).symlink_to("core/a.py")
+    if alone:
+        done = world.land("one")
+        assert (done.symbols, len(done.late)) == ((), 1)
+    else:
+        assert "two" in world.not_landed("one").parked[0].reason
+        assert (place / SHOP).read_text() == TEXT
 
 
 def test_undoing_anothers_landed_function_is_an_edit_of_it(world: Any) -> None:
