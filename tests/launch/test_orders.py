@@ -11,7 +11,7 @@ import pytest
 
 from pucs.agents.records import Phase
 from pucs.coordinator import agents as registry
-from pucs.coordinator import inspecting, pausing
+from pucs.coordinator import inspecting, leases, pausing
 from pucs.coordinator.log import entries
 from pucs.crosslog.records import Query
 from pucs.launch import events
@@ -118,6 +118,20 @@ def test_a_killed_paused_command_is_reported_with_nothing_left(
     assert keeper.run(order("true")).succeeded
 
 
+def test_a_killed_keeper_takes_its_paused_tree_with_it(keeper: Keeper, order: Order, line: Line) -> None:
+    """Stopped processes are found and killed like running ones, also outside the group."""
+    line.beside("never")
+    running = Aside(lambda: keeper.run(order(TREE)))
+    pids = [line.pid(), line.pid()]
+    keeper.pause()
+    until(lambda: {state(pid) for pid in pids} == {"T"})
+    os.kill(keeper.process.pid, signal.SIGKILL)
+    outcome = running.join()
+    assert isinstance(outcome, Outcome)
+    assert outcome.ending is Ending.LOST
+    assert all(is_gone(pid) for pid in pids)
+
+
 def test_a_paused_agent_stands_still_keeps_its_leases_and_finishes(scene: Scene, line: Line) -> None:
     """In a run: its program stops, its leases are renewed, and after RESUME its work lands."""
     line.beside("never")
@@ -135,6 +149,53 @@ def test_a_paused_agent_stands_still_keeps_its_leases_and_finishes(scene: Scene,
     assert isinstance(result, RunResult)
     assert [one.state for one in result.tasks] == [TaskState.DONE], scene.said
     assert scene.landed("core", "core/a.txt") == "a\nmore\n"
+
+
+def test_an_agent_paused_before_its_leases_begins_once_it_is_resumed(scene: Scene) -> None:
+    """Whether it waits in the queue already or is about to: it gets nothing while it is paused, and fails at nothing."""
+    leases.acquire(scene.context, agent="holder", resources=["core/a.txt"])
+    scene.tasks(task("t1", "echo more >> core/a.txt"))
+    waiting = threading.Event()
+
+    def hear(event: events.Event) -> None:
+        if isinstance(event, events.TaskWaiting):
+            waiting.set()
+
+    running = Aside(scene.supervisor(hear).run)
+    assert waiting.wait(PATIENCE_S)
+    pausing.pause(scene.context, agent="core-agent-1", by="ann")
+    leases.release(scene.context, agent="holder")
+    assert not running.ends_within(1.0)
+    assert inspecting.locks(scene.context) == []
+    pausing.resume(scene.context, agent="core-agent-1", by="ann")
+    result = running.join()
+    assert isinstance(result, RunResult)
+    assert [(one.state, one.attempts) for one in result.tasks] == [(TaskState.DONE, 1)], scene.said
+    said = [entry.action for entry in entries(scene.context, Query(agent="core-agent-1"))]
+    granted = min(said.index(word) for word in ("lock granted", "lock reserved") if word in said)
+    assert said.index("resumed") < granted
+
+
+def test_an_idle_agent_is_ended_by_terminate(scene: Scene, line: Line) -> None:
+    """One that waits for another stream's task leaves at the order, and says why."""
+    line.beside("never")
+    scene.tasks(
+        task("t1", "true"),
+        task("t2", "echo up > $LINE; read x < $LINE.never", "shop"),
+        task("t3", "true", after=("t2",)),
+    )
+    running = Aside(scene.supervisor().run)
+    line.next()
+    until(lambda: any(isinstance(event, events.TaskDone) for event in scene.said))
+    pausing.terminate(scene.context, agent="core-agent-1", by="ann", reason="go")
+    until(lambda: any(isinstance(event, events.AgentEnded) for event in scene.said))
+    (ended,) = scene.heard(events.AgentEnded)
+    assert isinstance(ended, events.AgentEnded)
+    assert (ended.agent, ended.failed, ended.reason) == ("core-agent-1", True, 'terminated by ann: "go"')
+    Path(f"{line.path}.never").write_text("go\n", encoding="utf-8")
+    result = running.join()
+    assert isinstance(result, RunResult)
+    assert {one.state for one in result.tasks} == {TaskState.DONE}, scene.said
 
 
 def test_terminate_ends_the_whole_tree_and_keeps_the_work(scene: Scene, line: Line) -> None:

@@ -61,6 +61,7 @@ def test_work_changes_hands_with_lease_worktree_and_unlanded_edits(world: World)
     assert after.token == done.tokens["core/a.py"] > old
     assert (after.resource, after.mode, after.limit_s) == (before.resource, before.mode, before.limit_s)
     assert world.held("ann") == []
+    assert world.lock("bob", "core/b.py")["core/b.py"] == after.token + 1, "one sequence of tokens"
     bob, ann = agent_of(world, "bob"), agent_of(world, "ann")
     assert (bob.worktree, ann.worktree, ann.branch) == (str(place), "", "")
     world.places["bob"] = place
