@@ -498,3 +498,56 @@ def test_a_change_in_a_persons_checkout_is_merged_too(world: Any) -> None:
     assert done.commit
     assert world.text("core", "core/a.py") == "a = 'mine'\n\n\nz = 'theirs'"
     assert (world.root / "core/a.py").read_text() == MINE
+
+
+@pytest.mark.parametrize(
+    "at", [at if at in {8, 12} else pytest.param(at, marks=pytest.mark.slow) for at in range(1, 18)]
+)
+def test_a_killed_decision_loses_neither_side(world: Any, at: int, killed: type[BaseException]) -> None:
+    """Wherever the process dies, both versions are reachable, and deciding again ends as decided."""
+    number, ref = park(world, CLASH)
+    chosen: dict[str, Any] = {"conflict": number, "strategy": Strategy.ARBITRATE, "winner": "a1"}
+    context, death = world.dying(at)
+    try:
+        resolve(context, **chosen)
+    except killed:
+        assert death.dead
+    world.bury(at)
+    with suppress(Refused):  # the next verb completed it, and the first decision stands
+        resolve(world.context, **chosen)
+    assert world.text("core", "core/a.py") == MINE.strip()
+    assert world.git("show", f"{ref}:core/a.py") == MINE.strip()
+    kept = [one.ref for one in salvaging.salvages(world.context) if one.agent == "a2"]
+    assert {world.git("show", f"{each}:core/a.py") for each in kept} == {CLASH.strip()}
+    assert record(world, number).status is Status.RESOLVED
+    assert world.lock("a2", "core/a.py")
+
+
+@pytest.mark.parametrize("at", [1, 7])
+def test_two_decisions_at_once_are_one(world: Any, at: int) -> None:
+    """Who is first decides, also while a merge holds its leases already; then that changes nothing and leaves nothing."""
+    number, _ = park(world)
+    other: list[str] = []
+
+    class Hands:
+        """Lets somebody else decide just before the stream's branch is looked at for the merge."""
+
+        def __getattr__(self, name: str) -> Any:
+            found = getattr(world.context.repository, name)
+            if name != "commit":
+                return found
+
+            def call(*arguments: Any, **named: Any) -> Any:
+                other.append("commit")
+                if len(other) == at:
+                    resolve(world.context, conflict=number, strategy=Strategy.ROLLBACK, by="quick")
+                return found(*arguments, **named)
+
+            return call
+
+    git = replace(world.context.git, repository=Hands())
+    with pytest.raises(Refused, match="by quick"):
+        resolve(replace(world.context, git=git), conflict=number, strategy=Strategy.MERGE, by="slow")
+    assert record(world, number).decided_by == "quick"
+    assert world.text("core", "core/a.py") == THEIRS.strip()
+    assert world.held("a1") == []
