@@ -96,6 +96,8 @@ class _Seen:
 
     handoffs: list[HandOff] = field(default_factory=list)
     entries: set[tuple[Any, ...]] = field(default_factory=set)
+    files: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Canonical resources of names met before: many lines name few files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,7 +187,7 @@ def _parsed(reading: _Reading, text: str, line: int) -> dict[str, Any] | None:
 
 
 def _lines(reading: _Reading, text: str, read: Reader) -> None:
-    lines = text.split("\n")  # not splitlines: JSON may hold other line separators
+    lines = text.removesuffix("\n").split("\n")  # not splitlines: JSON may hold other line separators
     if len(lines) > LINES_MAX:
         reading.out.wrong(f"the file has {len(lines)} lines; only the newest {LINES_MAX} are read")
     first = max(0, len(lines) - LINES_MAX)
@@ -470,11 +472,13 @@ def _files(reading: _Reading, line: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the files of a line as canonical resources; what is outside the repository is left out."""
     named = line.get("files_affected") or line.get("files") or [line.get("file")]
     texts = [name for name in named if isinstance(name, str)] if isinstance(named, list) else []
-    found: list[str] = []
+    known = reading.seen.files
     for name in texts:
-        with _naming(reading, f"file {name!r}"):
-            found += reading.context.worktrees.canonical(reading.context.repository.root, (name,))
-    return tuple(dict.fromkeys(found))
+        if name not in known:
+            known[name] = ()
+            with _naming(reading, f"file {name!r}"):
+                known[name] = reading.context.worktrees.canonical(reading.context.repository.root, (name,))
+    return tuple(dict.fromkeys(resource for name in texts for resource in known[name]))
 
 
 _READERS: dict[str, Reader] = {
