@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pucs.coordinator.leases import Acquired, release
 from pucs.coordinator.pausing import pause
 from pucs.core.modes import Mode
 from tests.coordinator.test_leases import World
@@ -26,3 +27,46 @@ def test_a_paused_waiter_is_passed_by_the_upgrade_it_waits_for(world: World) -> 
     )
     world.take("bob", "a.py", "b.py", wait_s=5.0)
     assert "timed out" in told[1].reason
+
+
+def sleeps_of(
+    world: World, waiter: str, *resources: str, wait_s: float = 60.0
+) -> tuple[Acquired, list[float]]:
+    """Let somebody wait while nobody else does anything, and count how long it slept each time."""
+    sleeps: list[float] = []
+
+    def during(timeout_s: float) -> None:
+        sleeps.append(timeout_s)
+        assert len(sleeps) < 1000, "it does not sleep, it looks again and again"
+        world.clock.pass_s(timeout_s)
+
+    world.bells.during = during
+    return world.take(waiter, *resources, wait_s=wait_s), sleeps
+
+
+def test_whoever_waits_behind_a_stopped_waiter_goes_on_after_its_time(world: World) -> None:
+    """Bob is stopped beyond the end of its own wait; cid, who waits behind it, sleeps until then and has its turn."""
+    world.take("dee", "b.py", duration_s=1000.0)
+    found: list[tuple[Acquired, list[float]]] = []
+    while_waiting(world, lambda: found.append(sleeps_of(world, "cid", "a.py")))
+    world.take("bob", "a.py", "b.py", wait_s=5.0)
+    ((answer, sleeps),) = found
+    assert answer.granted
+    assert sum(sleeps) == pytest.approx(6.0, abs=0.1)
+    assert len(sleeps) < 12
+
+
+def test_a_reservation_shorter_than_its_claim_is_waited_for_asleep(world: World) -> None:
+    """What is reserved for bob ends by the time to claim it, however short a lease bob asked for."""
+    world.take("ann", "a.py")
+    found: list[tuple[Acquired, list[float]]] = []
+
+    def bob_is_stopped() -> None:
+        release(world.context, agent="ann")
+        found.append(sleeps_of(world, "cid", "a.py"))
+
+    while_waiting(world, bob_is_stopped)
+    assert world.take("bob", "a.py", wait_s=30.0, duration_s=0.5).late
+    ((answer, sleeps),) = found
+    assert answer.granted
+    assert len(sleeps) < 12

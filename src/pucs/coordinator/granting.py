@@ -79,12 +79,15 @@ def over(context: Context, opened: Unit, live: Iterable[Lease]) -> list[Lease]:
 
 def withdrawn(context: Context, opened: Unit, request: Request) -> bool:
     """Tell whether nobody waits for a request any more: another boot, long past its deadline, or its waiter died."""
-    if request.boot_id != opened.now.boot_id:
-        return True
-    # The grace lets the waiter itself find the deadline first and say so.
-    if request.deadline_s + WITHDRAWAL_GRACE_S <= opened.now.boot_s:
+    if given_up(request, opened.now):
         return True
     return request.waiter is not None and context.processes.alive(request.waiter) is False
+
+
+def given_up(request: Request, now: Instant) -> bool:
+    """Tell whether a request is over by time, whatever its waiter does."""
+    # The grace lets the waiter itself find the deadline first and say so.
+    return request.boot_id != now.boot_id or request.deadline_s + WITHDRAWAL_GRACE_S <= now.boot_s
 
 
 def _wanted(requests: Iterable[Request]) -> list[str]:

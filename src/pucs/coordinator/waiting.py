@@ -14,6 +14,7 @@ from pucs.coordinator.granting import (
     RESOURCES_TOLD,
     WITHDRAWAL_GRACE_S,
     end,
+    given_up,
     in_place_of,
     over,
     serve,
@@ -236,11 +237,16 @@ def sleep(context: Context, request: Request) -> tuple[float, list[Process]] | N
         opens_s = _opens_s(tx, now, request, around, queue) if named else 0.0
     if opens_s is None or ended_by(context.processes, now, live):
         return None
+    if any(given_up(other, now) for other in ahead):
+        return None  # its waiter does not run, or it would have withdrawn itself
     waiters = [other.waiter for other in ahead if other.waiter is not None]
     if any(context.processes.alive(waiter) is False for waiter in waiters):
         return None
+    # A reservation ends by the time to claim it, also when the lease that was asked for is shorter than that.
     ends_s = [
-        min(lease.expires_s, lease.claim_by_s or lease.expires_s) for lease in live if lease.landing is None
+        lease.expires_s if lease.claim_by_s is None else lease.claim_by_s
+        for lease in live
+        if lease.landing is None
     ]
     ends_s += [other.deadline_s + WITHDRAWAL_GRACE_S for other in ahead]
     ends_s += [opens_s] if opens_s else []
