@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.testing.fakes import FakeProcesses
 from tests.simulation.plain import SOURCES
-from tests.simulation.schedule import Actor, Killed, Schedule
+from tests.simulation.schedule import Actor, Broken, Killed, Schedule
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.ports import Store, Transaction
     from pucs.core.processes import Process
+
+
+LOOKS_MAX = 300
+"""Transactions of one agent in one second of virtual time: whoever makes more does not sleep but spins (DESIGN §3.3)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +129,8 @@ class Hands:
     process: Process = field(init=False)
     """The process that runs its verbs."""
     path: str = ":simulated:"
+    _second: int = 0
+    _looks: int = 0
     steady: bool = False
     """Nothing goes wrong for it: it stands outside the history, as whoever runs the session does."""
 
@@ -176,6 +182,11 @@ class Hands:
     def _alive(self) -> None:
         if self.actor.killed:
             raise Killed
+        second = int(self.world.schedule.now_s)
+        self._looks = self._looks + 1 if second == self._second else 0
+        self._second = second
+        if self._looks > LOOKS_MAX:
+            raise Broken("waits", f"{self.name} does not sleep, it looks again and again")
 
     # Processes
 

@@ -11,10 +11,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from pucs.coordinator import asking, granting, leases, liveness, waiting
+from pucs.coordinator import asking, granting, leases, limits, liveness, pausing, waiting
 from pucs.coordinator.context import Unit, unit
-from pucs.locks import rules
+from pucs.core.modes import Mode
+from pucs.core.resources import is_named
+from pucs.locks import front, rules
+from pucs.locks.records import EndReason, LeaseState, Limit
 from pucs.store.rows import database
+from pucs.store.rows.requests import RequestRows
 from pucs.store.sqlite import SQLiteStore
 
 if TYPE_CHECKING:
@@ -188,6 +192,114 @@ class _Immortal:
         return True
 
 
+def _an_upgrade_forgets_readers(patch: Patch) -> None:
+    real = rules.decide
+
+    def decide(request: Request, live: Sequence[Lease], *others: Any, **named: Any) -> Any:
+        mine = rules.weaker(request.agent, request.resources, live)
+        own = {lease.resource for lease in mine}
+        left = [one for one in live if one.agent == request.agent or one.resource not in own]
+        return real(request, left, *others, **named)
+
+    patch.setattr(asking, "decide", decide)
+
+
+def _an_upgrade_passes_everybody(patch: Patch) -> None:
+    def waiting_because(agent: str, _: object, queue: Sequence[Request]) -> tuple[int, ...]:
+        return tuple(other.id for other in queue if other.agent != agent)
+
+    patch.setattr(rules, "waiting_because", waiting_because)
+
+
+def _an_upgrade_waits_for_itself(patch: Patch) -> None:
+    patch.setattr(rules, "waiting_because", lambda *_: ())
+
+
+def _a_downgrade_leaves_a_gap(patch: Patch) -> None:
+    def downgrade(context: Context, *, agent: str, resources: Sequence[str], to: Mode, **_: Any) -> Any:
+        with unit(context) as opened:
+            held = [lease for lease in opened.tx.leases.of_agent(agent) if lease.resource in resources]
+            granting.end_and_serve(opened, held, EndReason.CONVERTED, context=context)
+        return leases.acquire(context, agent=agent, resources=resources, mode=to).tokens
+
+    patch.setattr(leases, "downgrade", downgrade)
+
+
+def _growth_is_not_checked_for_circles(patch: Patch) -> None:
+    patch.setattr(asking, "_circle", lambda *_: ())
+
+
+def _planners_share(patch: Patch) -> None:
+    def compatible(held: Mode, asked: Mode) -> bool:
+        return Mode.EXCLUSIVE not in {held, asked}
+
+    patch.setattr(front, "compatible", compatible)
+    patch.setattr(rules, "compatible", compatible)
+
+
+def _one_more_than_the_rate(patch: Patch) -> None:
+    def full(self: Limit, ahead: int) -> bool:
+        return self.rate > 0 and len(self.recent_s) + ahead > self.rate
+
+    patch.setattr(Limit, "full", full)
+
+
+def _the_window_is_counted_by_ends(patch: Patch) -> None:
+    real = limits._recent_s
+
+    def recent_s(tx: Any, now: Any, name: str, limit: Any) -> tuple[float, ...]:
+        found = real(tx, now, name, limit)
+        standing = {lease.granted_s for lease in tx.leases.overlapping((name,))}
+        return tuple(at_s for at_s in found if at_s in standing)
+
+    patch.setattr(limits, "_recent_s", recent_s)
+
+
+def _reservations_take_no_slot(patch: Patch) -> None:
+    real = rules.decide
+
+    def decide(request: Request, live: Sequence[Lease], *others: Any, **named: Any) -> Any:
+        left = [lease for lease in live if lease.state is LeaseState.HELD or not is_named(lease.resource)]
+        return real(request, left, *others, **named)
+
+    patch.setattr(asking, "decide", decide)
+
+
+def _a_change_of_mode_renews_the_limit(patch: Patch) -> None:
+    for room in (granting, waiting):
+        patch.setattr(room, "in_place_of", lambda _, new, __: new)
+
+
+def _classes_do_not_hold_their_methods(patch: Patch) -> None:
+    real = front.ancestors
+    patch.setattr(front, "ancestors", lambda name: [one for one in real(name) if "::" not in one])
+
+
+def _symbols_do_not_belong_to_their_file(patch: Patch) -> None:
+    real = front.ancestors
+
+    def ancestors(name: str) -> list[str]:
+        return [one for one in real(name) if "::" not in name or "::" in one]
+
+    patch.setattr(front, "ancestors", ancestors)
+
+
+def _a_lost_part_does_not_matter(patch: Patch) -> None:
+    def uncovered(agent: str, asked: Any, live: Any) -> Any:
+        del agent, asked
+        return (), tuple(live)
+
+    patch.setattr(waiting, "uncovered", uncovered)
+
+
+def _the_paused_are_served(patch: Patch) -> None:
+    patch.setattr(RequestRows, "pause", lambda *_, **__: [])
+
+
+def _resuming_serves_nobody(patch: Patch) -> None:
+    patch.setattr(pausing, "serve", lambda *_, **__: [])
+
+
 BOTH = ("machine", "simulator")
 PLANTS: Mapping[str, Plant] = {
     "overlap without descendants": Plant(
@@ -247,7 +359,7 @@ PLANTS: Mapping[str, Plant] = {
     "expiry is met too late": Plant(
         wrong="a lease counts as live for three seconds too long",
         install=_expiry_is_met_too_late,
-        caught_by=BOTH,
+        caught_by=("machine",),
     ),
     "dead waiters are served": Plant(
         wrong="a place in the queue is kept for a process that died", install=_dead_waiters_are_served,
@@ -271,6 +383,70 @@ PLANTS: Mapping[str, Plant] = {
     "the dead keep their leases": Plant(
         wrong="leases of a dead owner stay until they expire", install=_the_dead_keep_their_leases,
         caught_by=("machine",),
+    ),
+    "an upgrade forgets readers": Plant(
+        wrong="whoever asks for a stronger mode gets it although others read", install=_an_upgrade_forgets_readers,
+        caught_by=BOTH,
+    ),
+    "an upgrade passes everybody": Plant(
+        wrong="an upgrade comes before all who wait, not only before those who wait because of it",
+        install=_an_upgrade_passes_everybody,
+        caught_by=("simulator",),
+    ),
+    "an upgrade waits for itself": Plant(
+        wrong="an upgrade lines up behind those who wait for the very lease it would make stronger",
+        install=_an_upgrade_waits_for_itself,
+        caught_by=("simulator",),
+    ),
+    "a downgrade leaves a gap": Plant(
+        wrong="a lease is given up and a weaker one asked for, in two transactions", install=_a_downgrade_leaves_a_gap,
+        caught_by=("simulator",),
+    ),
+    "growth is not checked for circles": Plant(
+        wrong="whoever holds something may wait for whoever waits for it", install=_growth_is_not_checked_for_circles,
+        caught_by=BOTH,
+    ),
+    "planners share": Plant(
+        wrong="two agents may hold one resource in mode INTENT", install=_planners_share, caught_by=BOTH
+    ),
+    "one more than the rate": Plant(
+        wrong="a rate lets one grant more through in each window", install=_one_more_than_the_rate,
+        caught_by=("simulator",),
+    ),
+    "a window forgets what was given back": Plant(
+        wrong="only grants that are still held count against a rate", install=_the_window_is_counted_by_ends,
+        caught_by=("simulator",),
+    ),
+    "reservations take no slot": Plant(
+        wrong="what is reserved but not yet claimed does not count against the concurrency",
+        install=_reservations_take_no_slot,
+        caught_by=("simulator",),
+    ),
+    "a change of mode renews the limit": Plant(
+        wrong="the longest life of a lease begins anew with each change of mode",
+        install=_a_change_of_mode_renews_the_limit,
+        caught_by=("simulator",),
+    ),
+    "classes do not hold their methods": Plant(
+        wrong="a lease on a class does not overlap one on a method of it", install=_classes_do_not_hold_their_methods,
+        caught_by=("simulator",),
+    ),
+    "symbols do not belong to their file": Plant(
+        wrong="a lease on a file does not overlap one on a function in it", install=_symbols_do_not_belong_to_their_file,
+        caught_by=("simulator",),
+    ),
+    "a lost part does not matter": Plant(
+        wrong="a set is claimed although a lease that belonged to it ended during the wait",
+        install=_a_lost_part_does_not_matter,
+        caught_by=("simulator",),
+    ),
+    "the paused are served": Plant(
+        wrong="a paused agent is given what it waited for", install=_the_paused_are_served, caught_by=("simulator",)
+    ),
+    "resuming serves nobody": Plant(
+        wrong="whoever is resumed or stood behind the paused waits for somebody else's release",
+        install=_resuming_serves_nobody,
+        caught_by=("simulator",),
     ),
 }  # fmt: skip
 """Every planted bug by name."""
