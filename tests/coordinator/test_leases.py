@@ -11,7 +11,7 @@ from pucs.coordinator import agents, asking, leases
 from pucs.coordinator.agents import register, retire
 from pucs.coordinator.conflicts import conflicts
 from pucs.coordinator.context import Context
-from pucs.coordinator.inspecting import locks, queue, why
+from pucs.coordinator.inspecting import Delay, delays, locks, queue, why
 from pucs.coordinator.leases import Acquired, acquire, cleanup, release, renew
 from pucs.coordinator.messages import inbox
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
@@ -200,7 +200,7 @@ def test_a_critical_file_is_held_for_its_own_time(world: World, resource: str) -
 def test_setting_the_wall_clock_changes_no_lease(world: World) -> None:
     """Leases end by the time that passes, not by what the clock on the wall says."""
     world.take("ann", "a.py")
-    for step_s in (-86_400.0, 172_800.0):
+    for step_s in (-86_400.0, 172_800.0, 366 * 86_400.0):
         world.clock.step_wall_s(step_s)
         assert not world.take("bob", "a.py").granted
     world.clock.pass_s(600)
@@ -360,6 +360,31 @@ def test_a_set_whose_other_part_ended_meanwhile_is_not_granted(world: World) -> 
     assert "has ended meanwhile" in answer.reason
     assert world.held() == {}
     assert conflicts(world.context, unresolved=True) == []
+
+
+def test_the_usual_wait_comes_from_how_long_it_was_held(world: World) -> None:
+    """Unknown while nobody has held it, then the median of what was; the longest wait is always told beside it."""
+    world.take("ann", "a.py")
+    first = world.take("bob", "a.py")
+    assert (first.wait_time, first.estimated_wait_s) == (600.0, None)
+    for held_s in (30, 40, 500):
+        world.clock.pass_s(held_s)
+        release(world.context, agent="ann")
+        world.take("ann", "a.py")
+    world.clock.pass_s(10)
+    assert world.take("bob", "a.py").estimated_wait_s == 30.0
+    assert why(world.context, resource="a.py").delay == Delay(longest_s=590.0, usual_s=30.0)
+    told: list[Delay] = []
+
+    def during(_: float) -> None:
+        told.extend(delays(world.context, queue(world.context)))
+        release(world.context, agent="ann")
+
+    world.bells.during = during
+    assert world.take("bob", "a.py", wait_s=30).granted
+    assert told == [Delay(longest_s=590.0, usual_s=30.0)]
+    release(world.context, agent="bob")
+    assert why(world.context, resource="a.py").delay == Delay()
 
 
 def test_a_full_queue_refuses_newcomers(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
