@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.records import Agent
 from pucs.conflicts.records import Strategy
+from pucs.coordinator.agents import refuse_terminated
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.contesting import reconsider
 from pucs.coordinator.context import unit
@@ -25,6 +26,7 @@ from pucs.core.resources import contains, is_directory, symbol_name
 from pucs.crosslog.records import Level
 from pucs.intents.narrowing import narrowed, narrowed_plan
 from pucs.intents.records import Intent, Partition, PartitionState
+from pucs.intents.rules import quoted
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
 
 if TYPE_CHECKING:
@@ -56,19 +58,24 @@ def accept(context: Context, *, proposal: int, agent: str = "") -> Divided:
         Refused: it was decided or lapsed, the agent is no party of it, somebody's unlanded changes lie outside its
             symbols, or it does not fit the leases any more.
     """
-    known = _proposal(context, proposal, agent)
-    accepted = _agreed(known, agent)
-    if set(accepted) == set(known.parties):
-        _check_changes(context, known)
-    with unit(context) as opened:
-        partition = _still_open(opened, proposal)
-        partition = replace(partition, accepted=_agreed(partition, agent))
-        missing = tuple(party for party in partition.parties if party not in partition.accepted)
-        if missing:
-            opened.tx.partitions.put(partition)
-            _log(opened, partition, agent, "partition agreed")
-            return Divided(partition=partition, missing=missing)
-        return _divide(context, opened, partition, agent)
+    if agent:
+        refuse_terminated(context, agent)
+    while True:
+        known = _proposal(context, proposal, agent)
+        looked = not _missing(known, agent)
+        if looked:
+            _check_changes(context, known)
+        with unit(context) as opened:
+            partition = _still_open(opened, proposal)
+            missing = _missing(partition, agent)
+            partition = replace(partition, accepted=_agreed(partition, agent))
+            if missing:
+                opened.tx.partitions.put(partition)
+                _log(opened, partition, agent, "partition agreed")
+                return Divided(partition=partition, missing=missing)
+            if looked:
+                return _divide(context, opened, partition, agent)
+        # The last of the others agreed at this very moment: their worktrees have to be looked at before.
 
 
 def refuse(context: Context, *, proposal: int, agent: str = "", reason: str = "") -> Partition:
@@ -78,10 +85,12 @@ def refuse(context: Context, *, proposal: int, agent: str = "", reason: str = ""
         NotFound: no such proposal.
         Refused: it was decided or lapsed, or the agent is no party of it.
     """
+    if agent:
+        refuse_terminated(context, agent)
     _proposal(context, proposal, agent)
     with unit(context) as opened:
         partition = _still_open(opened, proposal)
-        why = f"refused by {agent or OPERATOR}{f': {reason}' if reason else ''}"
+        why = f"refused by {agent or OPERATOR}{f': {quoted(reason)}' if reason.strip() else ''}"
         closed = decide(opened, partition, PartitionState.REFUSED, why, by=agent)
         others = [party for party in partition.parties if party != agent]
         text = f"Proposal {proposal} to divide {partition.file} was {why}. Who waits for the file goes on waiting."
@@ -126,6 +135,12 @@ def _still_open(opened: Unit, proposal: int) -> Partition:
 def _agreed(partition: Partition, agent: str) -> tuple[str, ...]:
     said = {*partition.accepted, *((agent,) if agent else partition.parties)}
     return tuple(party for party in partition.parties if party in said)
+
+
+def _missing(partition: Partition, agent: str) -> tuple[str, ...]:
+    """Return the parties that have not agreed once this one has."""
+    agreed = _agreed(partition, agent)
+    return tuple(party for party in partition.parties if party not in agreed)
 
 
 def _check_changes(context: Context, partition: Partition) -> None:

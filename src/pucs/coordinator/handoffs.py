@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.asking import circle_of
+from pucs.coordinator.contesting import clear_in
 from pucs.coordinator.context import unit
 from pucs.coordinator.granting import end
 from pucs.coordinator.messages import deliver_in, unknown_agent
@@ -332,6 +333,7 @@ def _accepted(context: Context, opened: Unit, who: Agent, found: HandOff, place:
             known = opened.tx.agents.get(who.id) or who
             step(opened, known, Phase.ACQUIRE_LOCKS, task=found.task or None)
             _move_task(opened, who, found)
+            clear_in(context, opened, found.giver, f"handed over to {who.id}", task=found.task)
             found = replace(found, taken_by=who.id)
     accepted_by = (*found.accepted_by, who.id)
     # A stream's hand-off is done with the first who takes it, one to named agents with the last of them.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from pucs.coordinator.inspecting import queue
 from pucs.coordinator.intents import intents, signal
 from pucs.coordinator.leases import Acquired
 from pucs.coordinator.negotiating import negotiate, partitions
+from pucs.coordinator.pausing import terminate
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
 from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
@@ -311,6 +313,50 @@ def test_unlanded_edits_outside_the_scope_stop_the_acceptance(world: Any) -> Non
     assert found.scopes["ann"] == named(ann="Cart.total price")["ann"]
     accept(world.context, proposal=found.proposal)
     assert world.held("ann") == list(found.scopes["ann"])
+
+
+class Meanwhile:
+    """A store in which something else happens right before a chosen transaction."""
+
+    def __init__(self, store: Any, at: int, act: Callable[[], object]) -> None:
+        self._store, self._left, self._act = store, at, act
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def transaction(self, *, durable: bool = False) -> Any:
+        """Act first if this is the one."""
+        self._left -= 1
+        if self._left == 0:
+            self._act()
+        return self._store.transaction(durable=durable)
+
+
+def test_parties_that_accept_at_one_moment_are_looked_at_all_the_same(world: Any) -> None:
+    """Whoever turns out to be the last has looked for unlanded edits before anything changes hands."""
+    world.lock("ann", CART)
+    change(world, "ann", "return 0", "return 1")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    change(world, "ann", "return 1\n\n\nclass", "return 2\n\n\nclass")
+    raced = Meanwhile(world.context.store, 2, lambda: accept(world.context, proposal=number, agent="bob"))
+    with pytest.raises(Refused, match="ann has changed price"):
+        accept(replace(world.context, store=raced), proposal=number, agent="ann")
+    assert world.held("ann") == [CART]
+    change(world, "ann", "return 2\n\n\nclass", "return 1\n\n\nclass")
+    assert accept(world.context, proposal=number, agent="ann").partition.state is PartitionState.ACCEPTED
+
+
+def test_a_terminated_agent_answers_nothing(world: Any) -> None:
+    """Acting is over for it; the others may still refuse."""
+    plan(world, "ann", "price")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    terminate(world.context, agent="ann", by="operator")
+    for answer in (accept, refuse):
+        with pytest.raises(Refused, match="ann"):
+            answer(world.context, proposal=number, agent="ann")
+    assert refuse(world.context, proposal=number, agent="bob").state is PartitionState.REFUSED
 
 
 def test_edits_outside_every_symbol_cannot_be_divided(world: Any) -> None:
