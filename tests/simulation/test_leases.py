@@ -49,12 +49,12 @@ def _overlap_without_descendants(patch: pytest.MonkeyPatch) -> None:
 
 
 def _newcomers_ignore_the_queue(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(asking, "decide", lambda request, live, _: rules.decide(request, live, []))
+    patch.setattr(asking, "decide", lambda request, live, _, *more: rules.decide(request, live, [], *more))
 
 
 def _serving_ignores_who_stays(patch: pytest.MonkeyPatch) -> None:
-    def served(waiting: Sequence[Request], live: Sequence[Lease]) -> list[Request]:
-        return [one for one in waiting if rules.served([one], live)]
+    def served(waiting: Sequence[Request], live: Sequence[Lease], limits: Any) -> list[Request]:
+        return [one for one in waiting if rules.served([one], live, limits)]
 
     patch.setattr(granting, "served", served)
 
