@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pucs.conflicts.records import Status
 from pucs.conflicts.rules import overdue
 from pucs.coordinator.liveness import standing
-from pucs.coordinator.patterns import SINCE_S, detect_in
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused
 from pucs.core.resources import overlaps
 from pucs.core.severities import Severity
@@ -16,7 +15,7 @@ from pucs.crosslog.records import Query
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
@@ -101,7 +100,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
             },
             "tasks": _task_counts(tasks),
             "landings": len(tx.landings.all(session.id)),
-            "patterns": _pattern_counts(context, tx, session.id, now),
+            "patterns": _pattern_counts(context, tx, session.id, now, agents),
             "tests": _tests(tx, session.id),
             "recent": [
                 {
@@ -177,8 +176,14 @@ def _agent(context: Context, agent: Agent) -> dict[str, Any]:
     }
 
 
-def _pattern_counts(context: Context, tx: Transaction, session: str, now: Instant) -> dict[str, int]:
+def _pattern_counts(
+    context: Context, tx: Transaction, session: str, now: Instant, agents: Sequence[Agent]
+) -> dict[str, int]:
     counts = dict.fromkeys((severity.value for severity in Severity), 0)
+    if not agents:
+        return counts  # a session in which nobody has worked shows no pattern, and starts faster for it
+    from pucs.coordinator.patterns import SINCE_S, detect_in  # noqa: PLC0415 - see above
+
     for pattern in detect_in(context, tx, session, now, since_s=SINCE_S, limit=PATTERN_ENTRIES):
         counts[pattern.severity.value] += 1
     return counts
