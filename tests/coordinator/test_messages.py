@@ -235,6 +235,37 @@ def test_a_full_inbox_refuses_agents_and_makes_room_for_the_coordinator(
     ]
 
 
+def test_who_does_not_read_keeps_nobody_from_hearing_a_broadcast(
+    context: Context, agents: tuple[str, ...]
+) -> None:
+    """A full inbox is left out; the others get it."""
+    for number in range(INBOX_MAX):
+        send(context, agent="ann", to="bob", text=str(number))
+    assert send(context, agent="ann", to="", text="to all") > 0
+    assert [one.text for one in inbox(context, agent="cyd")] == ["to all"]
+    assert "to all" not in {one.text for one in messages(context, agent="bob")}
+
+
+def test_confirmations_give_way_to_words_of_agents(context: Context, agents: tuple[str, ...]) -> None:
+    """What only confirms never keeps anybody from being written to."""
+    with unit(context) as opened:
+        for _ in range(INBOX_MAX):
+            send_in(opened, MessageKind.LOCK_GRANTED, "bob")
+    send(context, agent="ann", to="bob", text="hello")
+    assert [one.text for one in messages(context, agent="bob") if one.ending is None][-1] == "hello"
+
+
+def test_whoever_runs_the_session_can_always_be_asked(context: Context, agents: tuple[str, ...]) -> None:
+    """Whoever floods its inbox pushes out what it wrote itself; a report is recorded all the same."""
+    send(context, agent="bob", to="pucs", text="from bob")
+    for number in range(INBOX_MAX + 5):
+        send(context, agent="ann", to="pucs", text=str(number))
+    assert report_conflict(context, agent="cyd", text="odd") > 0
+    standing = [one for one in messages(context, agent="pucs") if one.ending is None]
+    assert len(standing) == INBOX_MAX
+    assert {"from bob", "odd"} <= {one.text for one in standing}
+
+
 def test_the_coordinator_reads_what_is_written_to_it(context: Context, agents: tuple[str, ...]) -> None:
     """Whoever runs the session has an inbox of its own."""
     number = post(context, agent="ann", kind=AgentMessage.REQUEST_HELP, text="Which rule holds?")

@@ -44,7 +44,8 @@ def send_in(
     Raises:
         Usage: text or details are too long.
         NotFound: there is no such agent in the session.
-        Refused: an agent's message to an agent that has ended, or one whose inbox is full.
+        Refused: an agent's message to an agent that has ended, or one whose inbox is full; whoever runs the session can
+            always be written to.
     """
     return deliver_in(opened, kind, to, sender=sender, text=text, conflict=conflict, details=details)
 
@@ -103,7 +104,13 @@ def deliver_in(
         _check_receiver(opened, to, from_agent=sender != COORDINATOR)
     ids = []
     for receiver in receivers:
-        _make_room(opened, kind, receiver, from_agent=sender != COORDINATOR)
+        if not _has_room(opened, kind, receiver, from_agent=sender != COORDINATOR):
+            if to:
+                raise Refused(
+                    f"The inbox of {to} is full ({rules.INBOX_MAX} messages nobody has acknowledged).",
+                    remedy="Wait until it has read some, or write to pucs.",
+                )
+            continue  # who does not read keeps nobody from hearing a broadcast
         message = Message(
             session=session,
             kind=kind,
@@ -174,23 +181,30 @@ def unknown_agent(opened: Unit, name: str) -> NotFound:
     return NotFound(f"There is no agent {name!r} in this session.", remedy=f"{remedy} See: pucs agents")
 
 
-def _make_room(opened: Unit, kind: MessageKind, receiver: str, *, from_agent: bool) -> None:
-    """End what is over or overtaken in an inbox, and what has to give way when it is full.
+def _has_room(opened: Unit, kind: MessageKind, receiver: str, *, from_agent: bool) -> bool:
+    """Make room in an inbox: end what is over or overtaken there, and what has to give way when it is full.
 
-    An agent's message never pushes another one out: it is refused, so that nobody can be silenced by flooding.
+    False: it is full, and what stands there may not give way. An agent's message never pushes another agent's words out,
+    so that nobody can be silenced by flooding.
     """
-    if not rules.overtakes(kind) and opened.tx.messages.count(receiver, opened.active().id) < rules.INBOX_MAX:
-        return  # the usual case, without looking at each
+    session = opened.active().id
+    if not rules.overtakes(kind) and opened.tx.messages.count(receiver, session) < rules.INBOX_MAX:
+        return True  # the usual case, without looking at each
     standing = _standing(opened, receiver)
-    _end(opened, receiver, rules.overtaken(kind, standing), Ending.SUPERSEDED)
-    gone = {message.id for message in rules.overtaken(kind, standing)}
-    surplus = rules.displaced([message for message in standing if message.id not in gone])
-    if surplus and from_agent:
-        raise Refused(
-            f"The inbox of {receiver} is full ({rules.INBOX_MAX} messages nobody has acknowledged).",
-            remedy="Wait until it has read some, or write to pucs.",
-        )
+    old = rules.overtaken(kind, standing)
+    _end(opened, receiver, old, Ending.SUPERSEDED)
+    gone = {message.id for message in old}
+    left = [message for message in standing if message.id not in gone]
+    surplus = rules.displaced(left)
+    if surplus and receiver == COORDINATOR:
+        crowding = rules.crowding(left)
+        surplus = [crowding] if crowding is not None else []
+    elif surplus and from_agent:
+        surplus = [message for message in surplus if rules.routine(message.kind)]
+        if not surplus:
+            return False
     _end(opened, receiver, surplus, Ending.DISPLACED)
+    return True
 
 
 def _standing(opened: Unit, receiver: str) -> list[Message]:

@@ -8,6 +8,7 @@ nobody knows how long the machine was off.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -170,6 +171,16 @@ def displaced(messages: Sequence[Message]) -> list[Message]:
     standing.sort(key=lambda message: (message.kind in _COMMANDS, not routine(message.kind), message.id))
     confirming = sum(routine(message.kind) for message in standing)
     return standing[: max(surplus, min(confirming, ROOM_MADE))]
+
+
+def crowding(messages: Iterable[Message]) -> Message | None:
+    """Return the open message that gives way in the coordinator's inbox: the oldest of whoever has most in there.
+
+    So nobody is refused help, and whoever floods the inbox pushes out only what it wrote itself.
+    """
+    standing = [message for message in messages if message.ending is None]
+    written = Counter(message.sender for message in standing)
+    return max(standing, key=lambda message: (written[message.sender], -message.id), default=None)
 
 
 def quoted(message: Message) -> str:
