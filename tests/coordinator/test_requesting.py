@@ -219,6 +219,17 @@ def test_a_waiver_for_a_stream_is_for_all_its_agents(world: World) -> None:
         assert let_in(tx, "S", "till", "lib/b.py") is None
 
 
+def test_a_waiver_is_for_whole_files(world: World) -> None:
+    """Boundaries are drawn around files, so one for a function is one for its file, and lets functions be leased."""
+    (waiver,) = world.ask("lib/b.py::f", "lib/b.py::g", waive=True).waivers
+    assert waiver.resource == "lib/b.py"
+    approve(world.context, waiver=waiver.id)
+    with world.context.store.read() as tx:
+        assert requesting.waived(tx, "S", "ann", "lib/b.py::f", world.clock.now())
+        assert not requesting.waived(tx, "S", "bob", "lib/b.py::f", world.clock.now())
+    assert world.ask("lib/b.py::f").tasks[0].files == ("lib/b.py::f",)
+
+
 def test_a_refused_waiver_stays_refused(world: World) -> None:
     """The agent is told why as a quotation; approving it afterwards is refused with who refused it."""
     (waiver,) = world.ask("lib/b.py", waive=True).waivers

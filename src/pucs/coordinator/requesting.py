@@ -17,7 +17,7 @@ from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.messages import send_in
 from pucs.coordinator.partition import boundaries_of
 from pucs.core.errors import NotFound, Refused, Usage
-from pucs.core.resources import contains, file_path, is_named, overlaps
+from pucs.core.resources import contains, file_path, file_resource, is_named, overlaps
 from pucs.crosslog.records import Level
 from pucs.messages.records import COORDINATOR, MessageKind
 from pucs.messages.rules import quoted_words
@@ -132,6 +132,8 @@ def request_in(
     wanted = _Wanted(
         agent=agent, stream=known.stream if known else "", reason=reason, whole_stream=whole_stream
     )
+    if waive:  # boundaries are drawn around files
+        files = list(dict.fromkeys(file_resource(file) for file in files))
     owners = _owners(opened, wanted.stream, files, bounded=waive)
     covered = {file: owner for file, owner in owners.items() if owner}
     free = tuple(file for file, owner in owners.items() if not owner)
