@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pucs.streams.records import Session, StreamRow
     from pucs.tasks.records import Task
 
-PATTERN_ENTRIES = 1000
+PATTERN_ENTRIES = 300
 """Newest entries of each kind that a glance is told patterns from; ``pucs patterns`` looks further."""
 RECENT_ENTRIES = 10
 """Entries shown at a glance (000 §7.1)."""
