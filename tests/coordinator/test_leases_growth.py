@@ -174,6 +174,19 @@ def test_becoming_stronger_gives_no_fresh_limit(world: World, wait_s: float) -> 
     assert renew(world.context, agent="ann")[0].left_s(world.clock.boot_s) == 100.0
 
 
+def test_a_lease_that_became_stronger_is_warned_of_in_time(world: World) -> None:
+    """A tenth of the longest duration before, not of what was left of it."""
+    world.take("ann", "a.py", mode=SHARED)
+    for _ in range(2):
+        world.clock.pass_s(440)
+        renew(world.context, agent="ann")
+    world.take("ann", "a.py")
+    assert "lease near its limit" not in world.log()
+    world.clock.pass_s(40)
+    renew(world.context, agent="ann")
+    assert "lease near its limit" in world.log()
+
+
 def test_a_wider_lease_leaves_the_narrower_one(world: World) -> None:
     """Only the very resource is converted; what is inside keeps its token."""
     narrow = world.take("ann", "d/a.py").tokens["d/a.py"]

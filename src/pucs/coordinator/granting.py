@@ -17,7 +17,7 @@ from pucs.coordinator.partition import critical_files
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
-from pucs.locks.rules import expired, near_limit, renewed_until, served, weaker
+from pucs.locks.rules import WARNING_S_MAX, expired, near_limit, renewed_until, served, weaker
 from pucs.messages.records import MessageKind
 
 if TYPE_CHECKING:
@@ -315,7 +315,8 @@ def renew_in(opened: Unit, agent: str, duration_s: float | None = None) -> list[
             continue
         until_s = renewed_until(lease, opened.now.boot_s, length_s)
         renewed = replace(lease, expires_s=until_s, expires_at=opened.now.wall(until_s - opened.now.boot_s))
-        if not lease.warned and near_limit(lease, opened.now.boot_s):
+        close = not lease.warned and lease.limit_s - opened.now.boot_s <= WARNING_S_MAX
+        if close and near_limit(lease, opened.now.boot_s, _longest_s(opened, lease.resource)):
             renewed = replace(renewed, warned=True)
             ending.append(renewed)
         if renewed != lease:

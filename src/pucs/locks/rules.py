@@ -220,10 +220,12 @@ def renewed_until(lease: Lease, now_s: float, duration_s: float) -> float:
     return max(lease.expires_s, min(now_s + duration_s, lease.limit_s))
 
 
-def near_limit(lease: Lease, now_s: float) -> bool:
-    """Tell whether so little is left before a lease's limit that its holder should land now."""
-    life_s = lease.limit_s - lease.granted_s
-    return lease.limit_s - now_s <= min(life_s * WARNING_SHARE, WARNING_S_MAX)
+def near_limit(lease: Lease, now_s: float, longest_s: float) -> bool:
+    """Tell whether so little is left before a lease's limit that its holder should land now.
+
+    ``longest_s`` is the longest life of such a lease; its own may be shorter, if it took the place of another.
+    """
+    return lease.limit_s - now_s <= min(longest_s * WARNING_SHARE, WARNING_S_MAX)
 
 
 def covering(path: str, leases: Iterable[Lease]) -> Lease | None:
