@@ -13,7 +13,7 @@ from enum import StrEnum
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from pucs.core.resources import overlaps
+from pucs.core.resources import contains, overlaps
 from pucs.core.severities import Severity
 from pucs.crosslog.records import Level
 
@@ -384,14 +384,33 @@ DETECTORS: tuple[Callable[[Observations], list[Pattern]], ...] = (
 
 
 def _by_file(entries: Iterable[Entry]) -> Mapping[str, list[Entry]]:
-    """Return the changes that agents made to each file, in the order of the log; a directory is no file."""
-    found: dict[str, list[Entry]] = defaultdict(list)
+    """Return the changes that agents made to each file, in the order of the log; a directory is no file.
+
+    Where every change of a file says which symbols it was in, each symbol stands for itself: agents who work in different
+    functions of one file do not meet.
+    """
+    files: dict[str, list[Entry]] = defaultdict(list)
     for entry in sorted(entries, key=lambda each: each.seq):
         if entry.agent and entry.level is Level.CHANGE:
             for file in dict.fromkeys(entry.files):
                 if not file.endswith("/"):
-                    found[file].append(entry)
+                    files[file].append(entry)
+    found: dict[str, list[Entry]] = {}
+    for file, changes in files.items():
+        inside = [_symbols_in(file, entry) for entry in changes]
+        if not all(inside):
+            found[file] = changes
+            continue
+        for symbols, entry in zip(inside, changes, strict=True):
+            for symbol in symbols:
+                found.setdefault(symbol, []).append(entry)
     return found
+
+
+def _symbols_in(file: str, entry: Entry) -> list[str]:
+    named = entry.details.get("symbols")
+    texts = [name for name in named if isinstance(name, str)] if isinstance(named, (list, tuple)) else []
+    return [name for name in dict.fromkeys(texts) if name != file and contains(file, name)]
 
 
 def _landed_before(landed: Iterable[tuple[int, str]], seq: int, file: str) -> bool:

@@ -85,6 +85,34 @@ def test_one_agents_own_file_and_directories_are_not_shared() -> None:
     assert not found(PatternKind.SHARED_FILE, changes=changes("ann", "", ""))
 
 
+def in_symbols(*work: tuple[str, str]) -> list[Entry]:
+    """Return changes of a.py by these agents, each in one symbol of it."""
+    return [
+        replace(entry(seq, agent, "a.py"), details={"symbols": [f"a.py::{symbol}", "b.py::x"]})
+        for seq, (agent, symbol) in enumerate(work, 1)
+    ]
+
+
+def test_agents_in_different_functions_do_not_meet() -> None:
+    """However often they take turns in one file; in one function they do, and that is what is named."""
+    apart = in_symbols(*[("ann", "f"), ("bob", "C.g")] * 4)
+    assert detect(Observations(window=WINDOW, changes=apart)) == ()
+    together = in_symbols(*[("ann", "f"), ("bob", "f")] * 2, ("cid", "g"))
+    both = detect(Observations(window=WINDOW, changes=together))
+    assert [(one.kind, one.files) for one in both] == [
+        (PatternKind.PING_PONG, ("a.py::f",)),
+        (PatternKind.SHARED_FILE, ("a.py::f",)),
+    ]
+
+
+def test_a_change_of_the_whole_file_meets_everybody_in_it() -> None:
+    """One change that names no symbol makes it the file that they share; so does one with odd words in their place."""
+    for odd in ({}, {"symbols": "f"}, {"symbols": [3]}, {"symbols": ["other.py::f"]}, {"symbols": ["a.py"]}):
+        log = [*in_symbols(("ann", "f"), ("bob", "g")), replace(entry(9, "cid", "a.py"), details=odd)]
+        (one,) = found(PatternKind.SHARED_FILE, changes=log)
+        assert (one.files, one.count) == (("a.py",), 3)
+
+
 @pytest.mark.parametrize(
     ("conflicts", "grants", "severity"),
     [
