@@ -23,7 +23,7 @@ def test_a_passing_run_is_told_listed_and_shown(session: Path, pucs: Pucs) -> No
     assert ": passed in 0 s (grep -q a app/a.py)" in said
     (run,) = pucs.json("test", "--list", "--stream", "app")
     assert (run["stream"], run["result"], run["status"], run["agent"]) == ("app", "passed", 0, "")
-    assert "Tests: ✓ all of app" in pucs.ok("status")
+    assert "Tests: ✓ all (app)" in pucs.ok("status")
 
 
 def test_a_failing_run_shows_the_end_of_its_output(session: Path, pucs: Pucs) -> None:

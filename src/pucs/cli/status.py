@@ -101,7 +101,7 @@ def _patterns(counts: dict[str, int]) -> str:
 def _tests(found: dict[str, Any]) -> str:
     """Return how the newest test run of each stream ended (000 §7.1 "TESTS: ✓ ALL")."""
     bad = [f"{name} {run['result']}" for name, run in found["streams"].items() if run["result"] != "passed"]
-    return f"Tests: ✗ {', '.join(bad)}" if bad else f"Tests: ✓ all of {', '.join(found['streams'])}"
+    return f"Tests: ✗ {', '.join(bad)}" if bad else f"Tests: ✓ all ({', '.join(found['streams'])})"
 
 
 def _life(agent: dict[str, Any]) -> str:
