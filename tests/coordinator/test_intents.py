@@ -297,6 +297,16 @@ def test_the_end_of_a_plan_frees_whom_it_contested_at_once(world: World) -> None
     assert len(world.inbox("bob")) == 1
 
 
+def test_a_contested_plan_that_is_over_closes_its_records(world: World) -> None:
+    """Also where somebody else's plan meets it; and what it met is still told of it."""
+    world.plan("ann", "shop/a.py")
+    world.plan("bob", "shop/a.py", estimated_duration_s=100.0)
+    world.clock.pass_s(200)
+    world.plan("cy", "shop/a.py")
+    assert [found.status for found in conflicts(world.context)] == [Status.RESOLVED, Status.OPEN]
+    assert len(world.intent(2).contests) == 1
+
+
 def test_a_plan_does_not_survive_a_reboot(world: World) -> None:
     """Its clock has begun again, and its agent with it."""
     world.plan("ann", "shop/a.py")

@@ -22,7 +22,7 @@ from pucs.intents.records import Contest, Held, Intent, IntentState, Obstacle, W
 from pucs.streams.dependencies import needs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Transaction
@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 FILES_NAMED = 3
 """Files named in a decision; the intent has them all."""
+
+RECORDS_MAX = 10
+"""Most conflict records of one intent: where twenty plan the same, two hundred records would tell nobody anything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +76,7 @@ def surroundings(
     )
     plans = [
         intent
-        for intent in tx.intents.overlapping(names)
+        for intent in tx.intents.overlapping(names, bare=True)
         if intent.session == session and not over(context, tx, now, intent)
     ]
     queue = [
@@ -157,16 +160,16 @@ def over(context: Context, tx: Transaction, now: Instant, intent: Intent) -> str
 
 
 def end_over(context: Context, opened: Unit, intents: Iterable[Intent]) -> None:
-    """End those of these intents that are over; whom they contested may go on."""
-    freed: list[str] = []
-    for intent in {intent.id: intent for intent in intents}.values():
-        why = over(context, opened.tx, opened.now, intent)
-        if why:
+    """End those of these intents (bare ones are enough) that are over; whom they contested may go on."""
+    freed: dict[str, list[str]] = {}
+    for found in {intent.id: intent for intent in intents}.values():
+        why = over(context, opened.tx, opened.now, found)
+        intent = opened.tx.intents.get(found.id) if why else None
+        if intent is not None:
             lapsed = rules.lapsed(intent, opened.now.boot_id, opened.now.boot_s)
             end(opened, intent, why, state=IntentState.EXPIRED if lapsed else IntentState.CLEARED)
-            freed += intent.resources
-    if freed:
-        reconsider(context, opened, freed)
+            freed.setdefault(intent.agent, []).extend(intent.resources)
+    reconsider(context, opened, freed)
 
 
 def end(
@@ -206,7 +209,7 @@ def clear_in(context: Context, opened: Unit, agent: str, why: str, *, task: str 
     if intent is None or (task and intent.task not in {"", task}):
         return None
     ended = end(opened, intent, why)
-    reconsider(context, opened, intent.resources)
+    reconsider(context, opened, {agent: intent.resources})
     return ended
 
 
@@ -216,14 +219,24 @@ def clear_all_in(opened: Unit, why: str) -> None:
         end(opened, intent, why)
 
 
-def reconsider(context: Context, opened: Unit, resources: Iterable[str]) -> None:
-    """Look again at the contested intents around these resources, earliest first.
+def reconsider(context: Context, opened: Unit, changed: Mapping[str, Sequence[str]]) -> None:
+    """Look again at the intents that the plans of some agents contested, given what each of them planned before.
 
-    One that nothing stands in the way of any more becomes active, and its agent is told.
+    One that nothing stands in the way of any more becomes active, and its agent is told. Only what these plans did is
+    decided anew, so that the end of one plan stays a short transaction however many had to wait for it.
     """
-    for intent in opened.tx.intents.overlapping(resources):
-        if intent.state is IntentState.CONTESTED and intent.session == opened.active().id:
+    if not changed:
+        return
+    now = [plan for agent in changed if (plan := opened.tx.intents.of_agent(agent)) is not None]
+    for intent in opened.tx.intents.overlapping([name for names in changed.values() for name in names]):
+        if intent.session != opened.active().id or not any(one.holder in changed for one in intent.contests):
+            continue
+        left = rules.without_plans_of(intent, changed.keys(), now)
+        if not left:
+            # Leases may have been taken on it since somebody looked last.
             look_again(context, opened, intent)
+        elif left != intent.contests:
+            opened.tx.intents.put(settled(opened, intent, left))
 
 
 def look_again(context: Context, opened: Unit, intent: Intent) -> Intent:
@@ -271,7 +284,9 @@ def _tell(opened: Unit, before: Intent, now: Intent) -> None:
 
 def settled(opened: Unit, intent: Intent, contests: Sequence[Contest]) -> Intent:
     """Return an intent with what stands in its way now: new obstacles are recorded, records of gone ones closed."""
-    kept = rules.with_records(contests, intent.contests, lambda contest: _record(opened, intent, contest))
+    kept = rules.with_records(
+        contests, intent.contests, lambda contest: _record(opened, intent, contest), records_max=RECORDS_MAX
+    )
     still = {contest.conflict for contest in kept}
     for gone in intent.contests:
         if gone.conflict and gone.conflict not in still:

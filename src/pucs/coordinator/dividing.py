@@ -169,7 +169,7 @@ def _divide(context: Context, opened: Unit, partition: Partition, agent: str) ->
     sides = sides_of(context, opened.tx, partition.session, partition.file, partition.parties)
     _check_leases(opened, partition, sides)
     requests: dict[str, tuple[int, ...]] = {}
-    freed = [partition.file]
+    planned: dict[str, tuple[str, ...]] = {}
     for side in sides:
         scope = partition.scopes[side.agent.id]
         _convert(opened, side, partition.file, scope)
@@ -182,7 +182,7 @@ def _divide(context: Context, opened: Unit, partition: Partition, agent: str) ->
         decide_in(opened, number, said, by=agent or OPERATOR, strategy=Strategy.PARTITION)
     for side in sides:
         if side.intent is not None:
-            freed += side.intent.resources
+            planned[side.agent.id] = side.intent.resources
             _narrow_intent(opened, side.intent, partition.file, partition.scopes[side.agent.id])
     agreed = decide(
         opened,
@@ -192,7 +192,7 @@ def _divide(context: Context, opened: Unit, partition: Partition, agent: str) ->
         by=agent,
     )
     serve(opened, (partition.file,), context=context)
-    reconsider(context, opened, freed)
+    reconsider(context, opened, planned)
     others = [party for party in partition.parties if party != agent]
     alert(opened, 0, others, (partition.file,), text=f"{partition.file} is {said}.")
     return Divided(partition=agreed, tokens=_tokens(opened, partition))

@@ -95,7 +95,7 @@ def signal(
     with unit(context) as opened:
         who = acting(opened, agent, stream=stream)
         own = opened.tx.intents.of_agent(agent)
-        end_over(context, opened, [*opened.tx.intents.overlapping(names), *([own] if own else [])])
+        end_over(context, opened, [*opened.tx.intents.overlapping(names, bare=True), *([own] if own else [])])
         old = opened.tx.intents.of_agent(agent)
         if old is None and opened.tx.intents.count(who.session) >= rules.INTENTS_MAX:
             raise Refused(
@@ -159,7 +159,7 @@ def _recorded(
     opened.tx.intents.put(intent)
     _log(opened, intent, "intent signaled", Level.CONFLICT if intent.contests else Level.INFO)
     if old is not None:
-        reconsider(context, opened, old.resources)
+        reconsider(context, opened, {old.agent: old.resources})
     return intent
 
 
@@ -286,13 +286,19 @@ def intents(context: Context) -> list[Intent]:
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
         found = tx.intents.open(session.id) if session else []
-        if all(_current(context, tx, now, intent) for intent in found):
-            return found
+        stale = [intent.id for intent in found if not _current(context, tx, now, intent)]
+    if not stale:
+        return found
     with unit(context) as opened:
-        end_over(context, opened, opened.tx.intents.open(opened.active().id))
-        for intent in opened.tx.intents.open(opened.active().id):
+        end_over(context, opened, _still_open(opened, stale))
+        for intent in _still_open(opened, stale):
             look_again(context, opened, intent)
         return opened.tx.intents.open(opened.active().id)
+
+
+def _still_open(opened: Unit, numbers: Iterable[int]) -> list[Intent]:
+    found = [opened.tx.intents.get(number) for number in numbers]
+    return [intent for intent in found if intent is not None and intent.open]
 
 
 def _current(context: Context, tx: Transaction, now: Instant, intent: Intent) -> bool:

@@ -325,8 +325,8 @@ class IntentRows(Protocol):
         """Return the open intent of an agent."""
         ...
 
-    def overlapping(self, resources: Iterable[str]) -> list[Intent]:
-        """Return the open intents that overlap any of the resources, by id."""
+    def overlapping(self, resources: Iterable[str], *, bare: bool = False) -> list[Intent]:
+        """Return the open intents that overlap any of the resources, by id; ``bare`` without what stands in their way."""
         ...
 
     def open(self, session: str) -> list[Intent]:

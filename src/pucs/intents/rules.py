@@ -29,8 +29,8 @@ ESTIMATE_S_MAX = 24 * 3600.0
 """Longest estimate that counts; a longer one is taken as this, so that no forgotten plan stays for weeks."""
 LIFETIMES = 2
 """An intent counts for twice its estimate (DESIGN §2)."""
-CONTESTS_MAX = 100
-"""Most obstacles named in one answer; whoever meets more has to plan anew in any case."""
+CONTESTS_MAX = 50
+"""Most obstacles of one intent that are named and kept; whoever meets more has to plan anew in any case."""
 QUOTED_CHARACTERS_MAX = 200
 """Most characters of another agent's description in one sentence."""
 
@@ -187,14 +187,34 @@ def quoted(description: str) -> str:
 
 
 def with_records(
-    found: Sequence[Contest], known: Sequence[Contest], record: Callable[[Contest], int]
+    found: Sequence[Contest],
+    known: Sequence[Contest],
+    record: Callable[[Contest], int],
+    *,
+    records_max: int,
 ) -> tuple[Contest, ...]:
-    """Return obstacles with their conflict records: that of the same obstacle met before, else a new one."""
+    """Return obstacles with their conflict records: that of the same obstacle met before, else a new one.
+
+    Beyond ``records_max`` records an obstacle is named without one.
+    """
     numbers = {contest.key: contest.conflict for contest in known}
-    return tuple(
-        replace(contest, conflict=numbers[contest.key] if contest.key in numbers else record(contest))
-        for contest in found
-    )
+    kept = [contest for contest in found if contest.key in numbers]
+    room = records_max - sum(1 for contest in kept if numbers[contest.key])
+    for contest in found:
+        if contest.key not in numbers:
+            number = record(contest) if room > 0 else 0
+            room -= 1 if number else 0
+            numbers[contest.key] = number
+    return tuple(replace(contest, conflict=numbers[contest.key]) for contest in found)
+
+
+def without_plans_of(intent: Intent, agents: Collection[str], plans: Iterable[Intent]) -> tuple[Contest, ...]:
+    """Return what stands in the way of an intent after the plans of some agents changed to these, all else as it was."""
+    kept = [
+        one for one in intent.contests if one.kind is not Obstacle.INTENT_OVERLAP or one.holder not in agents
+    ]
+    fresh = contested_by(intent.planned, intent.agent, plans=plans)
+    return tuple([*kept, *fresh][:CONTESTS_MAX])
 
 
 def state_of(contests: Sequence[Contest]) -> IntentState:

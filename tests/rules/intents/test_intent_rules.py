@@ -180,10 +180,27 @@ def test_an_obstacle_that_is_met_again_keeps_its_record() -> None:
     known = Contest(kind=Obstacle.INTENT_OVERLAP, files=("a",), holder="ann", details="old", conflict=7)
     again = Contest(kind=Obstacle.INTENT_OVERLAP, files=("a",), holder="ann", details="new")
     other = Contest(kind=Obstacle.DEPENDENCY, files=("a",), holder_stream="core")
-    kept = with_records([again, other], [known], lambda _: 8)
+    kept = with_records([again, other], [known], lambda _: 8, records_max=2)
     assert [(one.details, one.conflict) for one in kept] == [("new", 7), ("", 8)]
     assert state_of(kept) is IntentState.CONTESTED
     assert state_of(()) is IntentState.ACTIVE
+
+
+def test_only_so_many_obstacles_are_recorded() -> None:
+    """Those met before count; what has no record of its own kind does not; the rest is only named."""
+    known = Contest(kind=Obstacle.INTENT_OVERLAP, files=("a",), holder="ann", conflict=7)
+    lock = Contest(kind=Obstacle.FILE_LOCK, files=("a",), holder="bob")
+    others = [
+        Contest(kind=Obstacle.INTENT_OVERLAP, files=("a",), holder=name) for name in ("cy", "dan", "eve")
+    ]
+    numbers = iter((8, 9, 10))
+    kept = with_records(
+        [lock, known, *others],
+        [known],
+        lambda one: 0 if one.kind is Obstacle.FILE_LOCK else next(numbers),
+        records_max=3,
+    )
+    assert [one.conflict for one in kept] == [0, 7, 8, 9, 0]
 
 
 def test_words_of_others_are_one_short_line() -> None:

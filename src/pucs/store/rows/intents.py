@@ -58,11 +58,12 @@ class IntentRows:
         row = self._database.one(f"{_SELECT}WHERE agent = ? AND {_OPEN} ORDER BY id DESC", (agent,))
         return _intent(row) if row else None
 
-    def overlapping(self, resources: Iterable[str]) -> list[Intent]:
-        """Return the open intents that overlap any of the resources, by id."""
+    def overlapping(self, resources: Iterable[str], *, bare: bool = False) -> list[Intent]:
+        """Return the open intents that overlap any of the resources, by id; ``bare`` without what stands in their way."""
         if self._database.one("SELECT 1 FROM intent_resources LIMIT 1") is None:
             return []  # the common case, spared one search per resource
-        return [_intent(row) for row in overlapping_rows(self._database, _SELECT_OF_RESOURCE, resources)]
+        rows = overlapping_rows(self._database, _SELECT_OF_RESOURCE, resources)
+        return [_intent(row, bare=bare) for row in rows]
 
     def open(self, session: str) -> list[Intent]:
         """Return the open intents of a session, by id."""
@@ -170,7 +171,7 @@ def _contests(intent: Intent) -> str:
     ])
 
 
-def _intent(row: tuple[Any, ...]) -> Intent:
+def _intent(row: tuple[Any, ...], *, bare: bool = False) -> Intent:
     return Intent(
         id=row[0],
         session=row[1],
@@ -186,19 +187,23 @@ def _intent(row: tuple[Any, ...]) -> Intent:
         expires_s=row[11],
         declared_at=row[12],
         expires_at=row[13],
-        contests=tuple(
-            Contest(
-                kind=Obstacle(kind),
-                files=tuple(files),
-                holder=holder,
-                holder_stream=stream,
-                details=details,
-                conflict=conflict,
-            )
-            for kind, files, holder, stream, details, conflict in json.loads(row[14])
-        ),
+        contests=() if bare else _decoded(row[14]),
         ended_at=row[15],
         why=row[16],
+    )
+
+
+def _decoded(contests: str) -> tuple[Contest, ...]:
+    return tuple(
+        Contest(
+            kind=Obstacle(kind),
+            files=tuple(files),
+            holder=holder,
+            holder_stream=stream,
+            details=details,
+            conflict=conflict,
+        )
+        for kind, files, holder, stream, details, conflict in json.loads(contests)
     )
 
 
