@@ -222,7 +222,7 @@ class Agent:
 
     def _change(self) -> None:
         """Land a change of something it holds, or believes to hold, if the fencing rule lets it."""
-        mine = self.judge.writes(self.name)
+        mine = [belief for belief in self.judge.writes(self.name) if not is_named(belief.name)]
         if not mine:
             return
         self._land(self.world.random.choice(sorted(mine, key=lambda belief: belief.token)))
@@ -291,7 +291,7 @@ class Agent:
         belief = self.world.random.choice(self.remembered)
         if self.world.random.random() < 0.5:
             self._give_back(None, belief.token)
-        elif belief.mode is WRITE:
+        elif belief.mode is WRITE and not is_named(belief.name):
             self._say("comes back to old work")
             self._land(belief)
 

@@ -119,7 +119,7 @@ class Book:
         They can have nothing before it gives up what it holds; so an upgrade need not wait for them.
         """
         in_the_way = [
-            (lease.name, lease.mode)
+            (agent, (lease.name, lease.mode))
             for lease in (*self.held.values(), *self._converted.values())
             if lease.agent == agent and not lease.reserved and lease.name in wanted
             if (lease.mode, wanted[lease.name]) not in ENOUGH
@@ -127,11 +127,13 @@ class Book:
         found: set[int] = set()
         for number in self.turn if in_the_way else ():
             place = self.waiting[number]
-            if place.agent == agent:
-                continue
-            if any(clash(item, other) for item in place.wanted for other in in_the_way):
+            if place.agent != agent and any(
+                whose != place.agent and clash(item, other)
+                for item in place.wanted
+                for whose, other in in_the_way
+            ):
                 found.add(number)
-                in_the_way += place.wanted
+                in_the_way += [(place.agent, item) for item in place.wanted]
         return found
 
     def _active(self, numbers: Iterable[int]) -> list[int]:
@@ -141,11 +143,14 @@ class Book:
     def _slots(self, name: str) -> Slots:
         return self.slots.get(name, Slots())
 
-    def _used(self, agent: str, name: str, before: Iterable[int]) -> tuple[set[str], int]:
-        """Return who else has a named resource or comes first, and how many grants its window holds."""
+    def _used(self, agent: str, name: str, before: Iterable[int], *, generous: bool) -> tuple[set[str], int]:
+        """Return who else has a named resource or comes first, and how many grants its window holds.
+
+        Whether one at the very edge is in the window is decided in favour of the product: not, if it is ``generous``.
+        """
         ahead = [self.waiting[n] for n in before if name in dict(self.waiting[n].wanted)]
         users = {h.agent for h in self._around(name)} | {place.agent for place in ahead}
-        window_s = self.now_s() - self._slots(name).period_s + ROUNDING_S
+        window_s = self.now_s() - self._slots(name).period_s + (ROUNDING_S if generous else -ROUNDING_S)
         given = sum(given_s > window_s for given_s in self.given_s.get(name, ()))
         return users - {agent}, given + len(ahead)
 
@@ -206,7 +211,7 @@ class Book:
         before = self._active(self.turn[: self.turn.index(place.number)])
         for name, mode in place.wanted:
             if is_named(name):
-                users, rate = self._used(place.agent, name, before)
+                users, rate = self._used(place.agent, name, before, generous=False)
                 slots = self._slots(name)
                 if len(users) >= slots.agents or (slots.grants and rate >= slots.grants):
                     return True

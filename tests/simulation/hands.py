@@ -32,6 +32,8 @@ class Faults:
 
     interrupted: float = 0.25
     """Somebody else runs between two transactions of one verb."""
+    interruption_s: float = 0.005
+    """How long that takes on average."""
     long_pause: float = 0.004
     """... and the agent comes back only after seconds or minutes."""
     killed_inside: float = 0.001
@@ -150,7 +152,9 @@ class Hands:
             return
         self._alive()
         if world.happens(world.faults.interrupted):
-            self.actor.sleep(world.random.expovariate(200.0))
+            pause_s = world.random.expovariate(1.0 / world.faults.interruption_s)
+            self.actor.overslept_s += pause_s
+            self.actor.sleep(pause_s)
         if world.happens(world.faults.long_pause):
             pause_s = world.random.choice((1.5, 2.5, 6.0, 25.0, 70.0))
             world.schedule.say(f"     {self.name} is stopped for {pause_s:g} s")

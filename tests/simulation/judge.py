@@ -100,7 +100,11 @@ class Judge(Book):
         """Hold a belief against those of all others."""
         now_s = self.now_s()
         if is_named(belief.name):
-            users = {b.agent for b in self.beliefs.values() if b.name == belief.name and b.until_s > now_s}
+            users = {
+                b.agent
+                for b in self.beliefs.values()
+                if b.name == belief.name and b.until_s > now_s + ROUNDING_S
+            }
             if len(users | {belief.agent}) > self._slots(belief.name).agents:
                 raise Broken("limits", f"{belief} was told, and {sorted(users)} believe to have it too")
         for near in () if is_named(belief.name) else NEAR[belief.name]:
@@ -289,7 +293,7 @@ class Judge(Book):
 
     def _granted(self, entry: Entry, touched: set[int]) -> None:
         agent, reserved = entry.agent, entry.action == "lock reserved"
-        place = self._place(agent, entry.files) if reserved else None
+        place = self._place(entry) if reserved else None
         asked = place or self.notes[agent]
         modes, length_s = dict(asked.wanted), asked.length_s
         fresh = tuple((name, modes[name]) for name in entry.files)
@@ -325,13 +329,15 @@ class Judge(Book):
         old = self._converted.pop((agent, name), None)
         return [] if old is None else [old]
 
-    def _place(self, agent: str, files: tuple[str, ...]) -> Waiting:
-        mine = [w for w in self.waiting.values() if w.agent == agent]
-        whole = [w for w in mine if {name for name, _ in w.wanted} == set(files)]
-        part = [w for w in mine if {name for name, _ in w.wanted} & set(files)]
+    def _place(self, entry: Entry) -> Waiting:
+        """Return the place in the queue that an entry speaks of; its agent may have left a dead one there too."""
+        mine = [w for w in self.waiting.values() if w.agent == entry.agent]
+        whole = [w for w in mine if {name for name, _ in w.wanted} == set(entry.files)]
+        whole = [w for w in whole if dict(w.wanted)[entry.files[0]] is Mode(entry.details["mode"])] or whole
+        part = [w for w in mine if {name for name, _ in w.wanted} & set(entry.files)]
         if not whole and not part:
-            raise Broken("entries", f"{files} was reserved for {agent}, which waits for {mine}")
-        return min(whole or part, key=lambda place: place.number)
+            raise Broken("entries", f"{entry.files} was reserved for {entry.agent}, which waits for {mine}")
+        return min(whole or part, key=lambda place: (place.paused, place.number))
 
     def _queued(self, entry: Entry) -> None:
         number = entry.details["conflict"]
@@ -362,7 +368,7 @@ class Judge(Book):
 
     def _a_slot_is_free(self, agent: str, name: str, place: Waiting | None, before: list[int]) -> None:
         """Hold a grant of a named resource against its limits, those ahead in the queue counted."""
-        users, rate = self._used(agent, name, before)
+        users, rate = self._used(agent, name, before, generous=True)
         slots = self._slots(name)
         if len(users) >= slots.agents:
             raise Broken(

@@ -359,7 +359,7 @@ PLANTS: Mapping[str, Plant] = {
     "expiry is met too late": Plant(
         wrong="a lease counts as live for three seconds too long",
         install=_expiry_is_met_too_late,
-        caught_by=("machine",),
+        caught_by=BOTH,
     ),
     "dead waiters are served": Plant(
         wrong="a place in the queue is kept for a process that died", install=_dead_waiters_are_served,
@@ -382,7 +382,7 @@ PLANTS: Mapping[str, Plant] = {
     ),
     "the dead keep their leases": Plant(
         wrong="leases of a dead owner stay until they expire", install=_the_dead_keep_their_leases,
-        caught_by=("machine",),
+        caught_by=BOTH,
     ),
     "an upgrade forgets readers": Plant(
         wrong="whoever asks for a stronger mode gets it although others read", install=_an_upgrade_forgets_readers,

@@ -17,8 +17,9 @@ from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState
 from pucs.streams.settings import Configuration, Limits, ResourceLimit
 from pucs.testing.fakes import FakeClock
-from tests.simulation.agents import Agent, Habits
+from tests.simulation.agents import Agent
 from tests.simulation.book import Slots
+from tests.simulation.crowds import CROWDS
 from tests.simulation.hands import Faults, Hands, World
 from tests.simulation.judge import Judge
 from tests.simulation.plain import inside
@@ -43,11 +44,12 @@ class Order:
     """One history."""
 
     seed: int
+    crowd: str = "many"
+    """What the agents do, by its name in ``crowds``."""
     agents: int = 300
     seconds: float = 60.0
     """Virtual time in which agents begin new work; then all end and everything must run out by itself."""
     faults: Faults = field(default_factory=Faults)
-    habits: Habits = field(default_factory=Habits)
     mishaps_per_s: float = 2.0
     orders_per_s: float = 0.3
     """How often somebody is paused by whoever runs the session, for a while."""
@@ -94,7 +96,7 @@ class Simulation:
             hands=hands,
             world=self.world,
             judge=self.judge,
-            habits=self.order.habits,
+            habits=CROWDS[self.order.crowd],
             default_s=LIMITS.default_duration_s,
             closing=lambda: self.closing,
         )
@@ -221,6 +223,7 @@ class Simulation:
         for agent in self.agents:
             self._kill(agent)
         self.clock.reboot()
+        self.judge.given_s.clear()  # no clock tells how long ago a grant of another boot was
 
     def _end_threads(self) -> None:
         """Let every thread that is still there end, without touching the store."""
@@ -257,6 +260,6 @@ def report(order: Order, error: BaseException, schedule: Schedule) -> str:
     """Return what was broken, the command that replays it, and the last steps before it."""
     return "\n".join([
         str(error),
-        f"again: ./run proof --simulate --seed {order.seed} --agents {order.agents} --seconds {order.seconds:g}",
+        f"again: ./run proof --simulate --seed {order.seed} --crowd {order.crowd} --agents {order.agents} --seconds {order.seconds:g}",
         *schedule.shown,
     ])

@@ -7,33 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.simulation.agents import Habits
-from tests.simulation.plain import PLAN, READ, STEPS, WRITE, is_named, is_symbol
 from tests.simulation.plants import PLANTS
 from tests.simulation.schedule import Broken
 from tests.simulation.simulator import Order, simulate
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-FEW = (
-    "core/one.py",
-    "core/two.py",
-    "core/",
-    "core/deep/a.py",
-    "shop/a.py",
-    "shop/b.py",
-    "lib0/a.py",
-    "lib0/",
-)
-EVERYTHING = Habits(
-    names=(*(name for name in STEPS if is_symbol(name) or is_named(name)), *FEW),
-    modes=(READ, PLAN, WRITE, WRITE),
-    grows=0.3,
-    patient=0.7,
-    changes_mode=0.12,
-)
-"""All modes, symbols, shared resources, and sets that grow and change while they are held; few things, so that agents meet."""
 
 
 def test_three_hundred_agents_break_no_rule() -> None:
@@ -48,8 +27,9 @@ def test_three_hundred_agents_break_no_rule() -> None:
 def test_sets_that_grow_and_change_break_no_rule() -> None:
     """Agents that hold something ask for more, for symbols and slots too, wait for it, and go on with less."""
     counts: Counter[str] = Counter()
-    for seed in range(1, 7):
-        counts.update(simulate(Order(seed=seed, agents=12, seconds=30.0, habits=EVERYTHING)).counts)
+    for seed in range(1, 4):
+        for crowd in ("few", "slots", "hasty"):
+            counts.update(simulate(Order(seed=seed, crowd=crowd, agents=12, seconds=30.0)).counts)
     assert counts["lease converted"] > 10
     assert counts["lock downgraded"] > 5
     assert counts["lock refused"] > 0, "nobody ever met a circle"
@@ -68,7 +48,7 @@ def test_what_breaks_a_rule_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Broken, match="order") as caught:
         simulate(Order(seed=3, agents=60, seconds=30.0))
     said = str(caught.value).splitlines()
-    assert said[1] == "again: ./run proof --simulate --seed 3 --agents 60 --seconds 30"
+    assert said[1] == "again: ./run proof --simulate --seed 3 --crowd many --agents 60 --seconds 30"
     assert 20 <= len(said) - 2 <= 30
 
 
@@ -78,7 +58,8 @@ def test_what_breaks_a_rule_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_long_run_breaks_a_rule(seed: int) -> None:
     """The same, longer, with agents of both kinds."""
     simulate(Order(seed=seed, agents=300, seconds=30.0))
-    simulate(Order(seed=seed, agents=30, seconds=60.0, habits=EVERYTHING))
+    for crowd in ("few", "slots", "hasty"):
+        simulate(Order(seed=seed, crowd=crowd, agents=30, seconds=60.0))
 
 
 @pytest.mark.slow
@@ -86,4 +67,4 @@ def test_no_long_run_breaks_a_rule(seed: int) -> None:
 @pytest.mark.parametrize("seed", range(2))
 def test_a_store_on_disk_keeps_the_rules_too(tmp_path: Path, seed: int) -> None:
     """The same histories on a file, with its gate and a connection for each agent."""
-    simulate(Order(seed=seed, agents=30, seconds=30.0, habits=EVERYTHING), tmp_path)
+    simulate(Order(seed=seed, crowd="few", agents=30, seconds=30.0), tmp_path)
