@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import pytest
 
 from pucs.conflicts.records import Kind
-from pucs.coordinator import agents, leases, retention, tasks
+from pucs.coordinator import agents, intents, leases, retention, tasks
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.log import log
@@ -139,6 +139,24 @@ def test_open_messages_keep_theirs(context: Context) -> None:
     with unit(context) as opened:
         send_in(opened, MessageKind.REQUEST_HELP, "bob", sender="ann", text="help")
     assert "message sent" in kept(context)
+
+
+def test_open_plans_keep_theirs(context: Context) -> None:
+    """What an agent means to do stays with the plan, and goes with it."""
+    agents.register(context, agent="ann")
+    intents.signal(context, agent="ann", files=["a.py"], description="VAT")
+    assert "intent signaled" in kept(context)
+    intents.clear(context, agent="ann")
+    assert "intent signaled" not in kept(context)
+
+
+def test_a_log_in_which_all_is_needed_stays_whole(context: Context) -> None:
+    """Though it is longer than it should be: the limit bounds what nobody needs."""
+    with unit(context) as opened:
+        for number in range(LIMIT + 10):
+            opened.log("landed", agent="ann", level=Level.CHANGE, landing=number)
+    assert trim(context) == 0
+    assert len(actions(context)) == LIMIT + 10
 
 
 def test_open_handoffs_keep_theirs(context: Context) -> None:

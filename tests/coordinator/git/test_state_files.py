@@ -10,7 +10,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pucs.conflicts.records import Kind
 from pucs.coordinator import agents, intents, leases, sessions
+from pucs.coordinator.conflicts import record
 from pucs.coordinator.context import unit
 from pucs.coordinator.exporting import EXPORTABLE, documents, registry
 from pucs.coordinator.importing import PROGRAM, Imported, import_files
@@ -18,6 +20,7 @@ from pucs.coordinator.log import log
 from pucs.core.errors import Refused, Usage
 from pucs.core.instants import parse_iso
 from pucs.core.modes import Mode
+from pucs.core.severities import Severity
 from pucs.crosslog.records import Level, Query
 from pucs.crosslog.statefiles import FILES, named
 from pucs.messages.handoffs import Contents, HandOff
@@ -202,18 +205,40 @@ def test_only_known_names_are_exported(world: World) -> None:
     assert list(exported(world, "pucs_session.json")) == ["pucs_session.json"]
 
 
-def test_the_registry_knows_every_file() -> None:
-    """Each is exported now, or says with which subject it comes; what can be made is registered."""
+def test_the_registry_says_what_is_exported() -> None:
+    """What can be made is registered as such, and nothing else."""
     assert len(registry()) == len(FILES)
-    for file in FILES:
-        assert file.exported != bool(file.later), file.name
-        assert file.exported or not file.imported, file.name
     assert {file.name for file in FILES if file.exported} == {
         "*.log" if name == "logs" else name for name in EXPORTABLE
     }
-    assert named("a/b/logs/ann.log") == next(file for file in FILES if file.name == "*.log")
-    assert named("traces/x.json") is not None
-    assert named("other.json") is named("ann.log") is None
+
+
+def test_what_pucs_met_itself_is_a_warning_too(world: World) -> None:
+    """In words of its own with files and who was in the way; as urgent as the conflict, if there is a record."""
+    agents.register(world.context, agent="ann", stream="core")
+    leases.acquire(world.context, agent="ann", resources=["api/x.py"])
+    with unit(world.context) as opened:
+        number = record(opened, Kind.SEMANTIC, ("ann",), ("core/a.py",), severity=Severity.HIGH)
+        opened.log(
+            "landing conflicts", agent="ann", level=Level.CONFLICT, files=["core/a.py"], conflict=number
+        )
+        opened.log(
+            "lock queued",
+            agent="bob",
+            level=Level.CONFLICT,
+            files=["core/a.py"],
+            behind=["ann"],
+            conflict=10**6,
+        )
+        opened.log("odd", level=Level.CONFLICT, severity=7, conflict="none")
+    assert [
+        (line["agent"], line["warning"], line["severity"]) for line in lines(world, "conflict_warnings.jsonl")
+    ] == [
+        ("ann", "boundary refused: api/x.py", "low"),
+        ("ann", "landing conflicts: core/a.py", "high"),
+        ("bob", "lock queued: core/a.py (ann)", "medium"),
+        ("", "odd", "medium"),
+    ]
 
 
 def test_what_was_exported_can_be_imported_and_exported_again(make_world: Callable[..., World]) -> None:
