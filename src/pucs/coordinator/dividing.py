@@ -167,7 +167,7 @@ def _divide(context: Context, opened: Unit, partition: Partition, agent: str) ->
     """Turn what the parties have into their symbols, and serve whom that lets through."""
     settled(context, opened, (partition.file,))
     sides = sides_of(context, opened.tx, partition.session, partition.file, partition.parties)
-    _check_leases(opened, partition, sides)
+    _check_leases(opened, partition)
     requests: dict[str, tuple[int, ...]] = {}
     planned: dict[str, tuple[str, ...]] = {}
     for side in sides:
@@ -198,7 +198,7 @@ def _divide(context: Context, opened: Unit, partition: Partition, agent: str) ->
     return Divided(partition=agreed, tokens=_tokens(opened, partition))
 
 
-def _check_leases(opened: Unit, partition: Partition, sides: Sequence[Side]) -> None:
+def _check_leases(opened: Unit, partition: Partition) -> None:
     """Refuse if the leases have changed so that the division does not fit them any more."""
     parties = set(partition.parties)
     for lease in opened.tx.leases.overlapping((partition.file,)):
@@ -216,7 +216,6 @@ def _check_leases(opened: Unit, partition: Partition, sides: Sequence[Side]) -> 
                 f"Proposal {partition.id} does not fit any more: {why}.",
                 remedy=f"Try again in a moment, or ask for a new one: pucs partition propose {partition.file}",
             )
-    del sides
 
 
 def _within(resource: str, scope: Sequence[str]) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
@@ -18,6 +19,7 @@ from pucs.coordinator.intents import intents, signal
 from pucs.coordinator.leases import Acquired
 from pucs.coordinator.negotiating import negotiate, partitions
 from pucs.coordinator.pausing import terminate
+from pucs.coordinator.sessions import end as end_session
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
 from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
@@ -202,6 +204,25 @@ def test_acceptance_turns_the_lease_and_serves_the_waiter_in_one_step(world: Any
     (wait,) = [found for found in conflicts(world.context) if found.kind is Kind.FILE_LOCK]
     assert (wait.status, wait.strategy) == (Status.RESOLVED, Strategy.PARTITION)
     assert "ann: Cart.total; bob: train_model" in wait.decision
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_a_kill_leaves_all_or_nothing(world: Any, killed: type[BaseException], at: int) -> None:
+    """Whoever accepts may die after any step: the file is divided for everybody or for nobody."""
+    world.lock("ann", CART)
+    change(world, "ann", "return 0", "return 1")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    context, death = world.dying(at)
+    with suppress(killed):
+        accept(context, proposal=number)
+    (found,) = partitions(world.context)
+    if found.state is PartitionState.PROPOSED:
+        assert death.dead
+        assert world.held("ann") == [CART]
+        accept(world.context, proposal=number)
+    assert world.held("ann") == [f"{CART}::Cart.total"]
+    assert [one.resources for one in intents(world.context)] == [(f"{CART}::train_model",)]
 
 
 def test_both_land_after_the_division(world: Any) -> None:
@@ -435,6 +456,89 @@ def test_what_rules_a_division_out_is_said(world: Any, setup: Callable[[Any], ob
     found = negotiate(world.context, file=CART, agents=["ann", "bob"])
     assert not found.success
     assert words in found.reason
+
+
+def test_symbols_that_are_held_already_stay_as_they_are(world: Any) -> None:
+    """A lease on a symbol is part of its holder's scope and keeps its token; only a lease on the file is turned."""
+    token = world.lock("ann", f"{CART}::price")[f"{CART}::price"]
+    plan(world, "ann", "price and add")
+    plan(world, "bob", "train_model")
+    found = negotiate(world.context, file=CART)
+    assert found.scopes == named(ann="price", bob="train_model")
+    done = accept(world.context, proposal=found.proposal)
+    assert done.tokens == {"ann": {f"{CART}::price": token}, "bob": {}}
+
+
+def test_a_symbol_that_was_leased_since_stops_the_acceptance(world: Any) -> None:
+    """The division did not know of it."""
+    plan(world, "ann", "price")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    world.lock("ann", f"{CART}::LIMIT")
+    with pytest.raises(Refused, match=r"ann holds core/cart.py::LIMIT now"):
+        accept(world.context, proposal=number)
+
+
+def test_a_lease_that_is_changing_hands_stops_the_acceptance(world: Any) -> None:
+    """What is reserved for a waiter that has not claimed it yet is nobody's to turn."""
+    world.lock("ann", CART)
+    change(world, "ann", "return 0", "return 1")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    change(world, "ann", "return 1\n\n    def", "return 0\n\n    def")
+    seen: list[str] = []
+
+    def let_go() -> None:
+        leases.release(world.context, agent="ann")
+        with pytest.raises(Refused, match="is just changing hands") as refused:
+            accept(world.context, proposal=number)
+        seen.append(refused.value.remedy)
+
+    assert waiting(world, let_go).granted
+    assert seen[0].startswith("Try again in a moment")
+
+
+def test_what_lapsed_is_replaced_by_the_next_proposal(world: Any) -> None:
+    """Asking again after the deadline, or after a reboot, makes a new one and closes the old."""
+    plan(world, "ann", "price", CART)
+    plan(world, "bob", "train_model")
+    negotiate(world.context, file=CART)
+    world.clock.pass_s(900)
+    assert negotiate(world.context, file=CART).proposal == 2
+    with world.context.store.read() as tx:
+        assert [one.state for one in tx.partitions.all("S1")] == [
+            PartitionState.LAPSED, PartitionState.PROPOSED,
+        ]  # fmt: skip
+
+
+def test_a_holder_whose_work_cannot_be_looked_at_is_not_divided(world: Any) -> None:
+    """What is not known to be inside its symbols does not change hands."""
+    world.lock("ann", CART)
+    change(world, "ann", "return 0", "return 1")
+    plan(world, "bob", "train_model")
+    number = negotiate(world.context, file=CART).proposal
+    world.git("switch", "-q", "-c", "elsewhere", at=world.places["ann"])
+    with pytest.raises(Refused, match="is on elsewhere instead of"):
+        accept(world.context, proposal=number)
+    assert world.held("ann") == [CART]
+    assert not negotiate(world.context, file=CART).success
+
+
+def test_an_empty_module_has_nothing_to_divide(world: Any) -> None:
+    """Nor has one that does not exist."""
+    for name in ("core/empty.py", "core/missing.py"):
+        for agent in ("ann", "bob"):
+            if "empty" in name:
+                (world.places[agent] / name).write_text("# nothing yet\n")
+            plan(world, agent, "price", name)
+        assert "There are no functions or classes" in negotiate(world.context, file=name).reason
+
+
+def test_without_a_session_nothing_is_divided(world: Any) -> None:
+    """The message says how to start one."""
+    end_session(world.context)
+    with pytest.raises(Refused, match="no active session"):
+        negotiate(world.context, file=CART)
 
 
 def test_only_python_files_are_divided(world: Any) -> None:
