@@ -28,6 +28,8 @@ AGENTS_ON_FILE_MEDIUM = 3
 """From three on it is no hand-over between two any more."""
 AGENTS_ON_FILE_HIGH = 5
 """From five on the file is a place where everybody meets: it should be divided."""
+TOLD = frozenset({"message sent", "conflict resolved"})
+"""Entries of level CONFLICT about a conflict that has an entry of its own: an alert to its parties, its end."""
 CONFLICTS_MIN = 5
 """Fewer conflicts in a window are chance, whatever their rate."""
 CONFLICT_RATE_MEDIUM = 0.25
@@ -219,12 +221,13 @@ def shared_files(seen: Observations) -> list[Pattern]:
 
 def conflict_rate(seen: Observations) -> list[Pattern]:
     """Return one pattern if there were many conflicts for the number of grants; advice: adjust the boundaries (000 §11)."""
-    count = len(seen.conflicts)
+    conflicts = [entry for entry in seen.conflicts if entry.action not in TOLD]
+    count = len(conflicts)
     rate = count / max(1, seen.grants)
     if count < CONFLICTS_MIN or rate < CONFLICT_RATE_MEDIUM:
         return []
     met: dict[str, int] = defaultdict(int)
-    for entry in seen.conflicts:
+    for entry in conflicts:
         for file in set(entry.files):
             met[file] += 1
     files = sorted(met, key=lambda file: (-met[file], file))[:FILES_NAMED_MAX]
@@ -235,10 +238,10 @@ def conflict_rate(seen: Observations) -> list[Pattern]:
             severity=_graded(rate, 0.0, CONFLICT_RATE_HIGH),
             message=f"{count} conflicts met {seen.grants} grants{where}.",
             files=tuple(files),
-            agents=tuple(sorted({entry.agent for entry in seen.conflicts if entry.agent})),
+            agents=tuple(sorted({entry.agent for entry in conflicts if entry.agent})),
             count=count,
             window=seen.window,
-            evidence=_seqs(seen.conflicts),
+            evidence=_seqs(conflicts),
             remedy="Adjust the boundaries: give these files to one stream, or let fewer agents work at once.",
         )
     ]

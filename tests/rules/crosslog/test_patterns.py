@@ -130,6 +130,14 @@ def test_the_conflict_rate_is_of_grants(conflicts: int, grants: int, severity: S
     assert [one.severity for one in rates] == ([severity] if severity else [])
 
 
+def test_telling_of_a_conflict_is_no_other_conflict() -> None:
+    """An alert to its parties and its end are entries of their own, and count for nothing."""
+    told = [replace(one, action=action) for action in sorted(patterns.TOLD) for one in met(20)]
+    assert found(PatternKind.CONFLICT_RATE, conflicts=[*met(4), *told], grants=8) == []
+    (one,) = found(PatternKind.CONFLICT_RATE, conflicts=[*met(5), *told], grants=8)
+    assert one.count == 5
+
+
 def test_the_rate_names_where_it_was_met_and_says_to_adjust_boundaries() -> None:
     """The most contested file comes first (000 §11: a high rate is a wrong partition)."""
     (one,) = found(PatternKind.CONFLICT_RATE, conflicts=[*met(2, "rare.py"), *met(6, "hot.py")], grants=8)
