@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 def limits_in(tx: Transaction, now: Instant, names: Iterable[str]) -> Mapping[str, Limit]:
     """Return the limits of the named resources among these names; one that nothing is said about is left out."""
-    named = sorted({name for name in names if is_named(name)})
+    named = [name for name in names if is_named(name)]
     if not named:
-        return UNLIMITED
+        return UNLIMITED  # the common case
     configured = tx.sessions.configuration().resources
-    meant = ((name, _meant(name, configured)) for name in named)
+    meant = ((name, _meant(name, configured)) for name in sorted(set(named)))
     return {
         name: Limit(
             concurrency=limit.concurrency,
