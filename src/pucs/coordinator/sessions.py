@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.contesting import clear_all_in
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.streams.records import Session, SessionState, StreamRow
@@ -180,6 +179,8 @@ def end(context: Context) -> Session:
     with unit(context, durable=True) as opened:
         ended = replace(opened.active(), state=SessionState.FINALIZED, ended_at=opened.now.wall())
         if opened.tx.intents.count(ended.id):
+            from pucs.coordinator.contesting import clear_all_in  # noqa: PLC0415 - most verbs load this without a plan
+
             clear_all_in(opened, "the session has ended")
         opened.tx.sessions.put(ended)
         opened.log("session finalized")

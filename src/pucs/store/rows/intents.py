@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from pucs.intents.records import Contest, Intent, IntentState, Obstacle, Partition, PartitionState
 from pucs.store.rows.database import overlapping_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from pucs.intents.records import Contest, Intent, Partition
     from pucs.store.rows.database import Database
 
 _VALUES = (
@@ -172,6 +172,8 @@ def _contests(intent: Intent) -> str:
 
 
 def _intent(row: tuple[Any, ...], *, bare: bool = False) -> Intent:
+    from pucs.intents.records import Intent, IntentState  # noqa: PLC0415 - most verbs only look whether there are any
+
     return Intent(
         id=row[0],
         session=row[1],
@@ -194,6 +196,8 @@ def _intent(row: tuple[Any, ...], *, bare: bool = False) -> Intent:
 
 
 def _decoded(contests: str) -> tuple[Contest, ...]:
+    from pucs.intents.records import Contest, Obstacle  # noqa: PLC0415
+
     return tuple(
         Contest(
             kind=Obstacle(kind),
@@ -227,6 +231,8 @@ def _partition_values(partition: Partition) -> tuple[Any, ...]:
 
 
 def _partition(row: tuple[Any, ...]) -> Partition:
+    from pucs.intents.records import Partition, PartitionState  # noqa: PLC0415
+
     return Partition(
         id=row[0],
         session=row[1],
