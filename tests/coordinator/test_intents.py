@@ -13,6 +13,7 @@ from pucs.coordinator.contesting import clear_in
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.intents import Signalled, check, clear, intents, planned_by, signal
 from pucs.coordinator.leases import acquire, release
+from pucs.coordinator.pausing import pause, terminate
 from pucs.coordinator.requesting import approve, request
 from pucs.coordinator.sessions import end as end_session
 from pucs.coordinator.tasks import finish, import_tasks, take
@@ -329,6 +330,17 @@ def test_a_plan_goes_with_its_agent(world: World) -> None:
     world.processes.kill(FakeProcesses.process(8))
     register(world.context, agent="cy", owner=FakeProcesses.process(9))
     assert world.open() == {"dan": IntentState.ACTIVE}
+
+
+def test_a_terminated_agent_plans_nothing(world: World) -> None:
+    """Its plan is over at once, and it declares no other; that of a paused one stays."""
+    world.plan("ann", "shop/a.py")
+    world.plan("bob", "shop/b.py")
+    pause(world.context, agent="bob", by="operator")
+    terminate(world.context, agent="ann", by="operator")
+    assert world.open() == {"bob": IntentState.ACTIVE}
+    with pytest.raises(Refused, match="ann"):
+        world.plan("ann", "shop/c.py")
 
 
 def test_a_plan_ends_with_its_task(world: World) -> None:

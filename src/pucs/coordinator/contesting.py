@@ -152,7 +152,7 @@ def over(context: Context, tx: Transaction, now: Instant, intent: Intent) -> str
     if rules.lapsed(intent, now.boot_id, now.boot_s):
         return "it lasted twice its estimate"
     agent = tx.agents.get(intent.agent)
-    if agent is None or not agent.active or agent.session != intent.session:
+    if agent is None or not agent.active or agent.terminated or agent.session != intent.session:
         return "its agent has ended"
     if agent.owner is not None and context.processes.alive(agent.owner) is False:
         return "the process of its agent is gone"
