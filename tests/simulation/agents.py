@@ -6,14 +6,16 @@ stopped being true. Whoever is killed comes back under the same name in another 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pucs.coordinator import judging, leases
+from pucs.coordinator import handoffs, judging, leases
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context
-from pucs.core.errors import Refused
+from pucs.core.errors import PucsError, Refused
 from pucs.core.resources import Resource
+from pucs.messages.handoffs import Contents
 from tests.simulation.hands import Sources
 from tests.simulation.plain import ENOUGH, PLAN, READ, STEPS, WRITE, Wanted, is_named, is_symbol
 from tests.simulation.schedule import Broken, Killed
@@ -52,6 +54,8 @@ class Habits:
     """Chance of waiting in line while holding something."""
     changes_mode: float = 0.0
     """Chance of asking for what it holds in another mode, while holding something."""
+    hands_over: float = 0.0
+    """Chance of handing its work over, while holding something."""
     gives_up_waiting: float = 0.08
     without_owner: float = 0.15
     """Part of the agents that no process owns."""
@@ -125,8 +129,12 @@ class Agent:
                 break
             if chance.random() < 0.05:
                 self._dwell_on_the_past()
+            if chance.random() < 0.3:
+                self._take_over()
             if self._ask():
                 self._work()
+            if self.absent:
+                return
         if chance.random() < 0.7:
             self._release()
 
@@ -205,6 +213,8 @@ class Agent:
         while True:
             self.hands.actor.sleep(chance.expovariate(1.0 / self.habits.work_s))
             self.remembered = (self.remembered + self.judge.believed_by(self.name))[-6:]
+            if chance.random() < self.habits.hands_over and self._hand_over():
+                return
             dice = chance.random()
             if dice < 0.35:
                 self._change()
@@ -247,6 +257,33 @@ class Agent:
             self._look()
         offset_s = self.world.schedule.now_s - self.world.schedule.clock.boot_s
         self.judge.renewed(self.name, kept, offset_s)
+
+    def _hand_over(self) -> bool:
+        """Hand what it holds to somebody else, and end; False if there is nothing to hand over."""
+        names = sorted({b.name for b in self.judge.believed_by(self.name)})
+        to = f"agent-{self.world.random.randint(1, 12)}"
+        if not names or self.hands.owner is None:
+            return False
+        self._say(f"hands {', '.join(names)} over to {to}")
+        self.judge.hands_over(self.name, names)
+        contents = Contents(locked_files=tuple(names), pending=("go on with it",))
+        with suppress(PucsError):
+            handoffs.hand_off(self.context, agent=self.name, to=[to], contents=contents, incomplete=True)
+        self._look()
+        self.world.on_death(self.hands)
+        self._come_to()
+        return True
+
+    def _take_over(self) -> None:
+        """Accept what others hand over."""
+        with self.hands.read() as tx:
+            waiting = [one.id for one in tx.handoffs.all("S", pending=True) if self.name in one.to]
+        for number in waiting:
+            with suppress(PucsError):
+                got = handoffs.accept(self.context, agent=self.name, handoff=number)
+                self._look()
+                self._say(f"takes over {got.tokens} {got.not_transferred}")
+                self.judge.received(self.name, got.tokens, self.default_s)
 
     def _weaken(self) -> None:
         """Go on with less of something."""

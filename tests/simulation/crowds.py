@@ -29,6 +29,7 @@ CROWDS: Mapping[str, Habits] = {
         grows=0.3,
         patient=0.7,
         changes_mode=0.12,
+        hands_over=0.1,
     ),
     "slots": Habits(
         names=("res:api", "res:slots", "res:db", "shop/a.py"),
@@ -49,6 +50,7 @@ CROWDS: Mapping[str, Habits] = {
         work_s=0.6,
         grows=0.55,
         patient=1.0,
+        hands_over=0.1,
     ),
 }
 """``many`` for hundreds of agents on files and directories; the others for a dozen: ``few`` on symbols, in all modes,

@@ -35,6 +35,7 @@ ENDINGS = (
     "lease lapsed",
     "lease parked",
     "lease converted",
+    "lease handed over",
 )
 
 
@@ -54,6 +55,8 @@ class Judge(Book):
     seq: int = 0
     highest: int = 0
     say: Callable[[str], None] = lambda _: None
+    _moving: dict[str, Held] = field(default_factory=dict)
+    """Leases that ended because the next entry grants the same to another agent."""
     _believed_at: dict[str, set[int]] = field(default_factory=dict)
 
     # What agents say ------------------------------------------------------------------------------------------
@@ -168,6 +171,20 @@ class Judge(Book):
             for belief in old:
                 self._believed(replace(belief, token=token))
 
+    def hands_over(self, agent: str, names: Iterable[str]) -> None:
+        """Note that an agent hands its work over: from here on these are not its own to use."""
+        wanted = set(names)
+        self._forget([b for b in self.beliefs.values() if b.agent == agent and b.name in wanted])
+
+    def received(self, agent: str, tokens: dict[str, int], length_s: float) -> None:
+        """Note what an agent was told it got from another one."""
+        for name, token in tokens.items():
+            lease = self.granted[token]
+            until_s = min(lease.since_s + length_s, lease.first_s + self.longest_s(name))
+            if token not in self.beliefs and until_s > self.now_s() + ROUNDING_S:
+                self.count("handed over")
+                self._believed(Belief(token, agent, name, lease.mode, until_s, self.versions.get(name, 0)))
+
     def died(self, agent: str) -> None:
         """Note that an agent's process is no more: it believes nothing."""
         self.waiter_died(agent)
@@ -207,14 +224,17 @@ class Judge(Book):
                     self._read(entry, freed, touched)
             for number in sorted(touched):
                 self._record_is_right(tx, number)
-        if self._converted:
-            raise Broken("entries", f"converted into nothing: {list(self._converted.values())}")
+        lost = [*self._converted.values(), *self._moving.values()]
+        if lost:
+            raise Broken("entries", f"ended for something that never began: {lost}")
         self._nobody_is_forgotten(freed)
 
     def _read(self, entry: Entry, freed: set[str], touched: set[int]) -> None:
         self.count(entry.action)
         number = entry.details.get("conflict", 0)
-        if entry.action in {"lock granted", "lock reserved"}:
+        if "handoff" in entry.details:
+            self._moved(entry)
+        elif entry.action in {"lock granted", "lock reserved"}:
             self._granted(entry, touched)
         elif entry.action == "lock claimed":
             self._claimed(entry)
@@ -268,6 +288,14 @@ class Judge(Book):
                 raise Broken("entries", f"{entry.agent} weakened {name} to {mode}, which was {old}")
             self._hold(replace(old, token=token, mode=mode))
 
+    def _moved(self, entry: Entry) -> None:
+        """Leases have changed hands in the very same transaction: nobody was passed who was not behind them before."""
+        for name, token in zip(entry.files, entry.details["tokens"], strict=True):
+            old = self._moving.pop(name, None)
+            if old is None or old.agent == entry.agent:
+                raise Broken("entries", f"{entry.agent} was handed {name}, which was {old}")
+            self._hold(replace(old, token=token, agent=entry.agent, since_s=self.now_s()))
+
     def _hold(self, lease: Held) -> None:
         if lease.token <= self.highest:
             raise Broken("tokens", f"{lease} follows {self.highest}")
@@ -288,6 +316,8 @@ class Judge(Book):
             meant = lease.name in note.giving_up and note.token in {None, token}
             if entry.action == "lease converted":
                 self._converted[lease.agent, lease.name] = lease
+            elif entry.action == "lease handed over":
+                self._moving[lease.name] = lease
             elif entry.action == "lock released" and not meant:
                 raise Broken("late owner", f"{lease} was released, but {entry.agent} gave up {note}")
 
@@ -305,7 +335,7 @@ class Judge(Book):
             touched.add(place.number)
         for (name, mode), token in zip(fresh, entry.details["tokens"], strict=True):
             now_s = self.now_s()
-            mine = [h for h in self.held.values() if h.agent == agent and h.name == name]
+            mine = [h for h in self.held.values() if h.agent == agent and h.name == name and not h.reserved]
             old = [lease.first_s for lease in (*mine, *self._taken_back(agent, name))]
             self._hold(Held(token, agent, name, mode, now_s, min([now_s, *old]), length_s, reserved))
 

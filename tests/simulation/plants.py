@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from pucs.coordinator import asking, granting, leases, limits, liveness, pausing, waiting
 from pucs.coordinator.context import Unit, unit
+from pucs.core import resources
 from pucs.core.modes import Mode
 from pucs.core.resources import is_named
 from pucs.locks import front, rules
@@ -271,12 +272,12 @@ def _a_change_of_mode_renews_the_limit(patch: Patch) -> None:
 
 
 def _classes_do_not_hold_their_methods(patch: Patch) -> None:
-    real = front.ancestors
+    real = resources.ancestors
     patch.setattr(front, "ancestors", lambda name: [one for one in real(name) if "::" not in one])
 
 
 def _symbols_do_not_belong_to_their_file(patch: Patch) -> None:
-    real = front.ancestors
+    real = resources.ancestors
 
     def ancestors(name: str) -> list[str]:
         return [one for one in real(name) if "::" not in name or "::" in one]
@@ -368,7 +369,7 @@ PLANTS: Mapping[str, Plant] = {
     "cancelling loses the reservation": Plant(
         wrong="whoever gives up what was reserved for it passes it on to nobody",
         install=_cancelling_loses_the_reservation,
-        caught_by=BOTH,
+        caught_by=("simulator",),
     ),
     "a late owner ends its successor": Plant(
         wrong="a release by token ends whatever lease is on that resource now",
@@ -386,7 +387,7 @@ PLANTS: Mapping[str, Plant] = {
     ),
     "an upgrade forgets readers": Plant(
         wrong="whoever asks for a stronger mode gets it although others read", install=_an_upgrade_forgets_readers,
-        caught_by=BOTH,
+        caught_by=("simulator",),
     ),
     "an upgrade passes everybody": Plant(
         wrong="an upgrade comes before all who wait, not only before those who wait because of it",
