@@ -22,7 +22,7 @@ from pucs.coordinator.messages import alert
 from pucs.coordinator.negotiating import Side, changes_of, decide, lapsed, sides_of
 from pucs.core.errors import NotFound, Refused
 from pucs.core.modes import Mode
-from pucs.core.resources import contains, is_directory, symbol_name
+from pucs.core.resources import contains, is_directory, overlaps, symbol_name
 from pucs.crosslog.records import Level
 from pucs.intents.narrowing import narrowed, narrowed_plan
 from pucs.intents.records import Intent, Partition, PartitionState
@@ -92,6 +92,9 @@ def refuse(context: Context, *, proposal: int, agent: str = "", reason: str = ""
         partition = _still_open(opened, proposal)
         why = f"refused by {agent or OPERATOR}{f': {quoted(reason)}' if reason.strip() else ''}"
         closed = decide(opened, partition, PartitionState.REFUSED, why, by=agent)
+        for number in _plans_between(opened, partition):
+            said = f"the later plan waits for the earlier one: proposal {proposal} was {why}"
+            decide_in(opened, number, said, by=agent or OPERATOR, strategy=Strategy.QUEUE)
         others = [party for party in partition.parties if party != agent]
         text = f"Proposal {proposal} to divide {partition.file} was {why}. Who waits for the file goes on waiting."
         alert(opened, 0, others, (partition.file,), text=text)
@@ -284,6 +287,20 @@ def _conflicts(sides: Sequence[Side]) -> list[int]:
         contests = side.intent.contests if side.intent else ()
         found += [one.conflict for one in contests if one.conflict and one.holder in parties]
     return sorted(set(found))
+
+
+def _plans_between(opened: Unit, partition: Partition) -> list[int]:
+    """Return the conflict records of plans of the parties that overlap on the file."""
+    plans = [opened.tx.intents.of_agent(party) for party in partition.parties]
+    return [
+        one.conflict
+        for plan in plans
+        if plan is not None
+        for one in plan.contests
+        if one.conflict
+        and one.holder in partition.parties
+        and any(overlaps(file, partition.file) for file in one.files)
+    ]
 
 
 def _told(partition: Partition) -> str:

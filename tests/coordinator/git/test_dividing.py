@@ -403,6 +403,17 @@ def test_a_refusal_leaves_the_waiter_waiting(world: Any) -> None:
     assert world.held("ann") == [CART]
 
 
+def test_after_a_refusal_the_later_plan_waits(world: Any) -> None:
+    """The conflict of the plans is settled by QUEUE, with who refused; the later plan stays contested."""
+    plan(world, "ann", "price")
+    plan(world, "bob", "train_model")
+    refuse(world.context, proposal=negotiate(world.context, file=CART).proposal, agent="ann")
+    (record,) = conflicts(world.context)
+    assert (record.strategy, record.status, record.decided_by) == (Strategy.QUEUE, Status.RESOLVED, "ann")
+    assert [one.state for one in intents(world.context)] == [IntentState.ACTIVE, IntentState.CONTESTED]
+    assert actions(world)[-1] == "message sent"
+
+
 def test_a_proposal_lapses(world: Any) -> None:
     """After the time for decisions nobody can accept it."""
     plan(world, "ann", "price")
