@@ -148,6 +148,53 @@ def test_the_queue_keeps_its_order(store: SQLiteStore) -> None:
         assert tx.requests.count() == 1
 
 
+def test_a_request_keeps_whom_it_passes_and_says_who_waits(store: SQLiteStore) -> None:
+    """Turns are fixed when a request enters; agents are listed once each."""
+    upgrade = replace(request_for(3, "a/", agent="ann"), passes=(1, 2))
+    with store.transaction() as tx:
+        for asked in (request_for(1, "a/"), request_for(2, "a/b"), upgrade):
+            tx.requests.add(asked)
+        assert tx.requests.get(3) == upgrade
+        assert tx.requests.overlapping(["a/b"])[-1].passes == (1, 2)
+        assert tx.requests.agents() == {"ann", "bob"}
+
+
+def test_the_past_of_a_resource_is_its_newest_ended_leases(store: SQLiteStore) -> None:
+    """Of exactly that resource, newest first, no more than asked for; the live one is not past."""
+    with store.transaction() as tx:
+        for token, resource in enumerate(("a/b", "a/", "a/b", "res:db", "a/b", "a/b"), 1):
+            tx.leases.add(lease(token, resource, warned=token == 5))
+        tx.leases.end((1, 2, 3, 4, 5), 50.0, EndReason.RELEASED)
+        assert [past.token for past in tx.leases.ended_on("a/b", 2)] == [5, 3]
+        assert [past.token for past in tx.leases.ended_on("a/b", 9)] == [5, 3, 1]
+        assert tx.leases.ended_on("a/b", 1)[0].warned
+        assert [past.token for past in tx.leases.ended_on("res:db", 9)] == [4]
+        tx.leases.replace(lease(6, "a/b", warned=True))
+        assert tx.leases.by_tokens([6])[0].warned
+
+
+def test_the_same_conflict_is_found_again(store: SQLiteStore) -> None:
+    """By session, kind, parties, resources and decision; the first of them counts."""
+    refused = Conflict(
+        session="S",
+        kind=Kind.BOUNDARY,
+        severity=Severity.LOW,
+        status=Status.RESOLVED,
+        parties=("ann", "shop", "till"),
+        resources=("till/x.py",),
+        decision="refused",
+        opened_at="2025-12-06T10:00:00.000Z",
+    )
+    with store.transaction() as tx:
+        assert tx.conflicts.same(refused) == 0
+        first = tx.conflicts.add(refused)
+        tx.conflicts.add(refused)
+        assert tx.conflicts.same(refused) == first
+        assert tx.conflicts.same(replace(refused, session="T")) == 0
+        assert tx.conflicts.same(replace(refused, parties=("bob", "shop", "till"))) == 0
+        assert tx.conflicts.same(replace(refused, decision="allowed")) == 0
+
+
 def entry(at: int, **more: object) -> Entry:
     made = Entry(
         timestamp=f"2025-12-06T10:00:{at:02}.000Z",
