@@ -8,8 +8,14 @@ again. The simulator is in ``tests/simulation``: it runs the real lease verbs, s
 from __future__ import annotations
 
 import argparse
+import tempfile
 import time
 from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.simulation.simulator import Order, Outcome
 
 SEEDS = 50
 """Seeds of one call."""
@@ -32,7 +38,7 @@ def main(arguments: list[str]) -> int:
     """Run the histories and return the exit status: 0 if no rule was broken."""
     from tests.simulation.crowds import CROWDS  # noqa: PLC0415 - only this part of the proof runs the product inside
     from tests.simulation.schedule import Broken  # noqa: PLC0415 - the same
-    from tests.simulation.simulator import Order, simulate  # noqa: PLC0415 - the same
+    from tests.simulation.simulator import Order  # noqa: PLC0415 - the same
 
     options = _options(arguments, tuple(CROWDS))
     seeds = (
@@ -44,7 +50,17 @@ def main(arguments: list[str]) -> int:
         for crowd in crowds:
             agents = options.agents or AGENTS.get(crowd, AGENTS_OTHERWISE)
             try:
-                outcome = simulate(Order(seed=seed, crowd=crowd, agents=agents, seconds=options.seconds))
+                outcome = _one(
+                    Order(
+                        seed=seed,
+                        crowd=crowd,
+                        agents=agents,
+                        seconds=options.seconds,
+                        mishaps_per_s=options.mishaps,
+                        reboots=options.reboots,
+                    ),
+                    on_disk=options.disk,
+                )
             except Broken as error:
                 broken += 1
                 print(f"seed {seed:4} {crowd:6} BROKEN {error}", flush=True)
@@ -61,6 +77,15 @@ def main(arguments: list[str]) -> int:
     return 1 if broken else 0
 
 
+def _one(order: Order, *, on_disk: bool) -> Outcome:
+    from tests.simulation.simulator import simulate  # noqa: PLC0415 - as above
+
+    if not on_disk:
+        return simulate(order)
+    with tempfile.TemporaryDirectory(prefix="simulate-") as place:
+        return simulate(order, Path(place))
+
+
 def _options(arguments: list[str], crowds: tuple[str, ...]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="./run proof --simulate", description="Run hundreds of agents in virtual time; judge every step."
@@ -74,5 +99,18 @@ def _options(arguments: list[str], crowds: tuple[str, ...]) -> argparse.Namespac
     parser.add_argument("--agents", type=int, default=0, metavar="N", help="how many agents")
     parser.add_argument(
         "--seconds", type=float, default=SECONDS, metavar="S", help="virtual time [%(default)s]"
+    )
+    parser.add_argument(
+        "--mishaps", type=float, default=2.0, metavar="N", help="mishaps in a second [%(default)s]"
+    )
+    parser.add_argument(
+        "--reboots",
+        type=float,
+        default=0.005,
+        metavar="P",
+        help="part of them that are reboots [%(default)s]",
+    )
+    parser.add_argument(
+        "--disk", action="store_true", help="on a file that is put back from a backup at reboots"
     )
     return parser.parse_args(arguments)

@@ -432,6 +432,29 @@ class Judge(Book):
         if (found.status is Status.OPEN) != goes_on:
             raise Broken("records", f"the wait {'goes on' if goes_on else 'has ended'}: {found}")
 
+    def reopen(self) -> None:
+        """Begin a new book with what a restored store says; that no token comes again is remembered."""
+        self.held.clear()
+        self.waiting.clear()
+        self.turn.clear()
+        self._held_at.clear()
+        self._waiting_at.clear()
+        self.paused.clear()
+        with self.store.read() as tx:
+            self.seq = max((entry.seq for entry in tx.entries.select(Query(limit=1))), default=0)
+            for lease in tx.leases.live():
+                reserved = lease.state is LeaseState.RESERVED
+                now_s = self.now_s()
+                held = Held(lease.token, lease.agent, lease.resource, lease.mode, now_s, now_s, 0.0, reserved)
+                self.held[lease.token] = self.granted[lease.token] = held
+                self._held_at.setdefault(lease.resource, set()).add(lease.token)
+            for request in tx.requests.waiting():
+                place = Waiting(request.id, request.agent, request.resources, 0.0, 0.0, dead=True)
+                counted = tx.requests.overlapping([name for name, _ in request.resources])
+                place.paused = request.id not in {other.id for other in counted}
+                self._line_up(place)
+            self.paused.update(agent.id for agent in tx.agents.all("S") if agent.paused)
+
     def compare(self) -> None:
         """Compare the tables with the book that the entries give."""
         with self.store.read() as tx:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from pucs.coordinator import asking, granting, leases, limits, liveness, pausing, waiting
+from pucs.coordinator import asking, granting, handoffs, leases, limits, liveness, pausing, waiting
 from pucs.coordinator.context import Unit, unit
 from pucs.core import resources
 from pucs.core.modes import Mode
@@ -21,6 +21,7 @@ from pucs.locks.records import EndReason, LeaseState, Limit
 from pucs.store.rows import database
 from pucs.store.rows.requests import RequestRows
 from pucs.store.sqlite import SQLiteStore
+from pucs.store.tokens import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,7 @@ class Plant:
     """What is wrong, in a clause."""
     install: Callable[[Patch], None]
     caught_by: tuple[str, ...]
-    """Searches that must find it: ``machine``, ``simulator``."""
+    """Searches that must find it: ``machine``, ``simulator``, ``simulator on disk``."""
 
 
 def _overlap_without_descendants(patch: Patch) -> None:
@@ -301,6 +302,18 @@ def _resuming_serves_nobody(patch: Patch) -> None:
     patch.setattr(pausing, "serve", lambda *_, **__: [])
 
 
+def _the_giver_keeps_its_leases(patch: Patch) -> None:
+    patch.setattr(handoffs, "end", lambda *_, **__: None)
+
+
+def _tokens_begin_again_after_a_restore(patch: Patch) -> None:
+    def following(self: Memory, epoch: int, last: int, count: int, *_: Any) -> tuple[int, int]:
+        del self, count
+        return max(epoch, 1), last + 1
+
+    patch.setattr(Memory, "next", following)
+
+
 BOTH = ("machine", "simulator")
 PLANTS: Mapping[str, Plant] = {
     "overlap without descendants": Plant(
@@ -448,6 +461,15 @@ PLANTS: Mapping[str, Plant] = {
         wrong="whoever is resumed or stood behind the paused waits for somebody else's release",
         install=_resuming_serves_nobody,
         caught_by=("simulator",),
+    ),
+    "the giver keeps its leases": Plant(
+        wrong="accepting a hand-off grants its leases without ending the giver's", install=_the_giver_keeps_its_leases,
+        caught_by=("simulator",),
+    ),
+    "tokens begin again after a restore": Plant(
+        wrong="a store that was put back from a backup gives out its tokens once more",
+        install=_tokens_begin_again_after_a_restore,
+        caught_by=("simulator on disk",),
     ),
 }  # fmt: skip
 """Every planted bug by name."""

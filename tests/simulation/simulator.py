@@ -7,9 +7,10 @@
 from __future__ import annotations
 
 import random
+import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from pucs.coordinator import leases, pausing
 from pucs.core.errors import PucsError
@@ -53,7 +54,8 @@ class Order:
     mishaps_per_s: float = 2.0
     orders_per_s: float = 0.3
     """How often somebody is paused by whoever runs the session, for a while."""
-    reboots: bool = True
+    reboots: float = 0.005
+    """Part of the mishaps that are reboots; on disk the store is put back from a backup then."""
 
 
 @dataclass
@@ -70,6 +72,7 @@ class Simulation:
 
     def __init__(self, order: Order, place: Path | None = None) -> None:
         self.order = order
+        self.place = place
         self.random = random.Random(order.seed)  # noqa: S311 - repeatable on purpose
         self.clock = FakeClock()
         self.schedule = Schedule(self.clock)
@@ -187,7 +190,7 @@ class Simulation:
             jump_s = self.random.choice((-YEAR_S, -3600.0, 3600.0, YEAR_S))
             self.schedule.say(f"     the wall clock jumps by {jump_s:g} s")
             self.clock.step_wall_s(jump_s)
-        elif dice > 0.995 and self.order.reboots:
+        elif dice > 1.0 - self.order.reboots:
             self._reboot()
 
     def _kill(self, agent: Agent) -> None:
@@ -223,7 +226,27 @@ class Simulation:
         for agent in self.agents:
             self._kill(agent)
         self.clock.reboot()
+        if self.place is not None:
+            self._restore()
         self.judge.given_s.clear()  # no clock tells how long ago a grant of another boot was
+
+    def _restore(self) -> None:
+        """Put back what the last backup kept, as after a broken disk, and let everybody begin from that."""
+        assert self.place is not None
+        live, kept = self.place / "state.db", self.place / "backup.db"
+        store = cast("SQLiteStore", self.world.store)
+        if kept.exists():
+            self.schedule.say("     the store is put back from its backup")
+            self.judge.count("restores")
+            aside = self.place / "aside.db"
+            shutil.copy(kept, aside)
+            for name in ("state.db-wal", "state.db-shm"):
+                (self.place / name).unlink(missing_ok=True)
+            aside.rename(live)
+            for agent in self.agents:
+                agent.remembered.clear()
+            self.judge.reopen()
+        store.backup(kept)
 
     def _end_threads(self) -> None:
         """Let every thread that is still there end, without touching the store."""
@@ -251,15 +274,25 @@ def simulate(order: Order, place: Path | None = None) -> Outcome:
     try:
         return simulation.run()
     except AssertionError as error:
-        said = report(order, error, simulation.schedule)
+        said = report(order, error, simulation.schedule, place)
         rule = error.rule if isinstance(error, Broken) else "check"
         raise Broken(rule, said) from error
 
 
-def report(order: Order, error: BaseException, schedule: Schedule) -> str:
+def report(order: Order, error: BaseException, schedule: Schedule, place: Path | None) -> str:
     """Return what was broken, the command that replays it, and the last steps before it."""
+    more = [
+        f" --{name} {value:g}"
+        for name, value, usual in (
+            ("mishaps", order.mishaps_per_s, Order.mishaps_per_s),
+            ("reboots", order.reboots, Order.reboots),
+        )
+        if value != usual
+    ]
+    crowd = f"--crowd {order.crowd} --agents {order.agents} --seconds {order.seconds:g}"
+    disk = " --disk" if place else ""
     return "\n".join([
         str(error),
-        f"again: ./run proof --simulate --seed {order.seed} --crowd {order.crowd} --agents {order.agents} --seconds {order.seconds:g}",
+        f"again: ./run proof --simulate --seed {order.seed} {crowd}{''.join(more)}{disk}",
         *schedule.shown,
     ])

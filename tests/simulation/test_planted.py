@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from tests.simulation.hands import Faults
 from tests.simulation.plants import PLANTS
 from tests.simulation.schedule import Broken
 from tests.simulation.simulator import Order, simulate
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 TRIES_MAX = 15
 """Seeds with which a planted bug may stay unseen, in every crowd."""
@@ -39,3 +44,17 @@ def test_the_simulator_catches_a_planted_bug(name: str, monkeypatch: pytest.Monk
     PLANTS[name].install(monkeypatch)
     with pytest.raises(Broken):
         hunt()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize(
+    "name", [name for name, plant in PLANTS.items() if "simulator on disk" in plant.caught_by]
+)
+def test_the_simulator_on_disk_catches_a_planted_bug(
+    name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What is wrong with a store that comes back from a backup shows, too."""
+    PLANTS[name].install(monkeypatch)
+    with pytest.raises(Broken):
+        simulate(Order(seed=1, crowd="few", agents=20, seconds=40.0, reboots=0.1), tmp_path)
