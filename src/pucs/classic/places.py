@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator import agents, inspecting, leases, releasing
 from pucs.coordinator.liveness import standing
+from pucs.coordinator.noting import note
 from pucs.core.errors import Usage
 from pucs.core.instants import iso
 from pucs.core.modes import Mode, covers
@@ -71,7 +72,7 @@ class Place:
             wait_s=wait_s,
             task=task,
             stream=stream,
-            noted=releasing.note(self.context, agent=agent, resources=names),
+            noted=note(self.context, agent=agent, resources=names),
         )
 
     def _revive(self, agent: str) -> None:

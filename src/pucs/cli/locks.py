@@ -73,7 +73,7 @@ def lock(
     Example: pucs lock shop/cart.py shop/tax/ --agent shop-agent-1 --stream shop --task "VAT" --wait 60
     """
     from pucs.coordinator.leases import acquire  # noqa: PLC0415 - after the options are checked
-    from pucs.coordinator.releasing import note  # noqa: PLC0415
+    from pucs.coordinator.noting import note  # noqa: PLC0415
 
     context = door.context()
     names = _canonical(context, door, resources)

@@ -23,6 +23,7 @@ from pucs.coordinator import (
     tasks,
 )
 from pucs.coordinator.intents import check, clear, signal
+from pucs.coordinator.noting import note
 from pucs.core.errors import Usage
 from pucs.core.modes import Mode
 from pucs.messages.handoffs import from_plain
@@ -140,7 +141,7 @@ class PUCSClient:
             self._context,
             agent=self.agent_id,
             resources=names,
-            noted=releasing.note(self._context, agent=self.agent_id, resources=names),
+            noted=note(self._context, agent=self.agent_id, resources=names),
             mode=wanted,
             duration_s=None if duration_min is None else duration_min * 60,
             wait_s=wait_s,

@@ -6,9 +6,10 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import landing, leases
+from pucs.coordinator.noting import note
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.core.modes import Mode, covers
-from pucs.core.resources import contains, file_resource, is_directory, is_named, overlaps, symbol_name
+from pucs.core.resources import contains, file_resource, is_named, overlaps, symbol_name
 from pucs.locks.records import EndReason
 
 if TYPE_CHECKING:
@@ -114,15 +115,6 @@ def _held(
         and token in {None, lease.token}
         and lease.resource not in promised
     ]
-
-
-def note(context: Context, *, agent: str, resources: Sequence[str]) -> dict[str, str]:
-    """Describe files as they are in the agent's worktree before it may change them; directories are left out."""
-    with context.store.read() as tx:
-        known = tx.agents.get(agent)
-    place = known.worktree if known is not None and known.worktree else context.repository.root
-    files = (name for name in resources if not is_directory(name))
-    return {name: context.worktrees.note(place, name) for name in files}
 
 
 def _untouched(context: Context, agent: str, held: Sequence[Lease]) -> bool:

@@ -6,7 +6,7 @@ import pytest
 
 from pucs.coordinator import agents, leases
 from pucs.coordinator.inspecting import why
-from pucs.coordinator.releasing import note
+from pucs.coordinator.noting import note
 from pucs.core.errors import Refused, Usage
 from tests.coordinator.git.conftest import World
 
