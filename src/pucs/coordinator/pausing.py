@@ -21,7 +21,6 @@ from pucs.coordinator.context import unit
 from pucs.coordinator.granting import serve, withdraw
 from pucs.coordinator.messages import send_in, unknown_agent
 from pucs.core.errors import PucsError, Refused, Usage
-from pucs.crosslog.records import Level
 from pucs.messages.records import MessageKind
 from pucs.messages.rules import quoted_words
 

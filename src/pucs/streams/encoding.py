@@ -36,7 +36,11 @@ def decode(text: str) -> Configuration:
         "agents": settings.AgentSettings,
         "tests": settings.TestSettings,
     }
-    lists: dict[str, type[Any]] = {"streams": Stream, "critical_files": CriticalFile, "resources": settings.ResourceLimit}
+    lists: dict[str, type[Any]] = {
+        "streams": Stream,
+        "critical_files": CriticalFile,
+        "resources": settings.ResourceLimit,
+    }
     for name, record in parts.items():
         if name in data:
             data[name] = _record(record, data[name])

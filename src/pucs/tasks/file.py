@@ -35,7 +35,8 @@ _TASK: Final = Table({
         doc="Stream whose files it changes; else the one that covers its files.",
     ),
     "files": Field(
-        shape=Texts(expand=False), doc="Files, directories and symbols (file.py::Class.method) it declares; leased before it starts."
+        shape=Texts(expand=False),
+        doc="Files, directories and symbols (file.py::Class.method) it declares; leased before it starts.",
     ),
     "after": Field(shape=Texts(numbers=True, expand=False), doc="Tasks that must be done first."),
     "priority": Field(
