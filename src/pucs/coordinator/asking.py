@@ -9,13 +9,11 @@ from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
-from pucs.coordinator.estimating import usual_wait
 from pucs.coordinator.granting import bases, grant, settled, withdrawn
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import alert
 from pucs.coordinator.partition import boundaries_of
-from pucs.coordinator.requesting import waived
 from pucs.core.errors import Refused, Usage
 from pucs.core.modes import Mode
 from pucs.core.resources import is_named
@@ -249,7 +247,11 @@ def _crossed(opened: Unit, agent: str, stream: str, names: Iterable[str]) -> tup
     boundaries = boundaries_of(opened.tx, opened.active().id)
     for name in names:
         other = boundaries.crossed(name, stream)
-        if other is not None and not waived(opened.tx, opened.active().id, agent, name, opened.now):
+        if other is None:
+            continue
+        from pucs.coordinator.requesting import waived  # noqa: PLC0415 - hardly anybody reaches across
+
+        if not waived(opened.tx, opened.active().id, agent, name, opened.now):
             return name, other
     return None
 
@@ -289,6 +291,8 @@ def _refuse_while_paused(opened: Unit, who: Agent, names: Sequence[str]) -> Acqu
 
 
 def _blocked(opened: Unit, verdict: Blocked) -> Acquired:
+    from pucs.coordinator.estimating import usual_wait  # noqa: PLC0415 - a grant needs no estimate
+
     parts = [held_text(lease) for lease in verdict.holders[:HOLDERS_NAMED]]
     if not verdict.holders:
         parts = [f"{request.agent} asked first" for request in verdict.ahead[:HOLDERS_NAMED]]
