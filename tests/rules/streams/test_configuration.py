@@ -190,6 +190,7 @@ def test_named_resources_have_limits() -> None:
          ["pucs.yaml:1:13: '!x' cannot be negated. Name what belongs to the stream instead."]),
         ("resources: {db: {slots: 2}}\n",
          ["pucs.yaml:1:18: the key 'slots' is not known; known are concurrency, rate"]),
+        ("resources: {db: {rate: [1]}}\n", ["pucs.yaml:1:24: expected a text, found a list"]),
         ("resources: [db]\n", ["pucs.yaml:1:12: expected a mapping, found a list"]),
         ("streems: {}\n", ["pucs.yaml:1:1: the key 'streems' is not known; did you mean 'streams'?"]),
         ("streams: {a: {max_agents: 2}}\n", ["pucs.yaml:1:14: the key 'files_pattern' is missing"]),
