@@ -192,6 +192,7 @@ def test_000_6_2_messages() -> None:
 
 
 @pytest.mark.process
+@pytest.mark.slow
 def test_000_9_starting_a_session(stand_in: Callable[[str], Path]) -> None:
     """The session of the first design at the command line, `python scripts/pucs.py` being `pucs` now.
 

@@ -21,11 +21,7 @@ STEP = re.compile(
 )
 EXAMPLE_S_MAX = 40
 """Longest time of one fence; most take a tenth of a second."""
-QUICK = frozenset({
-    "docs/how-to/get-work-back.md",
-    "docs/reference/json-documents.md",
-    "docs/tutorial/first-session.md",
-})
+QUICK = frozenset({"docs/tutorial/first-session.md"})
 """Pages followed by every `./run test`; the others belong to `./run test --all`."""
 PAGES = [
     pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)

@@ -33,6 +33,7 @@ def bookshop() -> dict[str, str]:
     return files
 
 
+@pytest.mark.slow
 def test_newcomer_gets_a_merged_result(make_place: Callable[..., Place], pipe: Pipe) -> None:
     """Every step of the way does what the one before it said would come next, and nothing is lost."""
     place = make_place("bookshop", bookshop())

@@ -151,6 +151,7 @@ def test_a_paused_agent_stands_still_keeps_its_leases_and_finishes(scene: Scene,
     assert scene.landed("core", "core/a.txt") == "a\nmore\n"
 
 
+@pytest.mark.slow
 def test_an_agent_paused_before_its_leases_begins_once_it_is_resumed(scene: Scene) -> None:
     """Whether it waits in the queue already or is about to: it gets nothing while it is paused, and fails at nothing."""
     leases.acquire(scene.context, agent="holder", resources=["core/a.txt"])
@@ -176,6 +177,7 @@ def test_an_agent_paused_before_its_leases_begins_once_it_is_resumed(scene: Scen
     assert said.index("resumed") < granted
 
 
+@pytest.mark.slow
 def test_an_idle_agent_is_ended_by_terminate(scene: Scene, line: Line) -> None:
     """One that waits for another stream's task leaves at the order, and says why."""
     line.beside("never")
@@ -219,6 +221,7 @@ def test_terminate_ends_the_whole_tree_and_keeps_the_work(scene: Scene, line: Li
     assert actions.index("terminated") < actions.index("kept") < actions.index("failed")
 
 
+@pytest.mark.slow
 def test_terminate_reaches_an_agent_that_is_paused(scene: Scene, line: Line) -> None:
     """A stopped tree is ended like a running one."""
     line.beside("never")
@@ -235,6 +238,7 @@ def test_terminate_reaches_an_agent_that_is_paused(scene: Scene, line: Line) -> 
     assert [one.state for one in result.tasks] != [TaskState.FAILED], scene.said
 
 
+@pytest.mark.slow
 def test_the_command_line_stops_a_launched_agent(scene: Scene, line: Line) -> None:
     """``pucs stop`` from another process is enough."""
     line.beside("never")
