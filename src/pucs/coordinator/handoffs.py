@@ -19,7 +19,7 @@ from pucs.coordinator.agents import acting, step
 from pucs.coordinator.asking import circle_of
 from pucs.coordinator.contesting import clear_in
 from pucs.coordinator.context import unit
-from pucs.coordinator.granting import end
+from pucs.coordinator.granting import end, serve
 from pucs.coordinator.messages import deliver_in, unknown_agent
 from pucs.coordinator.pausing import minded
 from pucs.core.errors import NotFound, PucsError, Refused, Usage
@@ -327,6 +327,7 @@ def _accepted(context: Context, opened: Unit, who: Agent, found: HandOff, place:
                     remedy=f"Accept when it has ended, or end it: pucs stop {giver.id}",
                 )
             tokens, left = _move_leases(context, opened, who, found)
+            serve(opened, list(tokens), context=context)  # the receiver itself may wait for one of them
             worktree = _move_worktree(opened, who, giver, place)
             if not worktree and place.left:
                 left.append(place.left)
