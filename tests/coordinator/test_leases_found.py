@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from pucs.coordinator.handoffs import Accepted, accept, hand_off
 from pucs.coordinator.leases import Acquired, release
 from pucs.coordinator.pausing import pause
+from pucs.core.errors import Refused
 from pucs.core.modes import Mode
+from pucs.messages.handoffs import Contents
 from tests.coordinator.test_leases import World
 from tests.coordinator.test_leases_growth import while_waiting
 
@@ -70,3 +73,38 @@ def test_a_reservation_shorter_than_its_claim_is_waited_for_asleep(world: World)
     ((answer, sleeps),) = found
     assert answer.granted
     assert len(sleeps) < 12
+
+
+def handed_over(world: World, giver: str, receiver: str, resource: str) -> Accepted:
+    """Let somebody hand a lease over, and the other one accept it at once, in whatever process."""
+    given = hand_off(
+        world.context,
+        agent=giver,
+        to=[receiver],
+        contents=Contents(locked_files=(resource,), pending=("go on with it",)),
+        incomplete=True,
+    )
+    return accept(world.context, agent=receiver, handoff=given.id)
+
+
+def test_whoever_waits_for_what_it_is_handed_waits_no_longer(world: World) -> None:
+    """Bob waits for ``a.py`` in one process and accepts it in another."""
+    world.take("ann", "a.py")
+    while_waiting(world, lambda: handed_over(world, "ann", "bob", "a.py"))
+    answer = world.take("bob", "a.py", wait_s=60.0)
+    assert answer.granted
+    assert answer.waited_s < 2.0
+
+
+def test_a_hand_off_closes_no_circle(world: World) -> None:
+    """Bob waits for cid, who waits for ann's ``a.py``; if that came to bob now, both would wait for each other."""
+    world.take("ann", "a.py")
+    world.take("cid", "c.py")
+
+    def cid_waits() -> None:
+        while_waiting(world, lambda: handed_over(world, "ann", "bob", "a.py"))
+        world.take("cid", "a.py", wait_s=10.0)
+
+    while_waiting(world, cid_waits)
+    with pytest.raises(Refused):
+        world.take("bob", "c.py", wait_s=20.0)

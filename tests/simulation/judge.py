@@ -46,6 +46,7 @@ class Judge(Book):
     store: Store
     longest_s: Callable[[str], float]
     """Longest life of a lease on a resource, by the configuration."""
+    claim_ttl_s: float
     notes: dict[str, Note] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """How often each resource was changed by work that landed."""
@@ -256,6 +257,8 @@ class Judge(Book):
             mine = [h for h in self._around(name) if h.agent == entry.agent and h.name == name and h.reserved]
             if len(mine) != 1:
                 raise Broken("entries", f"{entry.agent} claimed {name}, of which {mine} was reserved")
+            if self.now_s() > mine[0].since_s + self.claim_ttl_s + ROUNDING_S:
+                raise Broken("order", f"{mine[0]} was claimed when its time had passed")
             mine[0].reserved = False
             mine[0].since_s = self.now_s()
             old = [lease.first_s for lease in self._taken_back(entry.agent, name)]

@@ -32,14 +32,24 @@ if TYPE_CHECKING:
     from pucs.core.processes import Process
 
 AGENTS = ("ann", "bob", "cid", "dee")
-RESOURCES = ("/", "a/", "a/x", "a/y", "b")
+STEPS = {
+    "/": ("/",),
+    "a/": ("/", "a"),
+    "a/x": ("/", "a", "x"),
+    "a/x::C": ("/", "a", "x", "C"),
+    "a/x::C.m": ("/", "a", "x", "C", "m"),
+    "a/y": ("/", "a", "y"),
+    "b": ("/", "b"),
+}
+"""Each resource with the steps that lead to it."""
+RESOURCES = tuple(STEPS)
 LIMITS = Limits(default_duration_s=10.0, max_duration_s=30.0, queue_timeout_s=60.0, claim_ttl_s=2.0)
 CRITICAL_S = 5.0
 Wanted = tuple[tuple[str, Mode], ...]
 
 
 def below(outer: str, inner: str) -> bool:
-    return outer in {"/", inner} or (outer.endswith("/") and inner.startswith(outer))
+    return STEPS[inner][: len(STEPS[outer])] == STEPS[outer]
 
 
 def clash(one: tuple[str, Mode], two: tuple[str, Mode]) -> bool:
@@ -227,6 +237,29 @@ class LeaseMachine(RuleBasedStateMachine):
                 assert lease.expires_s <= known.first_s + self.longest_s(known.resource)
                 self.beliefs[lease.token] = replace(known, until_s=lease.expires_s)
 
+    @rule(agent=st.sampled_from(AGENTS), data=st.data())
+    def weaken(self, agent: str, data: st.DataObject) -> None:
+        strong_ones = [
+            b
+            for b in self.beliefs.values()
+            if b.agent == agent and self.now < b.until_s and b.mode is not Mode.SHARED_READ
+        ]
+        if not strong_ones:
+            return
+        belief = data.draw(st.sampled_from(strong_ones))
+        to = data.draw(st.sampled_from(list(Mode)[: strong(belief.mode)]))
+        told = leases.downgrade(self.context, agent=agent, resources=[belief.resource], to=to)
+        self.beliefs = {
+            number: b
+            for number, b in self.beliefs.items()
+            if (b.agent, b.resource) != (agent, belief.resource) or strong(b.mode) <= strong(to)
+        }
+        held = {lease.token: lease for lease in self.live() if lease.agent == agent}
+        for resource, token in told.items():
+            assert (held[token].resource, held[token].mode) == (belief.resource, to)
+            assert held[token].expires_s == belief.until_s, "a weaker lease is no longer and no shorter one"
+            self.beliefs[token] = replace(belief, mode=to, resource=resource)
+
     @rule(seconds=st.sampled_from([0.5, 1.9, 2.1, 4.0, 11.0, 70.0]))
     def time_passes(self, seconds: float) -> None:
         self.clock.pass_s(seconds)
@@ -371,7 +404,8 @@ class LeaseMachine(RuleBasedStateMachine):
         return {lease.token for lease in self.live() if lease.agent == agent}
 
     def longest_s(self, resource: str) -> float:
-        return CRITICAL_S if below(resource, "a/x") else LIMITS.max_duration_s
+        touches = below(resource, "a/x") or below("a/x", resource)
+        return CRITICAL_S if touches else LIMITS.max_duration_s
 
     def over(self, lease: Lease) -> bool:
         ends_s = lease.expires_s if lease.claim_by_s is None else lease.claim_by_s

@@ -334,7 +334,7 @@ PLANTS: Mapping[str, Plant] = {
     "late claims are accepted": Plant(
         wrong="a reservation that has passed its time can still be claimed",
         install=_late_claims_are_accepted,
-        caught_by=("machine",),
+        caught_by=("simulator",),
     ),
     "tokens shrink": Plant(
         wrong="each grant takes a smaller token than the one before", install=_tokens_shrink, caught_by=BOTH

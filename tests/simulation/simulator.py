@@ -79,7 +79,11 @@ class Simulation:
         store = SQLiteStore(place / "state.db" if place else IN_MEMORY, self.clock)
         self.world = World(self.schedule, self.random, order.faults, store)
         self.judge = Judge(
-            store=store, now_s=lambda: self.schedule.now_s, longest_s=_longest_s, say=self.schedule.say
+            store=store,
+            now_s=lambda: self.schedule.now_s,
+            longest_s=_longest_s,
+            say=self.schedule.say,
+            claim_ttl_s=LIMITS.claim_ttl_s,
         )
         self.judge.slots = {
             f"res:{one.name}": Slots(agents=one.concurrency, grants=one.rate, period_s=one.period_s)
