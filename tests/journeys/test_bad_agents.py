@@ -206,6 +206,7 @@ def test_dirty_detached_checkout_is_left_as_it_is(place: Place) -> None:
     assert "Take the result: git merge" in ended.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_stops_and_the_next_run_goes_on(place: Place, pipe: Pipe) -> None:
     """SIGINT ends with 130, with the work kept; the next run finishes the task."""
     place.environment["PIPE"] = str(pipe.path)

@@ -115,6 +115,7 @@ def test_hopeless_task_fails_with_its_reason(scene: Scene, command: str, reason:
     assert inspecting.locks(scene.context) == []
 
 
+@pytest.mark.slow
 def test_hanging_task_times_out_with_its_whole_tree(scene: Scene, line: Line) -> None:
     """A command that hangs and has left a daemon behind is ended, and so is the daemon."""
     line.beside("never")
@@ -274,6 +275,7 @@ def test_killed_keeper_costs_one_attempt(scene: Scene, line: Line) -> None:
     assert scene.landed("core", "core/a.txt") == "a\nx\n"
 
 
+@pytest.mark.slow
 def test_two_runs_at_once_share_the_tasks(scene: Scene) -> None:
     """Every task is done exactly once, whoever takes it."""
     scene.tasks(*(task(f"t{n}", f"echo {n} >> core/{n}.txt", files=(f"core/{n}.txt",)) for n in range(4)))

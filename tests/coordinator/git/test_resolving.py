@@ -337,6 +337,7 @@ def test_a_boundary_conflict_is_queued_as_a_task_of_the_owner(world: Any) -> Non
     assert record(world, parked.conflict).kind is Kind.BOUNDARY
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "at", [at if at in {9, 11, 12} else pytest.param(at, marks=pytest.mark.slow) for at in range(1, 16)]
 )
@@ -500,6 +501,7 @@ def test_a_change_in_a_persons_checkout_is_merged_too(world: Any) -> None:
     assert (world.root / "core/a.py").read_text() == MINE
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "at", [at if at in {8, 12} else pytest.param(at, marks=pytest.mark.slow) for at in range(1, 18)]
 )

@@ -370,6 +370,7 @@ def test_what_came_by_sync_is_not_ones_own(world: Any) -> None:
     assert "clear()" in text
 
 
+@pytest.mark.slow
 def test_parking_keeps_what_came_by_sync(world: Any) -> None:
     """What is taken back after it was parked is the agent's own edit, not what two other streams had landed before."""
     for agent, stream, symbol in (
@@ -396,6 +397,7 @@ def test_parking_keeps_what_came_by_sync(world: Any) -> None:
     assert "return 0" in text
 
 
+@pytest.mark.slow
 def test_a_file_resolved_by_hand_is_not_put_back(world: Any) -> None:
     """Where two streams' landings conflict and an agent resolved that, parking its edit does not undo one of them."""
     for agent, stream, symbol in (
@@ -532,6 +534,7 @@ def test_a_person_lands_a_function(world: Any) -> None:
     assert "return 0" in text
 
 
+@pytest.mark.slow
 def test_one_after_the_other_is_not_at_once(world: Any) -> None:
     """Agents who hold their functions one after the other have not shared the file."""
     for agent, old in (("one", "return 1"), ("two", "len(items)")):
@@ -555,6 +558,7 @@ def test_a_task_of_a_function_belongs_to_the_stream_of_its_file(make_world: Call
     assert (task.stream, task.files) == ("core", ("core/shop.py::price",))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", range(1, 11))
 def test_kill_at_each_step(world: Any, killed: type[BaseException], at: int) -> None:
     """Killed after any change it makes, the landing of a function is completed by the next one; it lands once."""
