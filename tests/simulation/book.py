@@ -168,34 +168,35 @@ class Book:
         }
         while True:
             agents = {self.waiting[number].agent for number in stuck}
-            holding = [
-                lease
-                for lease in self.held.values()
-                if lease.agent in agents and not (certain and lease.token not in self.beliefs)
-                if not certain or self.beliefs[lease.token].until_s > now_s + ROUNDING_S
-            ]
+            holding = {
+                token
+                for token, lease in self.held.items()
+                if lease.agent in agents and not (certain and token not in self.beliefs)
+                if not certain or self.beliefs[token].until_s > now_s + ROUNDING_S
+            }
             free = {number for number in stuck if not self._stays_blocked(number, stuck, holding)}
             if not free:
                 return [self.waiting[number] for number in self.turn if number in stuck]
             stuck -= free
 
-    def _stays_blocked(self, number: int, stuck: set[int], holding: list[Held]) -> bool:
+    def _stays_blocked(self, number: int, stuck: set[int], holding: set[int]) -> bool:
         place = self.waiting[number]
-        before = [self.waiting[n] for n in self.turn[: self.turn.index(number)] if n in stuck]
-        others = [first for first in before if first.agent != place.agent]
+        before = self.turn.index(number)
         for name, mode in place.wanted:
+            leases = [lease for lease in self._around(name) if lease.token in holding]
+            first = [
+                other
+                for other in self._queue_around(name)
+                if other.number in stuck and self.turn.index(other.number) < before
+            ]
             if is_named(name):
-                users = {lease.agent for lease in holding if lease.name == name}
-                users |= {first.agent for first in others if name in dict(first.wanted)}
+                users = {lease.agent for lease in leases} | {other.agent for other in first}
                 if len(users - {place.agent}) >= self._slots(name).agents:
                     return True
-                continue
-            if any(
+            elif any(
                 lease.agent != place.agent and clash((name, mode), (lease.name, lease.mode))
-                for lease in holding
-            ):
-                return True
-            if any(clash((name, mode), item) for first in others for item in first.wanted):
+                for lease in leases
+            ) or any(self._meets(other, place.agent, (name, mode)) for other in first):
                 return True
         return False
 

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 def test_three_hundred_agents_break_no_rule() -> None:
     """Everything that can go wrong goes wrong, and each agent has what it was told, and nobody is forgotten."""
-    counts = simulate(Order(seed=1, agents=300, seconds=15.0, mishaps_per_s=8.0)).counts
-    assert counts["told it was granted"] > 100
-    assert counts["lock claimed"] > 15
-    assert counts["lease reclaimed"] > 3
-    assert counts["lease expired"] > 10
+    counts = simulate(Order(seed=1, agents=300, seconds=10.0, mishaps_per_s=8.0)).counts
+    assert counts["told it was granted"] > 60
+    assert counts["lock claimed"] > 5
+    assert counts["lease reclaimed"] > 0
+    assert counts["lease expired"] > 3
 
 
 def test_sets_that_grow_and_change_break_no_rule() -> None:
