@@ -38,11 +38,10 @@ STEPS = {
     "a/x": ("/", "a", "x"),
     "a/x::C": ("/", "a", "x", "C"),
     "a/x::C.m": ("/", "a", "x", "C", "m"),
-    "a/y": ("/", "a", "y"),
     "b": ("/", "b"),
 }
 """Each resource with the steps that lead to it."""
-RESOURCES = tuple(STEPS)
+RESOURCES = ("b", "a/x", "a/x::C", "a/x::C.m", "a/", "/")
 LIMITS = Limits(default_duration_s=10.0, max_duration_s=30.0, queue_timeout_s=60.0, claim_ttl_s=2.0)
 CRITICAL_S = 5.0
 Wanted = tuple[tuple[str, Mode], ...]

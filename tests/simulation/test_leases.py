@@ -13,7 +13,7 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_to
 SHORT = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=QUIET)
 LONG = settings(max_examples=600, stateful_step_count=60, deadline=None, suppress_health_check=QUIET)
 HUNT = settings(
-    max_examples=400, stateful_step_count=40, deadline=None, database=None, derandomize=True,
+    max_examples=1000, stateful_step_count=40, deadline=None, database=None, derandomize=True,
     phases=[Phase.generate], suppress_health_check=QUIET, print_blob=False,
 )  # fmt: skip
 
