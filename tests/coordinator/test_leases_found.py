@@ -32,6 +32,19 @@ def test_a_paused_waiter_is_passed_by_the_upgrade_it_waits_for(world: World) -> 
     assert "timed out" in told[1].reason
 
 
+def test_a_paused_waiter_closes_a_circle_by_coming_back(world: World) -> None:
+    """Bob is paused on its way to ``a/``, for which ann has to give up ``a/x``; behind it ann would wait for herself."""
+    world.take("ann", "a/x", mode=Mode.SHARED_READ)
+    world.take("dee", "a/y")
+    told = while_waiting(
+        world,
+        lambda: pause(world.context, agent="bob", by="operator"),
+        lambda: world.take("ann", "a/y", mode=Mode.SHARED_READ, wait_s=1.0),
+    )
+    world.take("bob", "a/", wait_s=5.0)
+    assert "circle" in told[1].reason
+
+
 def sleeps_of(
     world: World, waiter: str, *resources: str, wait_s: float = 60.0
 ) -> tuple[Acquired, list[float]]:

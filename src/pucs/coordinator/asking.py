@@ -169,9 +169,11 @@ def _line_up(
     if opened.tx.requests.count() >= WAITING_MAX:
         return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
     waits = replace(request, resources=verdict.needed, passes=verdict.passed)
-    # Only an agent that waits itself can close a circle; most that are waited for are at work.
+    # Only an agent that waits itself can close a circle; most that are waited for are at work. Who is paused is not among
+    # those ahead, and comes back to its place.
     behind = {lease.agent for lease in verdict.holders} | {other.agent for other in verdict.ahead}
-    links = () if behind.isdisjoint(opened.tx.requests.agents()) else _circle(context, opened, waits)
+    alone = behind.isdisjoint(opened.tx.requests.agents()) and not opened.tx.requests.any_paused()
+    links = () if alone else _circle(context, opened, waits)
     if links:
         return _refuse_circle(opened, waits, links, blocked), None
     return blocked, _enqueue(opened, waits, verdict)

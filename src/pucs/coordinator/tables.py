@@ -101,6 +101,10 @@ class RequestRows(Protocol):
         """Return the agents that wait."""
         ...
 
+    def any_paused(self) -> bool:
+        """Tell whether any request is passed over because its agent is paused."""
+        ...
+
     def count(self) -> int:
         """Return how many requests wait."""
         ...

@@ -79,6 +79,10 @@ class RequestRows:
         """Return the agents that wait."""
         return {str(agent) for (agent,) in self._database.all("SELECT DISTINCT agent FROM requests")}
 
+    def any_paused(self) -> bool:
+        """Tell whether any request is passed over because its agent is paused."""
+        return self._database.one("SELECT 1 FROM requests WHERE paused LIMIT 1") is not None
+
     def count(self) -> int:
         """Return how many requests wait."""
         row = self._database.one("SELECT count(*) FROM requests")
