@@ -34,6 +34,8 @@ class Held:
     length_s: float
     """What was asked for when it was granted; asking again does not change it."""
     reserved: bool
+    early_s: float = float("inf")
+    """When a lease began whose place this was to take, though that ran out before the claim: its life may count too."""
 
 
 @dataclass

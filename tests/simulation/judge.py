@@ -79,7 +79,8 @@ class Judge(Book):
                 raise Broken("all or nothing", f"{agent} was told it has {name} ({mode}): {answer.tokens}")
         for name, token in answer.tokens.items():
             lease = self.granted[token]
-            until_s = min(lease.since_s + lease.length_s, lease.first_s + self.longest_s(name))
+            first_s = min(lease.first_s, lease.early_s)
+            until_s = min(lease.since_s + lease.length_s, first_s + self.longest_s(name))
             self._forget([
                 b for b in self.beliefs.values() if b.agent == agent and b.name == name and b.token != token
             ])
@@ -260,8 +261,9 @@ class Judge(Book):
             if self.now_s() > mine[0].since_s + self.claim_ttl_s + ROUNDING_S:
                 raise Broken("order", f"{mine[0]} was claimed when its time had passed")
             mine[0].reserved = False
-            mine[0].since_s = self.now_s()
             old = [lease.first_s for lease in self._taken_back(entry.agent, name)]
+            mine[0].early_s = mine[0].first_s
+            mine[0].since_s = self.now_s()
             mine[0].first_s = min([mine[0].since_s, *old])
 
     def _read_seldom(self, entry: Entry, freed: set[str]) -> None:
