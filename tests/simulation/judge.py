@@ -261,10 +261,10 @@ class Judge(Book):
             if self.now_s() > mine[0].since_s + self.claim_ttl_s + ROUNDING_S:
                 raise Broken("order", f"{mine[0]} was claimed when its time had passed")
             mine[0].reserved = False
-            old = [lease.first_s for lease in self._taken_back(entry.agent, name)]
-            mine[0].early_s = mine[0].first_s
+            old = self._taken_back(entry.agent, name)
+            mine[0].early_s = min([mine[0].early_s, *(lease.early_s for lease in old)])
             mine[0].since_s = self.now_s()
-            mine[0].first_s = min([mine[0].since_s, *old])
+            mine[0].first_s = min([mine[0].since_s, *(lease.first_s for lease in old)])
 
     def _read_seldom(self, entry: Entry, freed: set[str]) -> None:
         if entry.action == "lock refused":
@@ -341,8 +341,10 @@ class Judge(Book):
         for (name, mode), token in zip(fresh, entry.details["tokens"], strict=True):
             now_s = self.now_s()
             mine = [h for h in self.held.values() if h.agent == agent and h.name == name and not h.reserved]
-            old = [lease.first_s for lease in (*mine, *self._taken_back(agent, name))]
-            self._hold(Held(token, agent, name, mode, now_s, min([now_s, *old]), length_s, reserved))
+            old = [*mine, *self._taken_back(agent, name)]
+            first_s = min([now_s, *(lease.first_s for lease in old)])
+            early_s = min([first_s, *(lease.early_s for lease in old)])
+            self._hold(Held(token, agent, name, mode, now_s, first_s, length_s, reserved, early_s))
 
     def _may_be_granted(self, agent: str, fresh: Wanted, place: Waiting | None) -> None:
         """Hold a grant against the leases of others and against those whose turn comes before."""
