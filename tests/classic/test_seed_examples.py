@@ -516,6 +516,7 @@ def test_002_8_2_conflict_resolver(newer: Path) -> None:
     assert [resolver.resolve(conflict) for conflict in result.conflicts] == ["FALLBACK: LLM"]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_002_9_1_cli_commands(stand_in: Callable[[str], Path]) -> None:
     """The quick reference as it stands there, `scripts.pucs.cli` being `pucs.cli` now."""

@@ -185,6 +185,7 @@ def test_store_that_cannot_be_written_is_told(place: Place) -> None:
     place.pucs("lock", "app/a.py", "--agent", "ada")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "blocks", [40, *(pytest.param(number, marks=pytest.mark.slow) for number in (0, 100, 160))]
 )

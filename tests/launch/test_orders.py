@@ -132,6 +132,7 @@ def test_a_killed_keeper_takes_its_paused_tree_with_it(keeper: Keeper, order: Or
     assert all(is_gone(pid) for pid in pids)
 
 
+@pytest.mark.slow
 def test_a_paused_agent_stands_still_keeps_its_leases_and_finishes(scene: Scene, line: Line) -> None:
     """In a run: its program stops, its leases are renewed, and after RESUME its work lands."""
     line.beside("never")
@@ -200,6 +201,7 @@ def test_an_idle_agent_is_ended_by_terminate(scene: Scene, line: Line) -> None:
     assert {one.state for one in result.tasks} == {TaskState.DONE}, scene.said
 
 
+@pytest.mark.slow
 def test_terminate_ends_the_whole_tree_and_keeps_the_work(scene: Scene, line: Line) -> None:
     """Nothing of the agent lives, its edits are on a salvage ref, and another agent does the task."""
     line.beside("never")

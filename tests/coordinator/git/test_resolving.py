@@ -434,6 +434,7 @@ def functions(world: Any) -> None:
     world.land("b1")
 
 
+@pytest.mark.slow
 def test_a_merge_needs_only_the_functions_it_changes(world: Any) -> None:
     """Somebody else goes on holding another function of the file, and one who holds the same is not overrun."""
     functions(world)
@@ -457,6 +458,7 @@ def test_a_merge_needs_only_the_functions_it_changes(world: Any) -> None:
     assert finalizing.finalize(world.context).merged == ("core",)
 
 
+@pytest.mark.slow
 def test_a_merge_brings_only_what_its_agent_changed(world: Any) -> None:
     """What came into the worktree by a sync with another stream stays that stream's, on whatever branch."""
     lines = "".join(f"{number}\n" for number in range(9))

@@ -345,6 +345,7 @@ def test_a_lost_symbol_is_parked_only_if_it_was_changed(world: Any) -> None:
     assert f"the lease on {SHOP}::price ended, and three was granted {SHOP}::price since" in parked.reason
 
 
+@pytest.mark.slow
 def test_what_came_by_sync_is_not_ones_own(world: Any) -> None:
     """After taking in two streams' landings on other functions, an agent is judged by its own edits alone."""
     for agent, stream, symbol in (
