@@ -39,6 +39,7 @@ def parked(session: Path, pucs: Any) -> int:
     return int(found["id"])
 
 
+@pytest.mark.slow
 def test_an_open_conflict_is_listed_and_explained(parked: int, pucs: Any) -> None:
     """Status 1 while it is open; one conflict alone says what can be done and what holds otherwise."""
     listed = pucs("conflicts", "--unresolved")
@@ -56,6 +57,7 @@ def test_an_open_conflict_is_listed_and_explained(parked: int, pucs: Any) -> Non
     assert (document["severity"], document["deadline"] > document["opened_at"]) == ("medium", True)
 
 
+@pytest.mark.slow
 def test_conflicts_are_narrowed_by_kind(parked: int, pucs: Any) -> None:
     """Under any name a kind has; an unknown one is wrong use."""
     assert pucs("conflicts", "--kind", "locked", "--json").status == 1
@@ -65,6 +67,7 @@ def test_conflicts_are_narrowed_by_kind(parked: int, pucs: Any) -> None:
     assert parked
 
 
+@pytest.mark.slow
 def test_a_person_decides(parked: int, pucs: Any) -> None:
     """The change that stands is on the stream, the other on a salvage ref; then nothing is unresolved."""
     done = pucs.json(
@@ -89,6 +92,7 @@ def test_a_person_decides(parked: int, pucs: Any) -> None:
     assert pucs.ok("verify")
 
 
+@pytest.mark.slow
 def test_a_second_decision_is_refused(parked: int, pucs: Any) -> None:
     """With the first one in the message."""
     done = pucs.ok("resolve", str(parked), "--strategy", "rollback", "--by", "kim")
@@ -99,6 +103,7 @@ def test_a_second_decision_is_refused(parked: int, pucs: Any) -> None:
     assert "by kim" in said.err
 
 
+@pytest.mark.slow
 def test_what_does_not_merge_says_so(parked: int, pucs: Any) -> None:
     """Both changed the same line: refused, with the ways out; without a strategy somebody is asked."""
     said = pucs("resolve", str(parked), "--strategy", "merge")

@@ -97,6 +97,7 @@ def test_file_that_is_none_is_told(shop: Path, tmp_path: Path, pucs: Pucs) -> No
     assert not (shop / ".git" / "pucs").exists()
 
 
+@pytest.mark.slow
 def test_failure_names_work_and_output(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
     """A task that fails is told with its reason, where its work is kept and where its output lies."""
     tasks = write(
@@ -121,6 +122,7 @@ def test_failure_names_work_and_output(shop: Path, tmp_path: Path, pucs: Pucs) -
     assert pucs("salvage", "show", "nowhere").status == 1
 
 
+@pytest.mark.slow
 def test_undeclared_change_is_kept_and_told(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
     """What a command changed in another stream is kept aside, and the end of the run says that somebody has to decide."""
     tasks = write(
@@ -147,6 +149,7 @@ def test_stream_is_launched_alone(session: Path, tmp_path: Path, pucs: Pucs) -> 
     assert pucs("launch-stream", "ap").status in {1, 2}
 
 
+@pytest.mark.slow
 def test_person_lands_from_their_own_checkout(session: Path, pucs: Pucs) -> None:
     """Land and unlock bring edits out without touching the checkout; sync says what its owner can do."""
     said = pucs("land", "--agent", "ada")
@@ -167,6 +170,7 @@ def test_person_lands_from_their_own_checkout(session: Path, pucs: Pucs) -> None
     assert "Stream app has work that is not merged." in pucs.ok("verify")
 
 
+@pytest.mark.slow
 def test_target_is_moved_where_nobody_has_it_out(shop: Path, tasks_file: Path, pucs: Pucs) -> None:
     """`--target` takes the result to a branch; a branch that is out is left alone, and the command to take it is told."""
     git(shop, "branch", "release")
@@ -194,6 +198,7 @@ def test_failing_tests_keep_the_stream_out(shop: Path, tasks_file: Path, pucs: P
     assert pucs.json("verify")
 
 
+@pytest.mark.slow
 def test_store_elsewhere_is_found_by_agents(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
     """A store named relative to here is the same one for agents, who are called in their own worktrees."""
     tasks = write(

@@ -93,6 +93,7 @@ def test_lost_lease_stops_the_work(monkeypatch: pytest.MonkeyPatch) -> None:
         beats.pulse.beat(("a", "b"))
 
 
+@pytest.mark.slow
 def test_agent_ended_by_somebody_is_stopped(
     scene: Scene, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -121,6 +122,7 @@ def test_undeclared_change_of_a_held_file_is_parked(scene: Scene) -> None:
     assert scene.landed("core", "core/a.txt") == "a\n"
 
 
+@pytest.mark.slow
 def test_attempt_whose_every_change_is_parked_has_failed(scene: Scene) -> None:
     """Nothing landed, so the task is not done; the work is on the ref that landing made."""
     assert leases.acquire(scene.context, agent="alice", resources=("core/a.txt",)).granted
@@ -143,6 +145,7 @@ def refusing(reason: str, times: int) -> Callable[..., landing.Landed | landing.
     return land
 
 
+@pytest.mark.slow
 def test_landing_is_tried_again_after_others(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """A landing that met others syncs and lands; one that never gets through fails and keeps the work."""
     monkeypatch.setattr(landing, "land", refusing("stale", 2))

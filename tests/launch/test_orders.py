@@ -65,6 +65,7 @@ class Aside:
         return self.result
 
 
+@pytest.mark.slow
 def test_a_paused_tree_stands_still_and_goes_on(keeper: Keeper, order: Order, line: Line) -> None:
     """Every process of the tree is stopped, also outside the group; its timeout stands still with it."""
     never = line.beside("never")

@@ -28,6 +28,7 @@ from tests.launch.scenes import CONFIGURATION, Scene, task
 pytestmark = [pytest.mark.process, pytest.mark.git]
 
 
+@pytest.mark.slow
 def test_tasks_of_two_streams_land(scene: Scene) -> None:
     """Work is on the stream branches, agents have retired, their worktrees are gone and nothing is held."""
     result = scene.run(task("t1", "echo one >> core/a.txt"), task("t2", "echo two >> shop/b.txt", "shop"))
@@ -60,6 +61,7 @@ def test_waiting_agent_builds_on_what_it_waited_for(scene: Scene, line: Line) ->
     assert waiting.position == 1
 
 
+@pytest.mark.slow
 def test_order_across_streams_is_kept_by_the_same_agents(scene: Scene) -> None:
     """A prerequisite in another stream is waited for, and an agent waits with its worktree."""
     result = scene.run(
@@ -93,6 +95,7 @@ def test_failed_attempt_is_kept_and_retried_by_another_agent(scene: Scene) -> No
     assert phases == {"core-agent-1": Phase.FAILED, "core-agent-2": Phase.RETIRED}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "reason"),
     [
@@ -129,6 +132,7 @@ def test_hanging_task_times_out_with_its_whole_tree(scene: Scene, line: Line) ->
     assert scene.git("show", f"{result.failed[0].salvage}:core/a.txt") == "a\n1\n"
 
 
+@pytest.mark.slow
 def test_flooding_task_succeeds_within_its_cap(scene: Scene) -> None:
     """Output beyond the cap costs nothing but the output."""
     scene.configure(replace(CONFIGURATION, agents=replace(CONFIGURATION.agents, output_bytes_max=1000)))
@@ -176,6 +180,7 @@ def test_boundary_is_kept(scene: Scene) -> None:
     assert not scene.heard(events.CommandStarted)
 
 
+@pytest.mark.slow
 def test_set_up_runs_once_in_each_worktree(scene: Scene) -> None:
     """The set-up is there before the first command, and its failure starts no task and does not go on for ever."""
     scene.configure(
@@ -205,6 +210,7 @@ def test_one_stream_alone_is_served(scene: Scene) -> None:
     assert {one.id: one.state for one in result.tasks} == {"t1": TaskState.DONE, "t3": TaskState.PENDING}
 
 
+@pytest.mark.slow
 def test_stop_keeps_the_work_and_the_next_run_goes_on(scene: Scene, line: Line) -> None:
     """Trees are stopped, edits are on a salvage ref, leases free, the task is pending and has lost no attempt."""
     line.beside("never")
@@ -333,6 +339,7 @@ def test_run_goes_on_after_kill_9_of_the_supervisor(scene: Scene, line: Line) ->
     assert len(scene.context.worktrees.paths()) == 1
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_130(scene: Scene, line: Line) -> None:
     """SIGINT at the supervisor is answered in order, and its handlers are put back."""
     line.beside("never")
@@ -347,6 +354,7 @@ def test_ctrl_c_ends_with_130(scene: Scene, line: Line) -> None:
     assert scene.git("show", f"{left.salvage}:core/a.txt") == "a\nbegun\n"
 
 
+@pytest.mark.slow
 def test_drawing_progress_cannot_end_a_run(scene: Scene) -> None:
     """A door that fails is told of no more, and the work goes on."""
 

@@ -63,6 +63,7 @@ def test_the_tests_of_a_stream_run_on_its_branch(world: World) -> None:
     assert status(world.context)["tests"]["passed"] is True
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("command", "result", "exit_status"),
     [
@@ -168,6 +169,7 @@ def test_a_landing_without_tests_is_warned_of(world: World) -> None:
     assert entry.details["warning"] in landed.warnings[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("named", "because"),
     [
@@ -202,6 +204,7 @@ def test_a_landing_without_tests_is_refused_where_configured(
     assert world.land("ann").warnings == ()
 
 
+@pytest.mark.slow
 def test_a_run_on_other_content_does_not_count(world: World) -> None:
     """What is changed after the tests passed has not been tested, and the newest run of a content decides."""
     ready(world, stream={"test_required": True})
@@ -213,6 +216,7 @@ def test_a_run_on_other_content_does_not_count(world: World) -> None:
     assert world.not_landed("ann").reason == "tests"
 
 
+@pytest.mark.slow
 def test_giving_up_untested_work_is_refused_too(world: World) -> None:
     """Leases and work stay; whoever leaves for good has the work kept on a salvage ref."""
     ready(world, stream={"test_required": True})
@@ -224,6 +228,7 @@ def test_giving_up_untested_work_is_refused_too(world: World) -> None:
     assert world.held("ann") == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"stream": {"test_pattern": ("core/**",)}, "tests": TestSettings(required="off")}]
 )

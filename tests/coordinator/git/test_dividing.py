@@ -135,6 +135,7 @@ def test_a_symbol_that_both_need_goes_to_the_first(world: Any) -> None:
     assert found.waits == named(bob="price")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("first", "second", "words"),
     [
@@ -206,6 +207,7 @@ def test_acceptance_turns_the_lease_and_serves_the_waiter_in_one_step(world: Any
     assert "ann: Cart.total; bob: train_model" in wait.decision
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 2, 3])
 def test_a_kill_leaves_all_or_nothing(world: Any, killed: type[BaseException], at: int) -> None:
     """Whoever accepts may die after any step: the file is divided for everybody or for nobody."""
@@ -319,6 +321,7 @@ def test_plans_alone_become_plans_for_symbols(world: Any) -> None:
     assert world.held("ann") == world.held("bob") == []
 
 
+@pytest.mark.slow
 def test_unlanded_edits_outside_the_scope_stop_the_acceptance(world: Any) -> None:
     """What the holder changed since the proposal is named; nothing has changed hands."""
     world.lock("ann", CART)
@@ -447,6 +450,7 @@ def test_an_acceptance_that_does_not_fit_any_more_is_refused(world: Any) -> None
     assert [one.state for one in partitions(world.context)] == [PartitionState.PROPOSED]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("setup", "words"),
     [
@@ -570,6 +574,7 @@ def test_the_configuration_turns_it_off(make_world: Callable[..., Any]) -> None:
     assert "partition_enabled is false" in found.reason
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("call", "error", "words"),
     [

@@ -65,6 +65,7 @@ def test_merges_in_phases_and_repeats(world: Any) -> None:
     assert result(world, "core/a.py") == "a = 3"
 
 
+@pytest.mark.slow
 def test_conflicting_streams(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """What git cannot merge stays intact with one record, the rest merges; resolved by a landing, it merges too."""
     world.agent("x1", "api")
@@ -94,6 +95,7 @@ def test_conflicting_streams(world: Any, monkeypatch: pytest.MonkeyPatch) -> Non
     assert conflicts.conflicts(world.context, unresolved=True) == []
 
 
+@pytest.mark.slow
 def test_synced_stream_waits_for_its_source(world: Any) -> None:
     """A stream that synced from another is not merged without it; synced both ways they leave as one group."""
     change(world, "a1", "core", "shared.txt", "by core\n")
@@ -115,6 +117,7 @@ def test_synced_stream_waits_for_its_source(world: Any) -> None:
     assert result(world, "shared.txt") == "all"
 
 
+@pytest.mark.slow
 def test_gates_judge_own_commits(world: Any) -> None:
     """A commit that came onto a stream's branch by hand keeps the stream out; other streams are merged."""
     change(world, "a1", "core", "core/a.py", "a = 2\n")
@@ -130,6 +133,7 @@ def test_gates_judge_own_commits(world: Any) -> None:
     assert "without a landing" in held.message
 
 
+@pytest.mark.slow
 def test_failing_tests_take_nothing_of_the_phase(make_world: Callable[..., Any]) -> None:
     """A phase whose result fails the tests is not taken; the record holds the output; fixed, it is."""
     world = make_world(merge=MergeSettings(test_command="echo checking; ! grep -q broken core/a.py"))
@@ -147,6 +151,7 @@ def test_failing_tests_take_nothing_of_the_phase(make_world: Callable[..., Any])
     assert len(world.context.worktrees.paths()) == 3
 
 
+@pytest.mark.slow
 def test_target_moves_only_where_nobody_has_it_out(world: Any) -> None:
     """A free target is moved, merged with what went on there; one that is out is left, with the command to take it."""
     change(world, "a1", "core", "core/a.py", "a = 2\n")
@@ -168,6 +173,7 @@ def test_target_moves_only_where_nobody_has_it_out(world: Any) -> None:
         finalizing.finalize(world.context, streams=["nowhere"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", steps(1, 10, {3}))
 def test_kill_while_finalizing(world: Any, killed: type[BaseException], at: int) -> None:
     """Killed after any change, finalizing goes on where it was, and merges nothing twice."""

@@ -73,6 +73,7 @@ def test_second_landing_merges(world: Any) -> None:
     assert world.git("rev-parse", "HEAD", at=place) == outcome.stream_commit
 
 
+@pytest.mark.slow
 def test_conflict_changes_nothing_then_resolves(world: Any) -> None:
     """A landing that conflicts keeps the lease and names files and command; resolved in the worktree, it lands."""
     place = world.agent("a1")
@@ -196,6 +197,7 @@ def test_stale_base_must_sync_first(world: Any) -> None:
     assert world.text("core", "shared.txt") == "by a1\ns\nby x1"
 
 
+@pytest.mark.slow
 def test_undoing_what_was_synced_is_own(world: Any) -> None:
     """Dropping another stream's change in a merge is a change of the agent's own, and judged."""
     place = world.agent("a1")

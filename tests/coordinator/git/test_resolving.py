@@ -76,6 +76,7 @@ def test_a_parked_change_is_merged_with_what_landed(world: Any) -> None:
     assert conflicts.conflicts(world.context, unresolved=True) == []
 
 
+@pytest.mark.slow
 def test_what_was_merged_passes_the_gate_and_is_accounted_for(world: Any) -> None:
     """The stream merges into the result as if the agent had landed it itself."""
     number, _ = park(world)
@@ -85,6 +86,7 @@ def test_what_was_merged_passes_the_gate_and_is_accounted_for(world: Any) -> Non
     assert verifying.verify(world.context).ok
 
 
+@pytest.mark.slow
 def test_a_change_that_does_not_merge_is_refused_with_ways_out(world: Any) -> None:
     """Nothing moves, no lease is left behind, and the conflict stays open."""
     number, ref = park(world, CLASH)
@@ -97,6 +99,7 @@ def test_a_change_that_does_not_merge_is_refused_with_ways_out(world: Any) -> No
     assert world.held("a1") == []
 
 
+@pytest.mark.slow
 def test_two_changes_of_one_function_are_no_clean_merge(world: Any) -> None:
     """What git merges by lines is refused where both sides changed the same definition."""
     base = "def f():\n    one = 1\n\n    two = 2\n\n    three = 3\n    return one + two + three\n"
@@ -121,6 +124,7 @@ def test_a_file_that_somebody_holds_is_not_merged_over(world: Any) -> None:
     assert record(world, number).status is Status.OPEN
 
 
+@pytest.mark.slow
 def test_the_agents_own_lease_is_used_and_kept(world: Any) -> None:
     """An agent that holds the file again goes on holding it after its parked change was merged."""
     number, _ = park(world)
@@ -150,6 +154,7 @@ def test_a_person_lets_the_parked_change_win(world: Any) -> None:
     assert verifying.verify(world.context).ok
 
 
+@pytest.mark.slow
 def test_a_person_lets_what_landed_win(world: Any) -> None:
     """The stream stays as it is, the parked change stays where it is kept."""
     number, ref = park(world, CLASH)
@@ -162,6 +167,7 @@ def test_a_person_lets_what_landed_win(world: Any) -> None:
     assert world.git("show", f"{ref}:core/a.py") == MINE.strip()
 
 
+@pytest.mark.slow
 def test_the_winner_may_be_named_by_its_ref(world: Any) -> None:
     """A salvage ref, whole or as it is listed without its prefix, is the change it keeps."""
     number, ref = park(world)
@@ -170,6 +176,7 @@ def test_the_winner_may_be_named_by_its_ref(world: Any) -> None:
     assert world.text("core", "core/a.py") == "a = 'mine'\n\n\nz = 'theirs'"
 
 
+@pytest.mark.slow
 def test_a_winner_that_is_no_party_is_wrong_use(world: Any) -> None:
     """The remedy names the sides; so it does where nobody is named."""
     number, ref = park(world)
@@ -189,6 +196,7 @@ def test_the_first_decision_stands(world: Any) -> None:
     assert record(world, number).decided_by == "lead"
 
 
+@pytest.mark.slow
 def test_an_unknown_conflict_is_not_found(world: Any) -> None:
     """So is one whose salvage ref somebody deleted."""
     with pytest.raises(NotFound, match="no conflict 99"):
@@ -203,6 +211,7 @@ def test_an_unknown_conflict_is_not_found(world: Any) -> None:
         resolve(world.context, conflict=number)
 
 
+@pytest.mark.slow
 def test_a_task_is_put_back_to_be_done_on_top(world: Any) -> None:
     """QUEUE for parked work: its task is pending again, told where the first try is, whatever its state was."""
     number, ref = park(world, CLASH)
@@ -243,6 +252,7 @@ def test_a_task_at_work_is_left_to_its_agent(world: Any) -> None:
     assert "a1 is at work on task T-1" in record(world, number).decision
 
 
+@pytest.mark.slow
 def test_without_a_task_its_agent_does_it_again(world: Any) -> None:
     """The record closes with where the first try is kept."""
     number, ref = park(world, CLASH)
@@ -250,6 +260,7 @@ def test_without_a_task_its_agent_does_it_again(world: Any) -> None:
     assert "a1 does it again" in record(world, number).decision
 
 
+@pytest.mark.slow
 def test_landing_the_same_files_again_closes_the_record(world: Any) -> None:
     """An agent whose change was parked and who then lands those files has resolved it by itself."""
     number, ref = park(world)
@@ -280,6 +291,7 @@ def test_nobody_decides_and_nothing_is_lost(world: Any) -> None:
     assert "conflict resolved" in actions(world)
 
 
+@pytest.mark.slow
 def test_a_boundary_is_crossed_by_decision_only(world: Any) -> None:
     """MERGE is refused without a waiver; a person's decision lands the change on the stream that covers the file."""
     world.agent("a1")
@@ -386,6 +398,7 @@ def _session(world: Any) -> Any:
         return tx.sessions.get("S1")
 
 
+@pytest.mark.slow
 def test_a_file_that_two_plan_to_change_is_divided(world: Any) -> None:
     """Without a strategy the work is divided where that is possible; accepting the proposal closes the conflict."""
     base = "def f():\n    return 1\n\n\ndef g():\n    return 2\n"
@@ -409,6 +422,7 @@ def test_a_file_that_two_plan_to_change_is_divided(world: Any) -> None:
     assert (found.status, found.strategy) == (Status.RESOLVED, Strategy.PARTITION)
 
 
+@pytest.mark.slow
 def test_what_cannot_be_divided_is_decided(world: Any) -> None:
     """Two that need the same function: the flow goes on to the next step, and asking for PARTITION says why not."""
     for agent in ("a1", "a2"):
@@ -485,6 +499,7 @@ def test_a_merge_brings_only_what_its_agent_changed(world: Any) -> None:
     assert world.text("core", "shared.txt") == f"by a1\n{lines[2:]}".strip()
 
 
+@pytest.mark.slow
 def test_a_change_in_a_persons_checkout_is_merged_too(world: Any) -> None:
     """Somebody without a stream whose lease was lost: the change lands where its file belongs, the checkout stays."""
     agents.register(world.context, agent="kim", worktree=str(world.root))
@@ -527,6 +542,7 @@ def test_a_killed_decision_loses_neither_side(world: Any, at: int, killed: type[
     assert world.lock("a2", "core/a.py")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("at", [1, 7])
 def test_two_decisions_at_once_are_one(world: Any, at: int) -> None:
     """Who is first decides, also while a merge holds its leases already; then that changes nothing and leaves nothing."""

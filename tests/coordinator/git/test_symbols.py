@@ -121,6 +121,7 @@ def test_two_streams_in_two_functions_of_one_file(world: Any) -> None:
     assert "len(items) + 1" in result
 
 
+@pytest.mark.slow
 def test_the_same_function_on_another_stream_is_stale(world: Any) -> None:
     """Who takes a function that another stream landed has to sync first; one who takes another function has not."""
     world.agent("one", "core")
@@ -135,6 +136,7 @@ def test_the_same_function_on_another_stream_is_stale(world: Any) -> None:
     assert syncing.required(world.context, agent="two", resources=[f"{SHOP}::total"]) == []
 
 
+@pytest.mark.slow
 def test_an_edit_beyond_its_symbol_takes_it_late_if_free(world: Any) -> None:
     """A change of a function nobody holds takes a late lease on that function, or on the file for its other lines."""
     world.agent("one")
@@ -184,6 +186,7 @@ def test_an_edit_into_anothers_symbol_is_parked(world: Any, edit: tuple[str, str
     assert verifying.verify(world.context).ok
 
 
+@pytest.mark.slow
 def test_removing_what_nobody_holds_takes_the_file(world: Any) -> None:
     """A function that the edit removes or renames without a lease on it takes a late lease on the whole file."""
     world.agent("one")
@@ -200,6 +203,7 @@ def test_removing_what_nobody_holds_takes_the_file(world: Any) -> None:
     assert "two" in parked.reason
 
 
+@pytest.mark.slow
 def test_committed_edits_are_judged_like_uncommitted_ones(world: Any) -> None:
     """What an agent committed itself beyond its symbol is parked and taken back by a commit of its own."""
     place = world.agent("one")
@@ -226,6 +230,7 @@ def test_a_renamed_function_lands(world: Any) -> None:
     assert landed_rows(world) == [(f"{SHOP}::price", token), (f"{SHOP}::price_of", token)]
 
 
+@pytest.mark.slow
 def test_additions_belong_to_who_makes_them(world: Any) -> None:
     """New functions, methods and imports land under any lease on a symbol of the file, each with a row of its own."""
     world.agent("one")
@@ -247,6 +252,7 @@ def test_additions_belong_to_who_makes_them(world: Any) -> None:
     assert [name for name, _ in landed_rows(world)] == [f"{SHOP}::price"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("held", "edit"),
     [
@@ -269,6 +275,7 @@ def test_additions_to_what_another_holds_are_parked(world: Any, held: str, edit:
     assert "two" in parked.reason
 
 
+@pytest.mark.slow
 def test_one_new_name_of_two_streams_is_a_conflict(world: Any) -> None:
     """Where git would keep two definitions of one name, the second is stale, and its sync names the file instead."""
     world.agent("one", "core")
@@ -284,6 +291,7 @@ def test_one_new_name_of_two_streams_is_a_conflict(world: Any) -> None:
     assert refused.conflicts == (SHOP,)
 
 
+@pytest.mark.slow
 def test_the_same_import_of_both_merges(world: Any) -> None:
     """Two agents who add the same import line at the same place do not stand in each other's way."""
     for agent, symbol in (("one", "price"), ("two", "total")):
@@ -297,6 +305,7 @@ def test_the_same_import_of_both_merges(world: Any) -> None:
     assert world.text("core", SHOP).count("import re") == 1
 
 
+@pytest.mark.slow
 def test_the_same_new_name_of_both_is_a_conflict(world: Any) -> None:
     """Git would keep both definitions of one name; what neither side had is not merged in silence."""
     world.agent("one")
@@ -311,6 +320,7 @@ def test_the_same_new_name_of_both_is_a_conflict(world: Any) -> None:
     assert world.held("two") == [f"{SHOP}::Cart"]
 
 
+@pytest.mark.slow
 def test_neighbours_that_git_cannot_merge_conflict(world: Any) -> None:
     """Different symbols on neighbouring lines conflict as text; nothing is lost and the lease stays."""
     world.agent("one")
@@ -326,6 +336,7 @@ def test_neighbours_that_git_cannot_merge_conflict(world: Any) -> None:
     assert world.held("two") == [f"{SHOP}::LIMIT"]
 
 
+@pytest.mark.slow
 def test_a_lost_symbol_is_parked_only_if_it_was_changed(world: Any) -> None:
     """Whose lease on a function ended and passed on is parked; a grant on another function of the file is no reason."""
     for agent in ("one", "two", "three"):
@@ -435,6 +446,7 @@ def test_a_file_resolved_by_hand_is_not_put_back(world: Any) -> None:
     assert world.land("three").stream == "docs"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("alone", [True, False])
 def test_a_symlink_in_place_of_a_file_is_the_whole_file(world: Any, *, alone: bool) -> None:
     """What is no regular file has no definitions: it lands under the whole file, or is parked if somebody works in it."""
@@ -453,6 +465,7 @@ def test_a_symlink_in_place_of_a_file_is_the_whole_file(world: Any, *, alone: bo
         assert (place / SHOP).read_text() == TEXT
 
 
+@pytest.mark.slow
 def test_undoing_anothers_landed_function_is_an_edit_of_it(world: Any) -> None:
     """Who sets a synced function back to what it was before has changed it, and does not hold it."""
     world.agent("one")
@@ -478,6 +491,7 @@ def test_a_sync_names_the_tokens_of_symbols(world: Any) -> None:
     assert all(f"PUCS-Token: {token}" in message for token in tokens.values())
 
 
+@pytest.mark.slow
 def test_giving_one_of_two_symbols_up(world: Any) -> None:
     """An untouched function is simply given up; one that was edited lands first, and so does all else in the file."""
     world.agent("one")
@@ -491,6 +505,7 @@ def test_giving_one_of_two_symbols_up(world: Any) -> None:
     assert world.held("one") == [f"{SHOP}::Cart"]
 
 
+@pytest.mark.slow
 def test_leases_on_symbols_outlive_a_landing_that_leaves_the_file(world: Any) -> None:
     """Landing another file keeps the lease on a function whose edit stays uncommitted."""
     world.agent("one")
@@ -502,6 +517,7 @@ def test_leases_on_symbols_outlive_a_landing_that_leaves_the_file(world: Any) ->
     assert world.land("one", files=[f"{SHOP}::price"]).symbols == (f"{SHOP}::price",)
 
 
+@pytest.mark.slow
 def test_a_hook_that_formats_is_judged_again(world: Any) -> None:
     """What a commit hook writes into another function is judged like any edit, not landed unseen."""
     world.agent("one")
@@ -518,6 +534,7 @@ def test_a_hook_that_formats_is_judged_again(world: Any) -> None:
     assert world.text("core", SHOP) == TEXT.strip()
 
 
+@pytest.mark.slow
 def test_a_person_lands_a_function(world: Any) -> None:
     """In a person's checkout a landed function does not count again when another one lands."""
     register(world.context, agent="me", stream="core")

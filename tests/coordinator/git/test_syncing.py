@@ -25,6 +25,7 @@ def synced(world: Any, agent: str) -> syncing.Synced:
     return outcome
 
 
+@pytest.mark.slow
 def test_sync_commits_own_edits_and_merges(world: Any) -> None:
     """Own edits are committed first, then the stream's branch comes in; doing it again changes nothing."""
     world.agent("a1")

@@ -18,6 +18,7 @@ def found(world: Any) -> list[tuple[str, str]]:
     return [(each.severity.value, each.kind) for each in verifying.verify(world.context).findings]
 
 
+@pytest.mark.slow
 def test_whole_life_is_accounted_for(world: Any) -> None:
     """Edits, then commits, are open until they landed; a landed stream is named until it is merged."""
     place = world.agent("a1")
@@ -34,6 +35,7 @@ def test_whole_life_is_accounted_for(world: Any) -> None:
     assert verifying.verify(world.context).ok
 
 
+@pytest.mark.slow
 def test_kept_work_is_accounted_for(world: Any) -> None:
     """Work on a salvage ref is listed, and what it holds is open no more, until it is edited again."""
     place = world.agent("a1")
@@ -48,6 +50,7 @@ def test_kept_work_is_accounted_for(world: Any) -> None:
     assert found(world) == [("info", "worktree"), ("info", "salvage")]
 
 
+@pytest.mark.slow
 def test_lost_landing_is_found(world: Any) -> None:
     """A stream branch that somebody moved back is found to lack the landing, and so is a session branch."""
     world.agent("a1")
