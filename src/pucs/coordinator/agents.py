@@ -182,8 +182,11 @@ def claim_in(opened: Unit, agent: Agent, stream: str) -> Agent:
             f"Stream {name} has its {row.stream.max_agents} agents already: {', '.join(others)}.",
             remedy="Wait until one retires, or raise max_agents in the configuration.",
         )
-    claimed = step(opened, replace(agent, stream=name), Phase.CLAIM_STREAM)
+    claimed = replace(agent, stream=name)
+    claimed = replace(claimed, phase=step(opened, claimed, Phase.CLAIM_STREAM))
     if claimed != agent:
+        opened.tx.agents.put(claimed)
+        opened.log("stream claimed", agent=agent.id, stream=name)
         send_in(opened, MessageKind.STREAM_ASSIGNED, agent.id, stream=name, branch=row.branch)
     return claimed
 
@@ -241,19 +244,17 @@ def _ended(agent: Agent) -> Refused:
     )
 
 
-def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> Agent:
-    """Move an agent along its lifecycle; a step out of order is allowed and logged as a warning."""
+def step(opened: Unit, agent: Agent, to: Phase, *, task: str | None = None) -> Phase:
+    """Move an agent along its lifecycle and return where it is; a step out of order is allowed and logged as a warning."""
     phase, warning = advance(agent.phase, to)
-    moved = replace(agent, phase=phase, task=agent.task if task is None else task)
-    if moved != agent:
-        opened.tx.agents.put(moved)
-    if phase is Phase.CLAIM_STREAM and moved != agent:
-        opened.log("stream claimed", agent=agent.id, stream=moved.stream)
+    # Only what changes is written: every lease verb comes by here.
+    if phase is not agent.phase or task not in {None, agent.task}:
+        opened.tx.agents.step(agent.id, phase, agent.task if task is None else task)
     if warning:
         opened.log(
             "lifecycle warning", agent=agent.id, stream=agent.stream, level=Level.DEBUG, warning=warning
         )
-    return moved
+    return phase
 
 
 def heartbeat(context: Context, *, agent: str) -> Sequence[str]:

@@ -156,7 +156,7 @@ def landed(opened: Unit, intention: Intention) -> None:
     agent = opened.tx.agents.get(intention.agent)
     if agent is not None and agent.active and agent.session == intention.session:
         for phase in (Phase.WORK, Phase.COMMIT, *((Phase.RELEASE_LOCKS,) if ending else ())):
-            agent = step(opened, agent, phase)
+            agent = replace(agent, phase=step(opened, agent, phase))
 
 
 def not_landed(opened: Unit, intention: Intention) -> None:

@@ -146,7 +146,7 @@ def ask(
             noted=wish.noted,
             instead_of=verdict.converted,
         )
-        _ = step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
+        step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
         return answered(opened, names, [*leases, *verdict.kept]), None
     blocked = _blocked(opened, verdict)
     if wait_s > 0:

@@ -239,7 +239,7 @@ def grant(
         stream=request.stream,
         files=[lease.resource for lease in leases],
         tokens=[lease.token for lease in leases],
-        mode=leases[0].mode.value,
+        mode=leases[0].mode,
     )
     return leases
 

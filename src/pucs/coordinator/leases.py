@@ -151,7 +151,7 @@ def release(
             return Released(resources=())
         who = acting(opened, agent)
         served_now = end_and_serve(opened, held, reason, context=context)
-        _ = step(opened, who, Phase.RELEASE_LOCKS)
+        step(opened, who, Phase.RELEASE_LOCKS)
         return Released(
             resources=tuple(lease.resource for lease in held),
             served=tuple(request.agent for request in served_now),

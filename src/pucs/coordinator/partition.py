@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pucs.core.resources import file_path, is_directory
@@ -13,18 +12,18 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from pucs.coordinator.ports import Transaction
-    from pucs.streams.records import CriticalFile, Stream
+    from pucs.streams.records import CriticalFile
 
 
 def boundaries_of(tx: Transaction, session: str) -> Boundaries:
     """Return the boundaries of a session's streams."""
+    found: Boundaries = tx.sessions.derived(("boundaries", session), lambda: _compiled(tx, session))
+    return found
+
+
+def _compiled(tx: Transaction, session: str) -> Boundaries:
     streams = tuple(row.stream for row in tx.sessions.streams(session))
-    return _compiled(streams, tx.sessions.configuration().generated)
-
-
-@lru_cache(maxsize=8)
-def _compiled(streams: tuple[Stream, ...], generated: tuple[str, ...]) -> Boundaries:
-    return Boundaries(streams, generated)
+    return Boundaries(streams, tx.sessions.configuration().generated)
 
 
 def critical_files(resource: str, files: Sequence[CriticalFile]) -> list[CriticalFile]:

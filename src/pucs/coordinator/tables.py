@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
-    from pucs.agents.records import Agent
+    from pucs.agents.records import Agent, Phase
     from pucs.conflicts.records import Conflict
     from pucs.conflicts.requests import Waiver
     from pucs.coordinator.records import Intention
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from pucs.streams.records import Landing, Session, StreamRow
     from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
+
+
+T = TypeVar("T")
 
 
 class LeaseRows(Protocol):
@@ -153,6 +156,10 @@ class AgentRows(Protocol):
         """Insert or overwrite one agent."""
         ...
 
+    def step(self, agent: str, phase: Phase, task: str) -> None:
+        """Change where an agent is in its life and what it works on."""
+        ...
+
     def all(self, session: str) -> list[Agent]:
         """Return the agents of a session by id."""
         ...
@@ -187,6 +194,10 @@ class SessionRows(Protocol):
 
     def configuration(self) -> Configuration:
         """Return the compiled configuration; decoded once per revision and process."""
+        ...
+
+    def derived(self, key: tuple[str, str], make: Callable[[], T]) -> T:
+        """Return what ``make`` makes of sessions, streams and configuration; made anew only after one of them changed."""
         ...
 
     def put_configuration(self, configuration: Configuration) -> None:

@@ -205,7 +205,7 @@ def finish(context: Context, *, agent: str, task: str, result: str = "", by_keep
         known = opened.tx.agents.get(agent) if by_keeper else None
         who = known or acting(opened, agent)
         if who.active:
-            who = step(opened, who, Phase.REPORT, task="")
+            step(opened, who, Phase.REPORT, task="")
         opened.log("task done", agent=agent, stream=who.stream, task=task, title=done.title, result=result)
         if done.conflict:  # what led to a request is settled when that is done
             said = f"stream {done.stream} did it as task {done.id}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -28,12 +27,48 @@ if TYPE_CHECKING:
 __all__ = ["Remembered", "Rows"]
 
 
+_HOMES = {
+    "conflicts": ("conflicts", "ConflictRows"),
+    "waivers": ("waivers", "WaiverRows"),
+    "tasks": ("tasks", "TaskRows"),
+    "landings": ("landings", "LandingRows"),
+    "intentions": ("landings", "IntentionRows"),
+    "intents": ("intents", "IntentRows"),
+    "partitions": ("intents", "PartitionRows"),
+    "messages": ("messages", "MessageRows"),
+    "handoffs": ("handoffs", "HandOffRows"),
+    "test_runs": ("test_runs", "TestRunRows"),
+}
+_MADE: dict[str, Callable[[Database], Any]] = {}
+"""Classes of the tables somebody has asked for in this process."""
+
+
+def _load(name: str) -> Callable[[Database], Any]:
+    if name not in _HOMES:
+        raise AttributeError(f"a transaction has no {name!r}")
+    module, kind = _HOMES[name]
+    made: Callable[[Database], Any] = getattr(import_module(f"pucs.store.rows.{module}"), kind)
+    _MADE[name] = made
+    return made
+
+
 class Rows:
     """One open transaction: implements ``coordinator.ports.Transaction``.
 
     What every lease verb needs is there at once; the other tables are loaded by the first who asks for them, because a
     transaction takes less time than loading all of them.
     """
+
+    conflicts: ConflictRows
+    waivers: WaiverRows
+    tasks: TaskRows
+    landings: LandingRows
+    intentions: IntentionRows
+    intents: IntentRows
+    partitions: PartitionRows
+    messages: MessageRows
+    handoffs: HandOffRows
+    test_runs: TestRunRows
 
     def __init__(self, database: Database, tokens: Callable[[int], int], remembered: Remembered) -> None:
         """Bind the rows of every room to one connection."""
@@ -45,67 +80,11 @@ class Rows:
         self._database = database
         self._tokens = tokens
 
-    def _rows(self, module: str, name: str) -> Any:
-        return getattr(import_module(f"pucs.store.rows.{module}"), name)(self._database)
-
-    @cached_property
-    def conflicts(self) -> ConflictRows:
-        """See ``coordinator.tables.ConflictRows``."""
-        rows: ConflictRows = self._rows("conflicts", "ConflictRows")
-        return rows
-
-    @cached_property
-    def waivers(self) -> WaiverRows:
-        """See ``coordinator.tables.WaiverRows``."""
-        rows: WaiverRows = self._rows("waivers", "WaiverRows")
-        return rows
-
-    @cached_property
-    def tasks(self) -> TaskRows:
-        """See ``coordinator.tables.TaskRows``."""
-        rows: TaskRows = self._rows("tasks", "TaskRows")
-        return rows
-
-    @cached_property
-    def landings(self) -> LandingRows:
-        """See ``coordinator.tables.LandingRows``."""
-        rows: LandingRows = self._rows("landings", "LandingRows")
-        return rows
-
-    @cached_property
-    def intentions(self) -> IntentionRows:
-        """See ``coordinator.tables.IntentionRows``."""
-        rows: IntentionRows = self._rows("landings", "IntentionRows")
-        return rows
-
-    @cached_property
-    def intents(self) -> IntentRows:
-        """See ``coordinator.tables.IntentRows``."""
-        rows: IntentRows = self._rows("intents", "IntentRows")
-        return rows
-
-    @cached_property
-    def partitions(self) -> PartitionRows:
-        """See ``coordinator.tables.PartitionRows``."""
-        rows: PartitionRows = self._rows("intents", "PartitionRows")
-        return rows
-
-    @cached_property
-    def messages(self) -> MessageRows:
-        """See ``coordinator.tables.MessageRows``."""
-        rows: MessageRows = self._rows("messages", "MessageRows")
-        return rows
-
-    @cached_property
-    def handoffs(self) -> HandOffRows:
-        """See ``coordinator.tables.HandOffRows``."""
-        rows: HandOffRows = self._rows("handoffs", "HandOffRows")
-        return rows
-
-    @cached_property
-    def test_runs(self) -> TestRunRows:
-        """See ``coordinator.tables.TestRunRows``."""
-        rows: TestRunRows = self._rows("test_runs", "TestRunRows")
+    def __getattr__(self, name: str) -> Any:
+        """Make the rows of a table that is asked for the first time in this transaction."""
+        make = _MADE.get(name) or _load(name)
+        rows = make(self._database)
+        setattr(self, name, rows)
         return rows
 
     def tokens(self, count: int) -> int:

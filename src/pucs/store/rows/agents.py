@@ -62,6 +62,10 @@ class AgentRows:
             ),
         )
 
+    def step(self, agent: str, phase: Phase, task: str) -> None:
+        """Change where an agent is in its life and what it works on."""
+        self._database.run("UPDATE agents SET phase = ?, task = ? WHERE id = ?", (phase, task, agent))
+
     def all(self, session: str) -> list[Agent]:
         """Return the agents of a session by id."""
         return [

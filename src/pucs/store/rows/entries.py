@@ -40,7 +40,7 @@ class EntryRows:
                 entry.session,
                 entry.agent,
                 entry.stream,
-                entry.level.value,
+                entry.level,
                 entry.action,
                 json.dumps(entry.files) if entry.files else "[]",
                 json.dumps(entry.details) if entry.details else "{}",

@@ -97,12 +97,12 @@ class LeaseRows:
             (
                 lease.token,
                 lease.resource,
-                lease.mode.value,
+                lease.mode,
                 lease.agent,
                 lease.stream,
                 lease.task,
                 lease.session,
-                lease.state.value,
+                lease.state,
                 lease.request,
                 lease.boot_id,
                 lease.granted_s,
@@ -115,7 +115,7 @@ class LeaseRows:
                 lease.landing,
                 lease.owner.encode() if lease.owner else None,
                 lease.ended_s,
-                lease.end_reason.value if lease.end_reason else None,
+                lease.end_reason,
                 int(lease.warned),
             ),
         )
@@ -125,7 +125,7 @@ class LeaseRows:
         self._database.run(
             _UPDATE,
             (
-                lease.state.value,
+                lease.state,
                 lease.expires_s,
                 lease.limit_s,
                 lease.claim_by_s,
@@ -133,7 +133,7 @@ class LeaseRows:
                 lease.noted,
                 lease.landing,
                 lease.ended_s,
-                lease.end_reason.value if lease.end_reason else None,
+                lease.end_reason,
                 int(lease.warned),
                 lease.token,
             ),
@@ -146,7 +146,7 @@ class LeaseRows:
     def end(self, tokens: Iterable[int], ended_s: float, reason: EndReason) -> None:
         """End leases."""
         for token in tokens:
-            self._database.run(_END, (ended_s, reason.value, token))
+            self._database.run(_END, (ended_s, reason, token))
 
 
 def _lease(row: tuple[Any, ...]) -> Lease:

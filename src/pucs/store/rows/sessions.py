@@ -56,6 +56,10 @@ class SessionRows:
         self._database.run("UPDATE counters SET value = value + 1 WHERE name = 'revision'")
         self._known = {}
 
+    def derived(self, key: tuple[str, str], make: Callable[[], _T]) -> _T:
+        """Return what ``make`` makes of sessions, streams and configuration; made anew only after one of them changed."""
+        return self._recalled(key, make)
+
     def active(self) -> Session | None:
         """Return the active session, if any."""
         return self._recalled("active", self._active)
