@@ -6,7 +6,6 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Status
-from pucs.conflicts.rules import overdue
 from pucs.coordinator.liveness import standing
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused
 from pucs.core.resources import overlaps
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.agents.records import Agent
+    from pucs.conflicts.records import Conflict
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
@@ -70,7 +70,8 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
         tasks = tx.tasks.all(session.id)
         conflicts = tx.conflicts.all(session.id)
         recent = tx.entries.select(Query(session=session.id, limit=RECENT_ENTRIES))
-        late = not session.ended_at and any(overdue(conflict, now) for conflict in conflicts)
+        open_now = [conflict for conflict in conflicts if conflict.status is Status.OPEN]
+        late = bool(open_now) and not session.ended_at and _any_overdue(open_now, now)
         return {
             "session": session.id,
             "state": session.state.value,
@@ -95,7 +96,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
             "intents": _intents(context, tx, now, session.id),
             "queued": len(tx.requests.waiting()),
             "conflicts": {
-                "open": sum(conflict.status is Status.OPEN for conflict in conflicts),
+                "open": len(open_now),
                 "total": len(conflicts),
             },
             "tasks": _task_counts(tasks),
@@ -174,6 +175,12 @@ def _agent(context: Context, agent: Agent) -> dict[str, Any]:
         "halted_because": agent.halted_because,
         "worktree": agent.worktree,
     }
+
+
+def _any_overdue(conflicts: Iterable[Conflict], now: Instant) -> bool:
+    from pucs.conflicts.rules import overdue  # noqa: PLC0415 - most glances meet no open conflict
+
+    return any(overdue(conflict, now) for conflict in conflicts)
 
 
 def _pattern_counts(
