@@ -59,7 +59,8 @@ def _replace(owner: Any, name: str, by: Any) -> None:
 
 
 def _everyone_may() -> None:
-    _replace(_room("locks.rules"), "compatible", lambda *_: True)
+    for room in ("locks.front", "locks.rules"):
+        _replace(_room(room), "compatible", lambda *_: True)
 
 
 def _release_first() -> None:
