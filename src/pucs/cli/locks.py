@@ -156,6 +156,7 @@ def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None
         text += f" Landed first: {', '.join(done.landed)}."
     if done.parked:
         text += "".join(f" Kept aside on {parked.ref}: {parked.reason}" for parked in done.parked)
+    text += "".join(f"\nWarning: {warning}" for warning in done.warnings)
     door.say(done, text)
     if not done.resources:
         raise SystemExit(1)

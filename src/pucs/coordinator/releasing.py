@@ -33,6 +33,8 @@ class GivenUp:
     """What could not land and is on salvage refs."""
     tokens: dict[str, int] = field(default_factory=dict)
     """New token of each resource that is still held, in the weaker mode that was asked for."""
+    warnings: tuple[str, ...] = ()
+    """What the landing is to be watched for: no passing test run covers it."""
 
 
 def give_up(
@@ -71,8 +73,9 @@ def give_up(
     outcome = landing.land(context, agent=agent, files=changed, release=to is None)
     parked = list(outcome.parked)
     landed: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
     if isinstance(outcome, landing.Landed):
-        landed = outcome.paths
+        landed, warnings = outcome.paths, outcome.warnings
     elif outcome.reason == "tests" and not leaving:
         raise Refused(outcome.message, remedy=f"{outcome.remedy} The leases are kept.")
     else:
@@ -80,7 +83,11 @@ def give_up(
     reason = EndReason.LANDED if landed else EndReason.PARKED
     done = _let_go(context, agent, names, token, to=to, reason=reason)
     return replace(
-        done, resources=done.resources if to else tuple(names), landed=landed, parked=tuple(parked)
+        done,
+        resources=done.resources if to else tuple(names),
+        landed=landed,
+        parked=tuple(parked),
+        warnings=warnings,
     )
 
 

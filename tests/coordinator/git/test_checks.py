@@ -228,6 +228,14 @@ def test_giving_up_untested_work_is_refused_too(world: World) -> None:
     assert world.held("ann") == []
 
 
+def test_giving_up_untested_work_warns(world: World) -> None:
+    """Where tests are wanted but not required, what is landed by giving up says so."""
+    ready(world, stream={"test_pattern": ("core/**",)})
+    given_up = releasing.give_up(world.context, agent="ann")
+    assert given_up.landed == ("core/a.py",)
+    assert "No passing test run" in given_up.warnings[0]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings", [{}, {"stream": {"test_pattern": ("core/**",)}, "tests": TestSettings(required="off")}]
