@@ -67,8 +67,15 @@ def _unknown(resource: str, names: frozenset[str]) -> Usage:
     bare = symbol.rpartition(".")[2]
     near = [spelled[one] for one in get_close_matches(symbol.casefold(), list(spelled), NAMES_SHOWN)]
     near += [name for name in sorted(names) if name.rpartition(".")[2] == bare]
-    meant = list(dict.fromkeys(near))[:NAMES_SHOWN] or sorted(names)[:NAMES_SHOWN]
-    hint = f"Did you mean {' or '.join(meant)}? " if meant else ""
+    meant = list(dict.fromkeys(near))[:NAMES_SHOWN]
+    some = ", ".join(sorted(names)[:NAMES_SHOWN])
+    hint = (
+        f"Did you mean {' or '.join(meant)}? "
+        if meant
+        else f"It defines, for example, {some}. "
+        if some
+        else ""
+    )
     return Usage(
         f"{file_path(resource)} defines no {symbol!r}.",
         remedy=f"{hint}A new definition belongs to whoever adds it: any symbol lease of the file is enough, and to a "

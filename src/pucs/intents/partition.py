@@ -112,7 +112,7 @@ def _undivided(parties: Sequence[Party], reason: str) -> Division:
 
 def _why(unknown: Sequence[str], waits: Mapping[str, Sequence[str]], stuck: Sequence[str]) -> str:
     if unknown:
-        return f"It is not known which functions or classes {_joined(unknown)} needs."
+        return f"It is not known which functions or classes {_joined(unknown)} {'needs' if len(unknown) == 1 else 'need'}."
     behind = [agent for agent, waited in waits.items() if waited]
     if behind:
         agent = next(iter(stuck), behind[0])

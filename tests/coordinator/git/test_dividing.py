@@ -141,6 +141,7 @@ def test_a_symbol_that_both_need_goes_to_the_first(world: Any) -> None:
     [
         ("rework price", "rework price", "All that bob needs is needed by others first: price"),
         ("rework price", "something else", "It is not known which functions or classes bob needs"),
+        ("this", "something else", "It is not known which functions or classes ann and bob need."),
     ],
 )
 def test_where_nothing_can_be_divided_the_second_queues(

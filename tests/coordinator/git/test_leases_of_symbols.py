@@ -55,7 +55,7 @@ def test_two_agents_hold_two_functions_of_one_file(shop: World) -> None:
         ("totl", "Did you mean total?"),
         ("add", "Did you mean Cart.add?"),
         ("cart.drop", "Did you mean Cart.drop"),
-        ("quite_another", "Did you mean Cart or"),
+        ("quite_another", "It defines, for example, Cart, "),
     ],
 )
 def test_an_unknown_symbol_is_refused_with_the_nearest_names(shop: World, symbol: str, meant: str) -> None:
