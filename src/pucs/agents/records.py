@@ -86,6 +86,11 @@ class Agent:
     """Why, in their words."""
 
     @property
+    def launched(self) -> bool:
+        """Tell whether a supervisor launched it and minds it."""
+        return self.owner is not None and self.program != "client"
+
+    @property
     def active(self) -> bool:
         """Tell whether it has neither retired nor failed."""
         return self.phase not in {Phase.RETIRED, Phase.FAILED}
@@ -99,3 +104,22 @@ class Agent:
     def terminated(self) -> bool:
         """Tell whether it was told to end for good."""
         return self.halt is Halt.TERMINATED
+
+
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """One conversation of an agent program that has called in."""
+
+    program: str
+    """``claude``, ``codex`` and so on."""
+    id: str
+    """The program's own id of it."""
+    session: str
+    agent: str
+    """Whose it is."""
+    place: str
+    """Absolute path of the checkout in which it began."""
+    refusals: int = 0
+    """How often its end of turn was refused in a row."""
+    begun_at: str = ""
+    """Wall time."""

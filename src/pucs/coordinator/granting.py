@@ -149,7 +149,8 @@ def serve(opened: Unit, freed: Sequence[str], *, context: Context | None = None)
     for request in grants:
         agent = opened.tx.agents.get(request.agent)
         owner = agent.owner if agent else request.waiter
-        claim_by_s = opened.now.boot_s + opened.tx.sessions.configuration().limits.claim_ttl_s
+        claim_s = request.claim_s or opened.tx.sessions.configuration().limits.claim_ttl_s
+        claim_by_s = opened.now.boot_s + claim_s
         opened.tx.requests.remove(request.id)
         # What the waiter holds in a weaker mode stays until it claims, so that coming too late costs it nothing.
         weak = weaker(request.agent, request.resources, opened.tx.leases.of_agent(request.agent))

@@ -31,8 +31,6 @@ REASON_LENGTH_MAX = 500
 """Longest reason: it is shown in every refusal while the agent is paused."""
 NAME_LENGTH_MAX = 64
 """Longest name of who orders, as for agents."""
-_LAUNCHED = "command"
-"""Program of agents that a supervisor launched and minds."""
 
 
 def pause(context: Context, *, agent: str, by: str, reason: str = "") -> Agent:
@@ -127,8 +125,7 @@ def terminate(context: Context, *, agent: str, by: str, reason: str = "") -> Age
 
 def minded(context: Context, agent: Agent) -> bool:
     """Tell whether somebody who launched an agent will end it; also if that cannot be known from here."""
-    launched = agent.program == _LAUNCHED and agent.owner is not None
-    return launched and agent.owner is not None and context.processes.alive(agent.owner) is not False
+    return agent.launched and agent.owner is not None and context.processes.alive(agent.owner) is not False
 
 
 def ended_because(agent: Agent) -> str:

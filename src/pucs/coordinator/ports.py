@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.tables import (
         AgentRows,
         ConflictRows,
+        ConversationRows,
         EntryRows,
         HandOffRows,
         IntentionRows,
@@ -21,7 +22,9 @@ if TYPE_CHECKING:
         MessageRows,
         PartitionRows,
         RequestRows,
+        SecretRows,
         SessionRows,
+        SightRows,
         TaskRows,
         TestRunRows,
         WaiverRows,
@@ -147,6 +150,21 @@ class Transaction(Protocol):
     @property
     def test_runs(self) -> TestRunRows:
         """Test runs."""
+        ...
+
+    @property
+    def conversations(self) -> ConversationRows:
+        """Conversations of agent programs."""
+        ...
+
+    @property
+    def secrets(self) -> SecretRows:
+        """How agents prove who they are."""
+        ...
+
+    @property
+    def sights(self) -> SightRows:
+        """What agents have seen of files."""
         ...
 
     def tokens(self, count: int) -> int:

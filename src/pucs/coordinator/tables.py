@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from pucs.agents.records import Agent, Phase
+    from pucs.agents.records import Agent, Conversation, Phase
     from pucs.conflicts.records import Conflict
     from pucs.conflicts.requests import Waiver
     from pucs.coordinator.records import Intention
@@ -438,4 +438,52 @@ class TestRunRows(Protocol):
 
     def all(self, session: str, stream: str = "", *, limit: int = 100) -> list[TestRun]:
         """Return the newest runs, of one stream or all, oldest first."""
+        ...
+
+
+class ConversationRows(Protocol):
+    """Conversations of agent programs."""
+
+    def get(self, program: str, conversation: str, session: str) -> Conversation | None:
+        """Return one conversation."""
+        ...
+
+    def of_agent(self, agent: str) -> list[Conversation]:
+        """Return an agent's conversations, oldest first."""
+        ...
+
+    def put(self, conversation: Conversation) -> None:
+        """Insert or overwrite one conversation."""
+        ...
+
+
+class SecretRows(Protocol):
+    """Digests of the secrets by which agents prove who they are."""
+
+    def digest(self, agent: str) -> str:
+        """Return the digest of an agent's secret, empty if it has none."""
+        ...
+
+    def agent(self, digest: str) -> str:
+        """Return the agent whose secret has this digest, empty if there is none."""
+        ...
+
+    def put(self, agent: str, digest: str) -> None:
+        """Set an agent's digest; empty: it has no secret any more."""
+        ...
+
+
+class SightRows(Protocol):
+    """What agents saw of files when they read them last."""
+
+    def get(self, agent: str, path: str) -> str:
+        """Return the digest of what an agent saw last in a file, empty if it has not read it."""
+        ...
+
+    def put(self, agent: str, path: str, digest: str) -> None:
+        """Note what an agent saw."""
+        ...
+
+    def forget(self, agent: str, paths: Iterable[str] | None = None) -> None:
+        """Forget what an agent saw, of these paths or all."""
         ...

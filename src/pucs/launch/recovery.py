@@ -62,7 +62,7 @@ def sweep(context: Context) -> None:
     """
     paths = context.worktrees.paths()
     for agent in registry.agents(context):
-        over = not agent.active and agent.program == "command" and agent.worktree in paths
+        over = not agent.active and agent.launched and agent.worktree in paths
         if over and agent.owner is not None and context.processes.alive(agent.owner) is False:
             with suppress(PucsError):
                 context.worktrees.remove(agent.worktree, [f"refs/heads/{agent.branch}"])
@@ -81,7 +81,7 @@ def _running(context: Context) -> list[Task]:
 
 
 def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[events.Event]:
-    if agent.program == "command":
+    if agent.launched:
         marks = {"PUCS_AGENT": agent.id, "PUCS_SESSION": agent.session}
         if settings.store:
             marks["PUCS_STORE"] = settings.store

@@ -126,6 +126,8 @@ class Request:
     """Name of the bell it sleeps on."""
     passes: tuple[int, ...] = ()
     """Earlier requests that come after it, because they wait for the very lease that this one would make stronger."""
+    claim_s: float = 0.0
+    """Seconds its agent has to claim the grant, for one that is suspended meanwhile; 0: as configured (``claim_ttl_s``)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

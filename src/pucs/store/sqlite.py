@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.ports import Clock
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 """Number of the newest migration; a store with a higher one was made by a newer PUCS and is refused."""
 APPLICATION_ID = 0x50554353
 """``PUCS`` in the header of the file, as the first migration writes it."""

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pucs.store.rows.conflicts import ConflictRows
+    from pucs.store.rows.conversations import ConversationRows, SecretRows, SightRows
     from pucs.store.rows.database import Database
     from pucs.store.rows.handoffs import HandOffRows
     from pucs.store.rows.intents import IntentRows, PartitionRows
@@ -38,6 +39,9 @@ _HOMES = {
     "messages": ("messages", "MessageRows"),
     "handoffs": ("handoffs", "HandOffRows"),
     "test_runs": ("test_runs", "TestRunRows"),
+    "conversations": ("conversations", "ConversationRows"),
+    "secrets": ("conversations", "SecretRows"),
+    "sights": ("conversations", "SightRows"),
 }
 _MADE: dict[str, Callable[[Database], Any]] = {}
 """Classes of the tables somebody has asked for in this process."""
@@ -69,6 +73,9 @@ class Rows:
     messages: MessageRows
     handoffs: HandOffRows
     test_runs: TestRunRows
+    conversations: ConversationRows
+    secrets: SecretRows
+    sights: SightRows
 
     def __init__(self, database: Database, tokens: Callable[[int], int], remembered: Remembered) -> None:
         """Bind the rows of every room to one connection."""

@@ -12,12 +12,12 @@ from pucs.store.rows.database import Database, decoded_process, overlapping_rows
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-_COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell, passes"
+_COLUMNS = "id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, waiter, bell, passes, claim_s"
 _NONE = "[]"
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
 _SELECT_OF_RESOURCE = (
     "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
-    "q.waiter, q.bell, q.passes FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
+    "q.waiter, q.bell, q.passes, q.claim_s FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
 )
 
 
@@ -32,7 +32,7 @@ class RequestRows:
         """Put a request into the queue; its id is the id of its conflict record, which grows."""
         self._database.run(
             "INSERT INTO requests (id, agent, stream, task, session, resources, duration_s, boot_id, asked_s, deadline_s, "
-            "waiter, bell, passes) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "waiter, bell, passes, claim_s) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 request.id,
                 request.agent,
@@ -47,6 +47,7 @@ class RequestRows:
                 request.waiter.encode() if request.waiter else None,
                 request.bell,
                 json.dumps(request.passes),
+                request.claim_s,
             ),
         )
         self._database.many(
@@ -109,4 +110,5 @@ def _request(row: tuple[Any, ...]) -> Request:
         waiter=decoded_process(row[10]) if row[10] else None,
         bell=row[11],
         passes=() if row[12] == _NONE else tuple(json.loads(row[12])),
+        claim_s=row[13],
     )

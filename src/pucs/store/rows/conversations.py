@@ -1,0 +1,100 @@
+"""Conversations of agent programs, secrets of agents, and what agents have seen of files, in and out of their tables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pucs.agents.records import Conversation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from pucs.store.rows.database import Database
+
+_COLUMNS = "program, id, session, agent, place, refusals, begun_at"
+_SELECT = f"SELECT {_COLUMNS} FROM conversations "  # noqa: S608 - constant text
+
+
+class ConversationRows:
+    """See ``coordinator.tables.ConversationRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def get(self, program: str, conversation: str, session: str) -> Conversation | None:
+        """Return one conversation."""
+        row = self._database.one(
+            _SELECT + "WHERE program = ? AND id = ? AND session = ?", (program, conversation, session)
+        )
+        return Conversation(*row) if row else None
+
+    def of_agent(self, agent: str) -> list[Conversation]:
+        """Return an agent's conversations, oldest first."""
+        rows = self._database.all(_SELECT + "WHERE agent = ? ORDER BY begun_at, id", (agent,))
+        return [Conversation(*row) for row in rows]
+
+    def put(self, conversation: Conversation) -> None:
+        """Insert or overwrite one conversation."""
+        self._database.run(
+            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
+            (
+                conversation.program,
+                conversation.id,
+                conversation.session,
+                conversation.agent,
+                conversation.place,
+                conversation.refusals,
+                conversation.begun_at,
+            ),
+        )
+
+
+class SecretRows:
+    """See ``coordinator.tables.SecretRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def digest(self, agent: str) -> str:
+        """Return the digest of an agent's secret, empty if it has none."""
+        row = self._database.one("SELECT digest FROM secrets WHERE agent = ?", (agent,))
+        return str(row[0]) if row else ""
+
+    def agent(self, digest: str) -> str:
+        """Return the agent whose secret has this digest, empty if there is none."""
+        row = self._database.one("SELECT agent FROM secrets WHERE digest = ?", (digest,))
+        return str(row[0]) if row else ""
+
+    def put(self, agent: str, digest: str) -> None:
+        """Set an agent's digest; empty: it has no secret any more."""
+        if digest:
+            self._database.run("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (agent, digest))
+        else:
+            self._database.run("DELETE FROM secrets WHERE agent = ?", (agent,))
+
+
+class SightRows:
+    """See ``coordinator.tables.SightRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def get(self, agent: str, path: str) -> str:
+        """Return the digest of what an agent saw last in a file, empty if it has not read it."""
+        row = self._database.one("SELECT digest FROM sights WHERE agent = ? AND path = ?", (agent, path))
+        return str(row[0]) if row else ""
+
+    def put(self, agent: str, path: str, digest: str) -> None:
+        """Note what an agent saw."""
+        self._database.run("INSERT OR REPLACE INTO sights VALUES (?, ?, ?)", (agent, path, digest))
+
+    def forget(self, agent: str, paths: Iterable[str] | None = None) -> None:
+        """Forget what an agent saw, of these paths or all."""
+        if paths is None:
+            self._database.run("DELETE FROM sights WHERE agent = ?", (agent,))
+            return
+        for path in paths:
+            self._database.run("DELETE FROM sights WHERE agent = ? AND path = ?", (agent, path))
