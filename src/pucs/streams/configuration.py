@@ -24,6 +24,7 @@ from pucs.streams.settings import (
     Configuration,
     Limits,
     MergeSettings,
+    ProgramSettings,
     ResourceLimit,
     TestSettings,
     WorktreeSettings,
@@ -37,6 +38,9 @@ FILE_NAMES: Final = ("pucs.yaml", "pucs_config.yaml", "config/pucs_streams.yaml"
 STREAM_NAME_CHARACTERS_MAX: Final = 64
 """Longest name: it becomes part of branch names and of every commit's first line."""
 _STREAM_NAME = re.compile(r"(?!.*(?:\.\.|\.lock$))[A-Za-z0-9](?:[A-Za-z0-9_.-]*[A-Za-z0-9_-])?")
+PROGRAM_NAME_CHARACTERS_MAX: Final = 32
+"""Longest name of an agent program: it becomes part of agents' ids and of addresses."""
+_PROGRAM_NAME = re.compile(f"[a-z][a-z0-9-]{{0,{PROGRAM_NAME_CHARACTERS_MAX - 1}}}")
 _RESERVED = frozenset({"all"})  # `pucs log --stream all`
 
 _Values = dict[str, Any]
@@ -66,6 +70,8 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
     _check_patterns([entry["path"] for entry in generated if "path" in entry], problems)
     _check_phases(values.get("merge", {}).get("phases", ()), streams, problems)
     resources = _resources(values.get("resources", {}), problems)
+    agents = plain(values.get("agents", {}))
+    programs = _programs(values.get("agents", {}).get("programs", {}), problems)
     problems.settle()
     flat: _Values = {}
     for section in ("session", "logging", "conflict_resolution"):
@@ -85,7 +91,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
         branches=BranchSettings(**plain(values.get("branches", {}))),
         merge=MergeSettings(**plain(values.get("merge", {}))),
         tests=TestSettings(**plain(values.get("tests", {}))),
-        agents=AgentSettings(**plain(values.get("agents", {}))),
+        agents=AgentSettings(**{**agents, "programs": programs}),
         warnings=tuple(problems.warnings),
         **flat,
     )
@@ -187,6 +193,17 @@ def _resources(written: Mapping[Placed, _Values], problems: Problems) -> tuple[R
             ResourceLimit(name=bare, concurrency=values.get("concurrency", 1), rate=rate, period_s=period_s)
         )
     return tuple(limits)
+
+
+def _programs(written: Mapping[Placed, _Values], problems: Problems) -> tuple[ProgramSettings, ...]:
+    for name in written:
+        if not _PROGRAM_NAME.fullmatch(name):
+            problems.add(
+                name,
+                f"{str(name)!r} cannot name a program: use small letters, digits and -, at most "
+                f"{PROGRAM_NAME_CHARACTERS_MAX}",
+            )
+    return tuple(ProgramSettings(name=str(name), **plain(values)) for name, values in written.items())
 
 
 def _check_phases(phases: Iterable[Iterable[Placed]], streams: Sequence[Stream], problems: Problems) -> None:

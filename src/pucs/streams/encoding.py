@@ -41,6 +41,9 @@ def decode(text: str) -> Configuration:
         "critical_files": CriticalFile,
         "resources": settings.ResourceLimit,
     }
+    agents = data.get("agents", {})
+    if "programs" in agents:
+        agents["programs"] = [_record(settings.ProgramSettings, item) for item in agents["programs"]]
     for name, record in parts.items():
         if name in data:
             data[name] = _record(record, data[name])

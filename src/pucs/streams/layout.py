@@ -164,6 +164,14 @@ RESOURCE: Final = Table({
     "rate": Field(shape=Rate(), doc="Most grants in a second, minute or hour: 10/min."),
 })
 
+PROGRAM: Final = Table({
+    "model": Field(shape=Text(numbers=True), doc="Model, in the program's own words."),
+    "arguments": Field(shape=Listed(Text(numbers=True)), doc="Extra arguments of the program, one by one."),
+    "executable": Field(
+        shape=Text(empty=False), doc="The program's file, if it is not found by its name on the search path."
+    ),
+})
+
 CONFIGURATION: Final = Table({
     "session": Field(
         doc="How long a session may take and how it ends.",
@@ -295,6 +303,9 @@ CONFIGURATION: Final = Table({
                 shape=Number(maximum=1024, above=True, whole=True, scale=1024 * 1024),
                 to="output_bytes_max",
                 doc="Output kept per attempt; the rest is counted and dropped.",
+            ),
+            "programs": Field(
+                shape=Named(PROGRAM), doc="How agent programs (claude, codex) are started, by their name."
             ),
         }),
     ),

@@ -88,8 +88,22 @@ class TestSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ProgramSettings:
+    """How one agent program is started (``agents.programs``)."""
+
+    name: str
+    """Word on the command line: ``claude``, ``codex``."""
+    model: str = ""
+    """Model in the program's own words; empty: its default."""
+    arguments: tuple[str, ...] = ()
+    """Extra arguments of the program."""
+    executable: str = ""
+    """The program's file; empty: found by its name on the search path."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AgentSettings:
-    """How ``command`` agents are run."""
+    """How agents are run."""
 
     count: int = 0
     """Most agents at work at once over all streams; 0: the sum of the streams' ``max_agents``."""
@@ -99,6 +113,13 @@ class AgentSettings:
     """Attempts at a task before it counts as failed."""
     output_bytes_max: int = 10 * 1024 * 1024
     """Output kept per attempt; the rest is counted and dropped."""
+    programs: tuple[ProgramSettings, ...] = ()
+    """Programs that are not started as they come."""
+
+    def program(self, name: str) -> ProgramSettings:
+        """Return how a program is started."""
+        found = (settings for settings in self.programs if settings.name == name)
+        return next(found, None) or ProgramSettings(name=name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from pucs.streams.settings import (
     Configuration,
     Limits,
     MergeSettings,
+    ProgramSettings,
     ResourceLimit,
     WorktreeSettings,
 )
@@ -67,7 +68,15 @@ generated:
 worktrees: {path: "../{repo}-{agent}", setup: "pip install ${X}", setup_timeout_s: 5, copy: [.env], sign_commits: true}
 branches: {session: "s/{session}", stream: "s/{stream}-{session}", agent: "a/{agent}"}
 merge: {test_command: "pytest ${ARGS}", test_timeout_s: 60, phases: [[RISK], [exec]]}
-agents: {count: 6, timeout_min: 2, attempts: 3, output_max_mb: 1}
+agents:
+  count: 6
+  timeout_min: 2
+  attempts: 3
+  output_max_mb: 1
+  programs:
+    codex: {model: gpt-5, arguments: [-c, "a=1", 7], executable: "${STORE:-/opt}/codex"}
+    claude:
+      model: opus
 """
 
 
@@ -128,7 +137,18 @@ def test_every_key_is_read() -> None:
         merge=MergeSettings(
             test_command="pytest ${ARGS}", test_timeout_s=60.0, phases=(("RISK",), ("exec",))
         ),
-        agents=AgentSettings(count=6, timeout_s=120.0, attempts=3, output_bytes_max=1024 * 1024),
+        agents=AgentSettings(
+            count=6,
+            timeout_s=120.0,
+            attempts=3,
+            output_bytes_max=1024 * 1024,
+            programs=(
+                ProgramSettings(
+                    name="codex", model="gpt-5", arguments=("-c", "a=1", "7"), executable="/opt/codex"
+                ),
+                ProgramSettings(name="claude", model="opus"),
+            ),
+        ),
     )
 
 
@@ -223,6 +243,12 @@ def test_named_resources_have_limits() -> None:
         ("worktrees: {path: '../{agnt}'}\n", ["pucs.yaml:1:19: {agnt} is not known here; known are {repo} {agent} {session}"]),
         ("worktrees: {path: '../x'}\n", ["pucs.yaml:1:19: {agent} is missing, so that names would collide"]),
         ("worktrees: {path: '{agent'}\n", ["pucs.yaml:1:19: the braces of '{agent' do not close; write {repo}"]),
+        ("agents: {programs: {Codex: {}, codex: {exe: x, model: []}, x: {executable: '', arguments: a b}}}\n",
+         ["pucs.yaml:1:21: 'Codex' cannot name a program: use small letters, digits and -, at most 32",
+          "pucs.yaml:1:40: the key 'exe' is not known; known are model, arguments, executable",
+          "pucs.yaml:1:55: expected a text, found a list",
+          "pucs.yaml:1:76: expected a text that is not empty, found text ''",
+          "pucs.yaml:1:91: expected a list, found text 'a b'"]),
         ("worktrees: {path: []}\n", ["pucs.yaml:1:19: expected a text, found a list"]),
     ],
 )  # fmt: skip

@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 
 from pucs.streams import encoding
 from pucs.streams.records import CriticalFile, Stream
-from pucs.streams.settings import Configuration, MergeSettings, ResourceLimit
+from pucs.streams.settings import (
+    AgentSettings,
+    Configuration,
+    MergeSettings,
+    ProgramSettings,
+    ResourceLimit,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,6 +45,10 @@ CONFIGURATIONS = st.builds(
         max_size=2,
     ).map(tuple),
     generated_commands=st.lists(st.tuples(WORDS, WORDS), max_size=2).map(tuple),
+    agents=st.builds(
+        AgentSettings,
+        programs=st.lists(st.builds(ProgramSettings, name=WORDS, arguments=SEVERAL), max_size=2).map(tuple),
+    ),
     merge=st.builds(MergeSettings, test_command=WORDS, phases=st.lists(SEVERAL, max_size=2).map(tuple)),
 )
 
