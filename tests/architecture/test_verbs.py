@@ -13,7 +13,7 @@ from pucs.coordinator.verbs import VERBS, Audience, Verb
 # Commands that are made of several verbs, or need neither session nor store.
 COMPOSED = {"check", "demo", "doctor", "launch-stream", "report", "run"}
 # What a client does beside the verbs.
-HOUSEKEEPING = {"close"}
+HOUSEKEEPING = {"acting_for", "close"}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.home)

@@ -31,11 +31,12 @@ from pucs.messages.records import MessageKind
 from pucs.wiring import open_context
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
     from types import TracebackType
 
     from pucs.agents.records import Agent
+    from pucs.coordinator.context import Context
     from pucs.coordinator.dividing import Divided
     from pucs.coordinator.handoffs import Accepted
     from pucs.coordinator.inspecting import Explanation
@@ -76,6 +77,22 @@ class PUCSClient:
         self._repo = str(repo)
         self._context = open_context(repo, store=store or "", session=session, door="client")
         self._registered = False
+
+    @classmethod
+    def acting_for(cls, context: Context, agent: str) -> Self:
+        """Return a client that acts for an agent that another process owns, or nobody; it never registers by itself.
+
+        Whoever calls this has made sure that the agent wants it. Paths are relative to the agent's own worktree.
+        """
+        with context.store.read() as tx:
+            known = tx.agents.get(agent)
+        client = cls.__new__(cls)
+        client.agent_id = agents.checked_name(agent)
+        client.stream = known.stream if known else ""
+        client._repo = known.worktree if known and known.worktree else context.repository.root  # noqa: SLF001 - its own
+        client._context = context  # noqa: SLF001 - its own
+        client._registered = True  # noqa: SLF001 - its own
+        return client
 
     def register(self) -> Agent:
         """Register the agent and claim its stream; done by itself at the first verb.
@@ -126,10 +143,13 @@ class PUCSClient:
         duration_min: float | None = None,
         wait_s: float = 0.0,
         task: str = "",
+        *,
+        cancelled: Callable[[], bool] = bool,
     ) -> Acquired:
         """Lease files, directories, ``file.py::Class.method`` or ``res:NAME``, all or none; see ``.granted .tokens .reason``.
 
-        Asking in a stronger mode for what one holds turns the lease into that.
+        Asking in a stronger mode for what one holds turns the lease into that. ``cancelled`` is asked about once a second
+        while it waits, and ends the wait with True.
 
         Raises:
             Usage: unknown mode, empty set, a path outside the repository, a symbol that is not defined.
@@ -146,6 +166,7 @@ class PUCSClient:
             duration_s=None if duration_min is None else duration_min * 60,
             wait_s=wait_s,
             task=task,
+            cancelled=cancelled,
         )
 
     def renew_locks(self, duration_min: float | None = None) -> list[Lease]:
