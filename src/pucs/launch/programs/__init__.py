@@ -20,6 +20,10 @@ GROUP = "pucs.programs"
 """Entry point group."""
 
 
+def _always() -> bool:
+    return True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
     """Where hooks and MCP reach this run."""
@@ -54,6 +58,10 @@ class Brief:
     """The hook decision, for programs that ask over their own protocol."""
     environment: Mapping[str, str] = field(default_factory=dict)
     """Environment that the program will see."""
+    executable: str = ""
+    """The program's file; empty: found by its name on the search path of the environment."""
+    called_in: Callable[[], bool] = _always
+    """Tells whether the program's hook has called in since this launch: nothing is said to it before."""
 
 
 class Conversation(Protocol):
@@ -112,8 +120,8 @@ class Program(Protocol):
     resumable: bool
     """A conversation can be taken up again, so that waiting needs no process."""
 
-    def look(self, environment: Mapping[str, str]) -> Found:
-        """Find the program and its version; takes at most some seconds."""
+    def look(self, environment: Mapping[str, str], executable: str = "") -> Found:
+        """Find the program (that file, or by its name) and its version; takes at most some seconds."""
         ...
 
     def launch(self, brief: Brief) -> Launch:
