@@ -121,5 +121,7 @@ class Conversation:
     """Absolute path of the checkout in which it began."""
     refusals: int = 0
     """How often its end of turn was refused in a row."""
+    denied: tuple[str, ...] = ()
+    """Files whose edit was denied since one was last allowed, in order; the first ones, bounded."""
     begun_at: str = ""
     """Wall time."""

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.records import CommitFacts, Merged, Ran
+    from pucs.coordinator.records import CommitFacts, Location, Merged, Ran
     from pucs.coordinator.tables import (
         AgentRows,
         ConflictRows,
@@ -364,6 +364,14 @@ class Worktrees(Protocol):
 
     def copy(self, path: str, patterns: Sequence[str]) -> None:
         """Copy files that git does not track from the main checkout, where the worktree lacks them."""
+        ...
+
+    def locate(self, directory: str, name: str) -> Location:
+        """Tell where a name leads that a program uses in a directory; cheap, and nothing of it needs to exist.
+
+        Raises:
+            Usage: no file system has such a name.
+        """
         ...
 
     def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:

@@ -70,3 +70,17 @@ class Ran:
     output: str
     """The tail of what it printed."""
     timed_out: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a file lies."""
+
+    path: str
+    """Absolute; the directories on the way are resolved, a last part that is a symlink is not."""
+    checkout: str
+    """Top of the nearest checkout around it, of whatever repository; empty: it is in none."""
+    ours: bool
+    """Whether that is a checkout of this repository."""
+    internal: bool
+    """It is git's own of this repository: ``.git`` or in the common directory."""

@@ -100,6 +100,10 @@ class RequestRows(Protocol):
         """Leave an agent's requests out of ``overlapping``, or take them in again at their old place; return them."""
         ...
 
+    def of_agent(self, agent: str) -> list[Request]:
+        """Return an agent's requests in order, also while it is paused."""
+        ...
+
     def agents(self) -> set[str]:
         """Return the agents that wait."""
         ...
@@ -474,7 +478,10 @@ class SecretRows(Protocol):
 
 
 class SightRows(Protocol):
-    """What agents saw of files when they read them last."""
+    """What agents saw of files when they read them last, and under which lease they had what landed on them.
+
+    Observations like a heartbeat, so they have no entries.
+    """
 
     def get(self, agent: str, path: str) -> str:
         """Return the digest of what an agent saw last in a file, empty if it has not read it."""
@@ -482,6 +489,14 @@ class SightRows(Protocol):
 
     def put(self, agent: str, path: str, digest: str) -> None:
         """Note what an agent saw."""
+        ...
+
+    def based(self, agent: str, path: str) -> int:
+        """Return the token under which an agent's worktree last had everything that landed on a file, 0 if none."""
+        ...
+
+    def base(self, agent: str, path: str, token: int) -> None:
+        """Note that under this token an agent's worktree has everything that landed on a file."""
         ...
 
     def forget(self, agent: str, paths: Iterable[str] | None = None) -> None:

@@ -17,14 +17,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
-from pucs.git import changes, commands, paths
+from pucs.git import changes, commands, locations, paths
 from pucs.git.repository import GitRepository, worktree_list
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from pucs.coordinator.records import Ran
+    from pucs.coordinator.records import Location, Ran
     from pucs.core.resources import Resource
 
 CREATE_WAIT_S = 1800.0
@@ -149,7 +149,11 @@ class GitWorktrees:
 
     def branch(self, path: str) -> str:
         """Return the branch a worktree has checked out, empty if detached (also while a rebase goes on)."""
-        return changes.at(path)("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).line.removeprefix("refs/heads/")
+        git = changes.at(path)
+        found = locations.branch(path)
+        if found is not None:
+            return found  # asked with every edit of an agent, so that no process is started for it
+        return git("symbolic-ref", "--quiet", "HEAD", ok=(0, 1)).line.removeprefix("refs/heads/")
 
     def dirty(self, path: str) -> list[Resource]:
         """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
@@ -201,6 +205,14 @@ class GitWorktrees:
             EnvironmentFailure: something cannot be copied.
         """
         paths.copy(self._repository.root, path, patterns)
+
+    def locate(self, directory: str, name: str) -> Location:
+        """Tell where a name leads that a program uses in a directory; cheap, and nothing of it needs to exist.
+
+        Raises:
+            Usage: no file system has such a name.
+        """
+        return locations.locate(self._repository.common_dir, directory, name)
 
     def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:
         """Return the canonical resources of names as a caller in that worktree writes them.

@@ -8,17 +8,20 @@ CREATE TABLE conversations (
     agent TEXT NOT NULL,
     place TEXT NOT NULL,
     refusals INTEGER NOT NULL DEFAULT 0,
+    denied TEXT NOT NULL DEFAULT '',
     begun_at TEXT NOT NULL,
     PRIMARY KEY (program, id, session)
 ) WITHOUT ROWID;
 CREATE INDEX conversations_of_agent ON conversations (agent);
 CREATE TABLE secrets (agent TEXT PRIMARY KEY, digest TEXT NOT NULL) WITHOUT ROWID;
 
--- What an agent saw when it read a file last.
+-- What an agent saw when it read a file last (empty: it has not), and the token of the lease under which its worktree was
+-- found to contain everything that landed on the file.
 CREATE TABLE sights (
     agent TEXT NOT NULL,
     path TEXT NOT NULL,
-    digest TEXT NOT NULL,
+    digest TEXT NOT NULL DEFAULT '',
+    token INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (agent, path)
 ) WITHOUT ROWID;
 

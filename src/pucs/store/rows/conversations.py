@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Conversation
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pucs.store.rows.database import Database
 
-_COLUMNS = "program, id, session, agent, place, refusals, begun_at"
+_COLUMNS = "program, id, session, agent, place, refusals, denied, begun_at"
 _SELECT = f"SELECT {_COLUMNS} FROM conversations "  # noqa: S608 - constant text
 
 
@@ -27,17 +27,17 @@ class ConversationRows:
         row = self._database.one(
             _SELECT + "WHERE program = ? AND id = ? AND session = ?", (program, conversation, session)
         )
-        return Conversation(*row) if row else None
+        return _conversation(row) if row else None
 
     def of_agent(self, agent: str) -> list[Conversation]:
         """Return an agent's conversations, oldest first."""
         rows = self._database.all(_SELECT + "WHERE agent = ? ORDER BY begun_at, id", (agent,))
-        return [Conversation(*row) for row in rows]
+        return [_conversation(row) for row in rows]
 
     def put(self, conversation: Conversation) -> None:
         """Insert or overwrite one conversation."""
         self._database.run(
-            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
+            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
             (
                 conversation.program,
                 conversation.id,
@@ -45,9 +45,23 @@ class ConversationRows:
                 conversation.agent,
                 conversation.place,
                 conversation.refusals,
+                "\n".join(conversation.denied),  # resources hold no line ends
                 conversation.begun_at,
             ),
         )
+
+
+def _conversation(row: tuple[Any, ...]) -> Conversation:
+    return Conversation(
+        program=row[0],
+        id=row[1],
+        session=row[2],
+        agent=row[3],
+        place=row[4],
+        refusals=row[5],
+        denied=tuple(row[6].split("\n")) if row[6] else (),
+        begun_at=row[7],
+    )
 
 
 class SecretRows:
@@ -89,7 +103,24 @@ class SightRows:
 
     def put(self, agent: str, path: str, digest: str) -> None:
         """Note what an agent saw."""
-        self._database.run("INSERT OR REPLACE INTO sights VALUES (?, ?, ?)", (agent, path, digest))
+        self._database.run(
+            "INSERT INTO sights (agent, path, digest) VALUES (?, ?, ?) "
+            "ON CONFLICT (agent, path) DO UPDATE SET digest = excluded.digest",
+            (agent, path, digest),
+        )
+
+    def based(self, agent: str, path: str) -> int:
+        """Return the token under which an agent's worktree last had everything that landed on a file, 0 if none."""
+        row = self._database.one("SELECT token FROM sights WHERE agent = ? AND path = ?", (agent, path))
+        return int(row[0]) if row else 0
+
+    def base(self, agent: str, path: str, token: int) -> None:
+        """Note that under this token an agent's worktree has everything that landed on a file."""
+        self._database.run(
+            "INSERT INTO sights (agent, path, token) VALUES (?, ?, ?) "
+            "ON CONFLICT (agent, path) DO UPDATE SET token = excluded.token",
+            (agent, path, token),
+        )
 
     def forget(self, agent: str, paths: Iterable[str] | None = None) -> None:
         """Forget what an agent saw, of these paths or all."""
