@@ -281,7 +281,7 @@ def test_keeper_that_does_not_answer_is_killed(
 
 def test_stuck_process_is_named(keeper: Keeper, order: Order, monkeypatch: pytest.MonkeyPatch) -> None:
     """What does not die is reported by pid instead of being waited for without end."""
-    monkeypatch.setattr(keeper, "_receive", lambda _until: {"event": "stuck", "pids": [7, 8]})
+    monkeypatch.setattr(keeper, "_receive", lambda *_: {"event": "stuck", "pids": [7, 8]})
     outcome = keeper.run(order("true"))
     assert outcome.ending is Ending.STUCK
     assert "7, 8" in outcome.error

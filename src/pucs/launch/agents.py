@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from pucs.core.processes import Process
+    from pucs.launch.talk import Talk
 
 MARK = "PUCS_LAUNCH"
 """Environment variable that every process of an agent's tree inherits; its value is the keeper's random id."""
@@ -144,6 +145,7 @@ class Keeper:
         on_wait: Callable[[], None] | None = None,
         wait_s: float = WAIT_S,
         cancelled: Callable[[], bool] = bool,
+        talk: Talk | None = None,
     ) -> Outcome:
         """Run a command and return once nothing of it is alive (or it is stuck).
 
@@ -153,8 +155,31 @@ class Keeper:
                 exception from it stops the command and is raised again.
             wait_s: that pause.
             cancelled: asked once the command has begun, so that a stop from just before is not lost.
+            talk: speaks with the command over its standard input and output; only its standard error goes to
+                ``output`` then. It is closed in the end.
         """
-        order = {
+
+        def waited() -> None:
+            if on_wait:
+                on_wait()
+            if talk and talk.overdue():
+                self.stop()
+
+        if talk is None:
+            return self._ran(self._order(command, []), waited, wait_s, cancelled, talk)
+        try:
+            try:
+                channels = talk.open(command.output)
+            except OSError as error:
+                return Outcome(
+                    ending=Ending.UNSTARTED, error=f"no pipes can be made to talk with it: {error}"
+                )
+            return self._ran(self._order(command, channels), waited, wait_s, cancelled, talk)
+        finally:
+            talk.close()
+
+    def _order(self, command: Command, channels: list[str]) -> dict[str, Any]:
+        return {
             "op": "run",
             "cwd": command.cwd,
             "env": _utf8({**command.env, MARK: self.launch}),
@@ -162,8 +187,18 @@ class Keeper:
             "output_bytes_max": command.output_bytes_max,
             "timeout_s": command.timeout_s,
             "stop_grace_s": command.stop_grace_s,
+            "channels": channels,
             **({"argv": list(command.argv)} if command.argv else {"command": command.shell}),
         }
+
+    def _ran(
+        self,
+        order: dict[str, Any],
+        on_wait: Callable[[], None],
+        wait_s: float,
+        cancelled: Callable[[], bool],
+        talk: Talk | None,
+    ) -> Outcome:
         self._patient_until = math.inf
         began = time.monotonic()
         if not self._send(order):
@@ -171,7 +206,7 @@ class Keeper:
         if cancelled():
             self.stop()
         try:
-            return self._watch(began, on_wait, wait_s)
+            return self._watch(began, on_wait, wait_s, talk)
         except BaseException:
             self.stop(grace_s=0)
             self._watch(began, None, wait_s)
@@ -213,9 +248,11 @@ class Keeper:
             return False
         return True
 
-    def _watch(self, began: float, on_wait: Callable[[], None] | None, wait_s: float) -> Outcome:
+    def _watch(
+        self, began: float, on_wait: Callable[[], None] | None, wait_s: float, talk: Talk | None = None
+    ) -> Outcome:
         while True:
-            answer = self._receive(min(time.monotonic() + wait_s, self._patient_until))
+            answer = self._receive(min(time.monotonic() + wait_s, self._patient_until), talk)
             if answer is None:
                 if time.monotonic() > self._patient_until:
                     self._child.kill()  # it does not even answer: stopped, perhaps
@@ -223,6 +260,8 @@ class Keeper:
                     on_wait()
                 continue
             event = answer.pop("event")
+            if talk:
+                talk.begun()
             if event == "exited":
                 return _outcome(answer)
             if event == "failed":
@@ -234,12 +273,12 @@ class Keeper:
             if event in {"lost", "crashed"}:
                 return self._lost(began)
 
-    def _receive(self, until: float) -> dict[str, Any] | None:
+    def _receive(self, until: float, talk: Talk | None = None) -> dict[str, Any] | None:
         """Return the next answer, ``{"event": "lost"}`` at the end of answers, None at ``until``."""
         assert self._child.stdout is not None
         answers = self._child.stdout.fileno()
         while b"\n" not in self._buffer:
-            if not _readable(answers, until - time.monotonic()):
+            if not _answered(answers, until, talk):
                 return None
             data = os.read(answers, 65536)
             if not data or len(self._buffer) > ANSWER_BYTES_MAX:
@@ -294,6 +333,23 @@ def _outcome(answer: dict[str, Any]) -> Outcome:
     if answer.pop("stopped"):
         ending = Ending.STOPPED
     return Outcome(ending=ending, **answer)
+
+
+def _answered(answers: int, until: float, talk: Talk | None) -> bool:
+    """Wait for the keeper, and go on with the talk meanwhile; False at ``until``."""
+    while talk is not None:
+        poll = select.poll()
+        poll.register(answers, select.POLLIN)
+        for descriptor, events in talk.wanted().items():
+            poll.register(descriptor, events)
+        ready = {descriptor for descriptor, _ in poll.poll(max(0.0, until - time.monotonic()) * 1000)}
+        for descriptor in ready - {answers}:
+            talk.attend(descriptor)
+        if answers in ready:
+            return True
+        if time.monotonic() >= until:
+            return False
+    return _readable(answers, until - time.monotonic())
 
 
 def _readable(descriptor: int, within_s: float) -> bool:

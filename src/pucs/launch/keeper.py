@@ -13,7 +13,8 @@ Where there is no subreaper (macOS), only the command's process group is found; 
 Everywhere, work that is handed to a server outside the tree (systemd-run, docker, at) escapes too.
 
 Protocol: one JSON object per line. In: ``{"op": "run", ...}``, ``{"op": "pause"}``, ``{"op": "resume"}``,
-``{"op": "stop", "grace_s": s}``, ``{"op": "exit"}``.
+``{"op": "stop", "grace_s": s}``, ``{"op": "exit"}``. A command whose order names ``channels`` reads the first and writes
+the second; only its standard error goes to its output then, and nothing of the talk passes through the keeper.
 Out: ``{"event": "ready" | "started" | "failed" | "stuck" | "exited" | "crashed", ...}``.
 """
 
@@ -81,6 +82,8 @@ class Run:
         self.env: dict[str, str] = order["env"]
         self.output_path: str = order["output"]
         self.output_bytes_max: int = order["output_bytes_max"]
+        self.channels: list[str] = order.get("channels", [])
+        """Named pipes for standard input and output, if somebody talks with the command."""
         self.grace_s: float = order.get("stop_grace_s", GRACE_S)
         timeout_s: float = order.get("timeout_s", 0.0)
         self.began = time.monotonic()
@@ -311,11 +314,14 @@ class Keeper:
             return
         run = Run(order)
         try:
-            directory = os.open(run.cwd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-            try:
-                run.pid = self._fork(run, directory)
-            finally:
-                os.close(directory)
+            with contextlib.ExitStack() as opened:
+                directory = os.open(run.cwd, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                opened.callback(os.close, directory)
+                channels = []
+                for path, flag in zip(run.channels, (os.O_RDONLY, os.O_WRONLY), strict=False):
+                    channels.append(_open_channel(path, flag))
+                    opened.callback(os.close, channels[-1])
+                run.pid = self._fork(run, directory, channels)
         except OSError as error:
             run.output.close()
             self._answer("failed", error=str(error))
@@ -324,7 +330,7 @@ class Keeper:
         self._poll.register(run.output.pipe, select.POLLIN)
         self._answer("started", pid=run.pid)
 
-    def _fork(self, run: Run, directory: int) -> int:
+    def _fork(self, run: Run, directory: int, channels: list[int]) -> int:
         reading, writing = os.pipe()
         try:
             # A megabyte, so that a talkative command is not switched out every 64 KiB; refused beyond a user's quota.
@@ -333,7 +339,7 @@ class Keeper:
             keeper = os.getpid()
             pid = os.fork()
             if pid == 0:
-                self._become(run, directory, writing, keeper)
+                self._become(run, directory, writing, keeper, channels)
         except BaseException:
             os.close(reading)
             os.close(writing)
@@ -345,7 +351,7 @@ class Keeper:
         run.output.pipe = reading
         return pid
 
-    def _become(self, run: Run, directory: int, output: int, keeper: int) -> None:
+    def _become(self, run: Run, directory: int, output: int, keeper: int, channels: list[int]) -> None:
         """Turn the forked child into the command; never returns."""
         try:
             os.setpgid(0, 0)
@@ -353,8 +359,9 @@ class Keeper:
             if os.getppid() != keeper:
                 os._exit(1)  # the keeper died before the line above took effect
             os.fchdir(directory)
-            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-            os.dup2(output, 1)
+            stdin, stdout = channels or (os.open(os.devnull, os.O_RDONLY), output)
+            os.dup2(stdin, 0)
+            os.dup2(stdout, 1)
             os.dup2(output, 2)
             signal.set_wakeup_fd(-1)
             for number in _DEFAULT_SIGNALS:
@@ -454,6 +461,13 @@ def _libc() -> Callable[..., int] | None:
         return None
     else:
         return call
+
+
+def _open_channel(path: str, flag: int) -> int:
+    """Open one end of a named pipe whose other end is open already, without ever waiting for anybody."""
+    channel = os.open(path, flag | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOFOLLOW)
+    os.set_blocking(channel, True)
+    return channel
 
 
 def _stat(pid: int) -> tuple[int, int, int] | None:
