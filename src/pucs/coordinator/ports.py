@@ -291,6 +291,18 @@ class Repository(Protocol):
         """Return the worktree that has a branch checked out, None if nobody has."""
         ...
 
+    def hooks_directory(self) -> str:
+        """Return the absolute path of the directory in which git looks for the main checkout's hooks."""
+        ...
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether git leaves a path of the main checkout out, whether it exists or not."""
+        ...
+
+    def tracks(self, path: str) -> bool:
+        """Tell whether a path of the main checkout is in its index."""
+        ...
+
 
 class Worktrees(Protocol):
     """Agents' checkouts on disk."""

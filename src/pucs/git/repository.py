@@ -267,6 +267,22 @@ class GitRepository:
         ref = f"refs/heads/{branch}"
         return next((path for path, at in worktree_list(self._git) if at.get("branch") == ref), None)
 
+    def hooks_directory(self) -> str:
+        """Return the absolute path of the directory in which git looks for the main checkout's hooks."""
+        # Our own setting, which keeps the user's hooks out of our commands, is the last of them.
+        set_to = self._git("config", "--get-all", "-z", "--type=path", "core.hooksPath", ok=(0, 1)).items[:-1]
+        if not set_to:
+            return str(Path(self.common_dir, "hooks"))
+        return os.path.normpath(Path(self.root, set_to[-1]))
+
+    def ignores(self, path: str) -> bool:
+        """Tell whether git leaves a path of the main checkout out, whether it exists or not."""
+        return self._git("check-ignore", "--quiet", "--", path, ok=(0, 1)).status == 0
+
+    def tracks(self, path: str) -> bool:
+        """Tell whether a path of the main checkout is in its index."""
+        return bool(self._git("--literal-pathspecs", "ls-files", "-z", "--", path).items)
+
 
 def worktree_list(git: Git) -> list[tuple[str, dict[str, str]]]:
     """Return every registered worktree, the main one first, with its attributes (git-worktree(1), porcelain)."""

@@ -36,6 +36,8 @@ ARGUMENTS_MAX = 200
 """Paths handed to one command: with 4 KiB each they stay under the 2 MiB that Linux gives arguments."""
 OLDEST_GIT = (2, 38)
 """First version with ``git merge-tree --write-tree``."""
+OWN = "PUCS_OWN_COMMIT"
+"""Tells the hooks of ``pucs install git`` that the commit is made by PUCS, which has judged it already."""
 
 _SETTINGS: tuple[str, ...] = (
     "core.quotePath=false",
@@ -135,7 +137,7 @@ class Git:
             EnvironmentFailure: git or the directory is missing.
         """
         command = ["git", *_options(*(() if signed else (_UNSIGNED,))), *arguments]
-        variables = _environment(dict(self.environment) | dict(environment or {}))
+        variables = _environment({OWN: "1"} | dict(self.environment) | dict(environment or {}))
         with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as given:
             given.write(_encode(stdin))
             given.seek(0)

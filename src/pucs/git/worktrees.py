@@ -31,6 +31,8 @@ CREATE_WAIT_S = 1800.0
 """Longest wait for others who create worktrees: two of the longest checkouts."""
 CREATE_RETRY_S = 0.05
 """Pause between two looks at the creation lock; a checkout takes tenths of a second."""
+AGENTS_MARK = "pucs-agent"
+"""Empty file in the git directory of an agent's worktree: git's hooks tell by it whose commits they see."""
 
 
 class GitWorktrees:
@@ -68,6 +70,7 @@ class GitWorktrees:
         path = os.path.realpath(path)
         with self._serialised():
             if self._at(path, branch):
+                _mark(path)
                 return
             if os.path.lexists(path) and not _empty_directory(path):
                 raise Refused(
@@ -80,6 +83,7 @@ class GitWorktrees:
             try:
                 Path(path).parent.mkdir(parents=True, exist_ok=True)
                 self._git("worktree", "add", *arguments, timeout_s=CHECKOUT_TIMEOUT_S)
+                _mark(path)
             except OSError as error:
                 raise EnvironmentFailure(f"{Path(path).parent} cannot be made: {error.strerror}.") from error
             except BaseException:
@@ -321,6 +325,11 @@ class GitWorktrees:
             yield
         finally:
             os.close(handle)
+
+
+def _mark(path: str) -> None:
+    git_dir = Path(path, ".git").read_text(encoding="utf-8", errors="surrogateescape")
+    Path(path, git_dir.removeprefix("gitdir:").strip(), AGENTS_MARK).touch()
 
 
 def _empty_directory(path: str) -> bool:
