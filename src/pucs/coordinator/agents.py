@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pucs.agents.lifecycle import advance
 from pucs.agents.records import Agent, Enforcement, Phase
 from pucs.coordinator.context import Context, Unit, unit
-from pucs.coordinator.granting import end_and_serve, renew_in
+from pucs.coordinator.granting import end_and_serve, renew_in, serve, withdraw
 from pucs.coordinator.messages import forget_in, send_in
 from pucs.core.errors import NotFound, Refused, Terminated, Usage
 from pucs.crosslog.records import Level
@@ -107,6 +107,7 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
             )
     if known is not None:
         held = opened.tx.leases.of_agent(known.id)
+        leave_in(opened, known.id)
         end_and_serve(opened, [lease for lease in held if lease.landing is None], EndReason.RECLAIMED)
         _clear_intent(context, opened, known.id, "its agent begins anew")
     agent = replace(
@@ -300,6 +301,7 @@ def retire(context: Context, *, agent: str, failed: bool = False, reason: str = 
             for lease in opened.tx.leases.of_agent(agent)
             if lease.landing is None and lease.resource not in promised
         ]
+        leave_in(opened, agent)
         end_and_serve(opened, held, EndReason.RELEASED)
         ended = replace(known, phase=Phase.FAILED if failed else Phase.RETIRED, task="")
         opened.tx.agents.put(ended)
@@ -312,6 +314,14 @@ def retire(context: Context, *, agent: str, failed: bool = False, reason: str = 
             reason=reason,
         )
         return ended
+
+
+def leave_in(opened: Unit, agent: str) -> None:
+    """Take an agent's places out of the queue inside an open unit; a process that waits for it finds out by itself."""
+    places = [request for request in opened.tx.requests.of_agent(agent) if request.suspended]
+    if places:
+        withdraw(opened, places, "ended with its agent")
+        serve(opened, [name for request in places for name, _ in request.resources])
 
 
 def _clear_intent(context: Context, opened: Unit, agent: str, why: str) -> None:

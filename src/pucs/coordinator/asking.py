@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
@@ -19,8 +19,8 @@ from pucs.core.modes import Mode
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
 from pucs.locks.deadlock import Link, circle, spelled
-from pucs.locks.records import Blocked, Granted, Lease, Request
-from pucs.locks.rules import decide, normalised, weaker
+from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Request
+from pucs.locks.rules import decide, in_turn, normalised, weaker
 from pucs.messages.rules import quoted_words
 
 if TYPE_CHECKING:
@@ -28,11 +28,15 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context, Unit
+    from pucs.coordinator.ports import Transaction
+    from pucs.core.instants import Instant
 
 RESOURCES_MAX = 10_000
 """Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
 WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
+AWAITED_MAX = 8
+"""Sets that a suspended agent may be in the queue for at once: it was refused each of them, and cannot edit so many at once."""
 HOLDERS_NAMED = 3
 """Holders named in a refusal; the others are seen with ``pucs locks``."""
 
@@ -103,9 +107,19 @@ def checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...
 
 
 def ask(
-    context: Context, opened: Unit, wish: Wish, *, wait_s: float = 0.0, bell: str = ""
+    context: Context,
+    opened: Unit,
+    wish: Wish,
+    *,
+    wait_s: float = 0.0,
+    bell: str = "",
+    claim_s: float = 0.0,
 ) -> tuple[Acquired, Request | None]:
-    """Decide a request; grant it, refuse it, or put it in the queue and return it."""
+    """Decide a request; grant it, refuse it, or put it in the queue and return it.
+
+    With ``claim_s`` no process waits: the request lives as long as the agent's owner, and keeps its place when it is made
+    again.
+    """
     session = opened.active()
     agent, task = wish.agent, wish.task
     who = acting(opened, agent, stream=wish.stream)
@@ -131,12 +145,13 @@ def ask(
         boot_id=opened.now.boot_id,
         asked_s=opened.now.boot_s,
         deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
-        waiter=context.processes.current() if wait_s > 0 else None,
+        waiter=who.owner if claim_s else context.processes.current() if wait_s > 0 else None,
         bell=bell,
+        claim_s=claim_s,
     )
     if who.owner not in {None, context.processes.current()} and context.processes.alive(who.owner) is False:
         raise Refused(f"The process that owned agent {agent} is gone.", remedy="Register the agent again.")
-    verdict = _decided(context, opened, request)
+    verdict = _decided(context, opened, request, wish.noted)
     if isinstance(verdict, Granted):
         leases = grant(
             opened,
@@ -166,6 +181,14 @@ def _line_up(
     context: Context, opened: Unit, request: Request, verdict: Blocked, blocked: Acquired
 ) -> tuple[Acquired, Request | None]:
     """Put what the agent does not hold yet into the queue, unless it would wait for itself there."""
+    if request.suspended:
+        own = [other for other in opened.tx.requests.of_agent(request.agent) if other.suspended]
+        place = next((other for other in own if set(verdict.needed) <= set(other.resources)), None)
+        if place is not None:
+            return _in_its_place(opened, place, blocked), place
+        if len(own) >= AWAITED_MAX:
+            reason = f"{request.agent} is in the queue {len(own)} times already; do what it can do now first."
+            return replace(blocked, reason=reason, queue_position=0), None
     if opened.tx.requests.count() >= WAITING_MAX:
         return replace(blocked, reason=f"The queue is full ({WAITING_MAX} waiting)."), None
     waits = replace(request, resources=verdict.needed, passes=verdict.passed)
@@ -179,9 +202,30 @@ def _line_up(
     return blocked, _enqueue(opened, waits, verdict)
 
 
-def _decided(context: Context, opened: Unit, request: Request) -> Granted | Blocked:
+def _in_its_place(opened: Unit, place: Request, blocked: Acquired) -> Acquired:
+    """Return the answer to a request that waits already, whoever came after it."""
+    verdict = standing_of(opened.tx, opened.now, place)
+    answer = _blocked(opened, verdict) if isinstance(verdict, Blocked) else blocked
+    return replace(answer, conflict=place.id)
+
+
+def standing_of(tx: Transaction, now: Instant, request: Request) -> Granted | Blocked:
+    """Decide a request that waits, by the leases that are live and those whose turn comes before."""
+    names = [resource for resource, _ in request.resources]
+    queue = in_turn(tx.requests.overlapping(names))
+    ids = [other.id for other in queue]
+    before = queue[: ids.index(request.id)] if request.id in ids else queue
+    return decide(request, tx.leases.overlapping(names), before, limits_in(tx, now, names))
+
+
+def _decided(context: Context, opened: Unit, request: Request, noted: Mapping[str, str]) -> Granted | Blocked:
     names = [resource for resource, _ in request.resources]
     live, waiting = settled(context, opened, names)
+    if any(lease.agent == request.agent and lease.state is LeaseState.RESERVED for lease in live):
+        from pucs.coordinator.claiming import claim_reserved  # noqa: PLC0415 - for suspended agents only
+
+        claim_reserved(context, opened, live, request.agent, noted)
+        live, waiting = settled(context, opened, names)
     limits = limits_in(opened.tx, opened.now, names)
     # Who waits because of a lease is told by the whole queue, also by those who are paused and will come back to their
     # places; only a lease that is made stronger needs to know.
@@ -351,6 +395,7 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
     names = tuple(resource for resource, _ in request.resources)
     # A wait in which any path is in the way is one for files.
     named = all(is_named(resource) for resource, _ in request.resources)
+    suspended: dict[str, Any] = {"suspended": True, "asked_s": request.asked_s} if request.suspended else {}
     conflict = record(
         opened,
         Kind.RESOURCE if named else Kind.FILE_LOCK,
@@ -359,6 +404,7 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
         strategy=Strategy.QUEUE,
         tokens=[lease.token for lease in verdict.holders],
         task=request.task,
+        **suspended,
     )
     queued = replace(request, id=conflict)
     opened.tx.requests.add(queued)
@@ -371,6 +417,7 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
         position=verdict.position,
         behind=holders,
         conflict=conflict,
+        **({"suspended": True} if suspended else {}),
     )
     alert(
         opened,

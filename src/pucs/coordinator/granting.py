@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import ended_by
-from pucs.coordinator.messages import alert, send_in
+from pucs.coordinator.messages import alert, send_in, unsay_in
 from pucs.coordinator.partition import critical_files
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
@@ -23,6 +23,7 @@ from pucs.messages.records import MessageKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from pucs.conflicts.records import Conflict
     from pucs.coordinator.context import Context, Unit
     from pucs.core.instants import Instant
     from pucs.core.modes import Mode
@@ -113,7 +114,11 @@ def end(
         opened.tx.leases.end((lease.token,), opened.now.boot_s, why)
         together.setdefault((lease.agent, why), []).append(lease)
         if lease.state is LeaseState.RESERVED:
-            decide_in(opened, lease.request, f"{lease.agent} did not claim its grant in time; it passed on")
+            wait = decide_in(
+                opened, lease.request, f"{lease.agent} did not claim its grant in time; it passed on"
+            )
+            if wait is not None and wait.evidence.get("suspended"):
+                _tell_late(opened, lease.agent, wait, lapsed=why is EndReason.LAPSED)
     for (agent, why), ended in together.items():
         action, level = _ENDINGS[why]
         opened.log(
@@ -153,10 +158,40 @@ def serve(opened: Unit, freed: Sequence[str], *, context: Context | None = None)
         claim_by_s = opened.now.boot_s + claim_s
         opened.tx.requests.remove(request.id)
         # What the waiter holds in a weaker mode stays until it claims, so that coming too late costs it nothing.
-        weak = weaker(request.agent, request.resources, opened.tx.leases.of_agent(request.agent))
-        grant(opened, request, request.resources, owner, claim_by_s=claim_by_s, instead_of=weak)
+        own = opened.tx.leases.of_agent(request.agent)
+        weak = weaker(request.agent, request.resources, own)
+        needed = _not_had(opened, request, own) if request.suspended else request.resources
+        grant(opened, request, needed, owner, claim_by_s=claim_by_s, instead_of=weak)
+        if request.suspended:
+            _tell_turn(opened, request, needed, claim_s)
         opened.rings.append(request.bell)
     return grants
+
+
+def _not_had(opened: Unit, request: Request, own: Iterable[Lease]) -> tuple[tuple[str, Mode], ...]:
+    """Return what of a set is neither held by its agent nor reserved for it: it may have asked for parts of it before."""
+    now = opened.now
+    had = {(one.resource, one.mode) for one in own if not expired(one, now.boot_id, now.boot_s)}
+    return tuple(item for item in request.resources if item not in had)
+
+
+def _tell_turn(opened: Unit, request: Request, given: Sequence[tuple[str, Mode]], claim_s: float) -> None:
+    """Tell an agent that no process waits for what is reserved for it; without anything new its wait is over."""
+    if not given:
+        decide_in(opened, request.id, f"{request.agent} got it by another request")
+        return
+    names = [resource for resource, _ in given]
+    send_in(
+        opened,
+        MessageKind.LOCK_GRANTED,
+        request.agent,
+        text=(
+            f"It is your turn for {', '.join(names[:RESOURCES_TOLD])}: reserved for you until {opened.now.wall(claim_s)}. "
+            "Edit it, or ask for it, and it is yours; after that it passes on."
+        ),
+        conflict=request.id,
+        files=names[:RESOURCES_TOLD],
+    )
 
 
 def _served(opened: Unit, freed: Sequence[str]) -> list[Request]:
@@ -303,6 +338,24 @@ def _tell_denied(opened: Unit, request: Request, why: str) -> None:
         conflict=request.id,
         files=[resource for resource, _ in request.resources][:RESOURCES_TOLD],
     )
+
+
+def _tell_late(opened: Unit, agent: str, wait: Conflict, *, lapsed: bool) -> None:
+    """Take back what an agent was told of its turn, and tell it if that passed on."""
+    if opened.session is None:
+        return
+    unsay_in(opened, agent, MessageKind.LOCK_GRANTED, wait.id)
+    known = opened.tx.agents.get(agent)
+    if lapsed and known is not None and known.active and known.session == opened.session.id:
+        send_in(
+            opened,
+            MessageKind.LOCK_DENIED,
+            agent,
+            text=f"Your turn for {', '.join(wait.resources[:RESOURCES_TOLD])} passed on, because nobody claimed it in time. "
+            "Ask again if you still need it.",
+            conflict=wait.id,
+            files=list(wait.resources[:RESOURCES_TOLD]),
+        )
 
 
 def renew_in(opened: Unit, agent: str, duration_s: float | None = None) -> list[Lease]:

@@ -239,6 +239,15 @@ def forget_in(opened: Unit, agent: str) -> None:
     _end(opened, agent, [one for one in found if one.sender == COORDINATOR], Ending.SUPERSEDED)
 
 
+def unsay_in(opened: Unit, agent: str, kind: MessageKind, conflict: int) -> None:
+    """End what the coordinator said to an agent about a conflict and nobody has acknowledged, because it is not true any more."""
+    found = opened.tx.messages.open(agent, opened.active().id)
+    said = [
+        one for one in found if one.sender == COORDINATOR and (one.kind, one.conflict) == (kind, conflict)
+    ]
+    _end(opened, agent, said, Ending.SUPERSEDED)
+
+
 def inbox(context: Context, *, agent: str, acknowledge: bool = False) -> tuple[Message, ...]:
     """Return what is due for an agent (or for ``pucs``) now, and count it as delivered; one transaction, or one read.
 

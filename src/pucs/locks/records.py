@@ -129,6 +129,11 @@ class Request:
     claim_s: float = 0.0
     """Seconds its agent has to claim the grant, for one that is suspended meanwhile; 0: as configured (``claim_ttl_s``)."""
 
+    @property
+    def suspended(self) -> bool:
+        """Tell whether no process sleeps for it: its agent is told, or resumed, at its turn."""
+        return self.claim_s > 0
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limit:

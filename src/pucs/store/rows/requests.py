@@ -73,6 +73,10 @@ class RequestRows:
     def pause(self, agent: str, *, paused: bool) -> list[Request]:
         """Leave an agent's requests out of ``overlapping``, or take them in again at their old place; return them."""
         self._database.run("UPDATE requests SET paused = ? WHERE agent = ?", (int(paused), agent))
+        return self.of_agent(agent)
+
+    def of_agent(self, agent: str) -> list[Request]:
+        """Return an agent's requests in order, also while it is paused."""
         rows = self._database.all(_SELECT + "WHERE agent = ? ORDER BY id", (agent,))
         return [_request(row) for row in rows]
 
