@@ -583,4 +583,5 @@ _WITH_INPUT: dict[str, Callable[[_Reading, list[Word], list[Redirect]], None]] =
     "patch": _patch,
     "apply_patch": _apply_patch,
     "applypatch": _apply_patch,
-} | dict.fromkeys(("sh", "bash", "zsh", "dash", "ksh"), _shell)
+    **dict.fromkeys(("sh", "bash", "zsh", "dash", "ksh"), _shell),
+}

@@ -1,0 +1,38 @@
+"""One call of a hook from end to end, the same behind the server and in a process of its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pucs.coordinator.guarding import guard
+from pucs.core.errors import NotFound
+from pucs.hooks import claude, codex, wire
+
+if TYPE_CHECKING:
+    from pucs.coordinator.context import Context
+
+_DIALECTS = {"claude": claude, "codex": codex}
+
+
+def answer(context: Context, program: str, body: bytes, *, agent: str = "", secret: str = "") -> bytes:
+    """Return the JSON with which a program's report is answered.
+
+    ``agent`` and ``secret`` come from where the call comes in (headers, environment), never from the report.
+
+    Raises:
+        NotFound: nobody here speaks the program's dialect.
+        Usage: the report is not understood; where it could have been an edit, it has to be blocked.
+    """
+    dialect = _DIALECTS.get(program)
+    if dialect is None:
+        raise NotFound(
+            f"No hook is known for the program {program[: wire.NAME_CHARS_MAX]!r}.",
+            remedy=f"There are {' and '.join(_DIALECTS)}.",
+        )
+    report = wire.document(body)
+    event = wire.event(report)
+    moment = wire.MOMENTS[event]
+    if moment is None:
+        return wire.encoded({})
+    call = wire.begun(report, program, moment, agent=agent, secret=secret)
+    return wire.encoded(dialect.answered(event, guard(context, dialect.understood(report, call))))
