@@ -74,6 +74,11 @@ def _store_place(common_dir: str) -> Path:
         return folder / STORE_FILE
 
 
+def own_store(context: Context) -> bool:
+    """Tell whether this is the store that everybody in the repository finds without naming one."""
+    return context.store.path == str(_store_place(context.git.common_dir))
+
+
 def remember_store(repo: str | Path, place: str) -> None:
     """Note where the configuration puts the store, so that no command has to read the configuration to find it.
 

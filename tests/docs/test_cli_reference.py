@@ -24,6 +24,7 @@ CHAPTERS = {
     "Steer agents": ("pause", "resume", "stop"),
     "Tasks": ("task",),
     "State files": ("export", "import"),
+    "Servers": ("serve", "mcp"),
     "Configuration and checks": ("config", "check", "doctor"),
 }
 """In which order a reader wants them."""
@@ -54,6 +55,7 @@ ONE = {
     "pucs lock": "not granted; the reason says who holds what, until when",
     "pucs locks": "",
     "pucs log": "",
+    "pucs mcp": "",
     "pucs message ack": "no such message to this agent; nothing was acknowledged",
     "pucs message inbox": "no such agent",
     "pucs message send": "no such agent, it has ended, or its inbox is full",
@@ -72,6 +74,7 @@ ONE = {
     "pucs salvage list": "",
     "pucs salvage restore": "no such salvage ref, or the branch exists",
     "pucs salvage show": "no such salvage ref",
+    "pucs serve": "a server for this store is at work already",
     "pucs state": "there is no session",
     "pucs status": "there is no session",
     "pucs stop": "no such agent, or it has ended",

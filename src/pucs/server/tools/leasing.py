@@ -100,7 +100,7 @@ class _Watch:
             text = self._text()
             if text != self._told[0] or spent_s - self._told[1] >= TOLD_EVERY_S:
                 self._told = (text, spent_s)
-                self._turn.tell(spent_s, text)
+                self._turn.tell(round(spent_s, 1), text)
         return self._turn.cancelled()
 
     def _text(self) -> str:
@@ -124,11 +124,12 @@ def _acquired(answer: Acquired) -> Answer:
         if answer.planned_by:
             text += f" Planned too by {', '.join(answer.planned_by)}: write to them before you change it."
         return Answer(text, document)
-    document |= {
-        "queue_position": answer.queue_position,
-        "free_in_s_at_the_latest": answer.wait_time,
-        "usually_free_in_s": answer.estimated_wait_s,
-    }
+    if answer.queue_position:
+        document |= {
+            "queue_position": answer.queue_position,
+            "free_in_s_at_the_latest": answer.wait_time,
+            "usually_free_in_s": answer.estimated_wait_s,
+        }
     return Answer(f"Not granted. {plain(answer.reason)} Do not edit these files now.", document)
 
 
