@@ -491,7 +491,7 @@ def _place(context: Context, agent: str, number: int) -> _Place:
         known = tx.agents.get(agent)
         found = tx.handoffs.get(number)
         giver = tx.agents.get(found.giver) if found is not None else None
-    if giver is None or not giver.worktree:
+    if giver is None or not giver.worktree or not giver.branch:
         return _Place()
     if giver.worktree == context.repository.root or giver.worktree not in context.worktrees.paths():
         return _Place(

@@ -208,7 +208,9 @@ def bench_of(context: Context, agent: str) -> Bench:
         raise Refused("There is no active session.", remedy="Start one with: pucs init")
     if known is None or known.session != session.id:
         raise NotFound(f"There is no agent {agent!r} in session {session.id}.", remedy="See: pucs agents")
-    own = known.worktree not in {"", context.repository.root}
+    place = known.worktree or context.repository.root
+    # A person's own worktree has no branch here: nothing is ever written to it.
+    own = bool(known.branch) and place != context.repository.root
     if own:
         branch = context.worktrees.branch(known.worktree)
         if branch != known.branch:
@@ -221,7 +223,7 @@ def bench_of(context: Context, agent: str) -> Bench:
         stream=known.stream,
         session=session.id,
         task=known.task,
-        place=known.worktree if own else context.repository.root,
+        place=place,
         own=own,
         branch=known.branch,
     )

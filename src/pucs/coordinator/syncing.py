@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.salvaging import Bench
     from pucs.coordinator.work import Work
     from pucs.locks.records import Lease
+    from pucs.streams.records import Landing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,11 +149,32 @@ def required(context: Context, *, agent: str, resources: Sequence[str]) -> list[
     Raises:
         NotFound: no such agent.
     """
+    return [landing.commit for landing in lacking(context, agent=agent, resources=resources)]
+
+
+def lacking(context: Context, *, agent: str, resources: Sequence[str]) -> list[Landing]:
+    """Return the newest landings on these resources that an agent's worktree lacks, oldest first.
+
+    What landed out of a person's checkout stays there uncommitted, so that this checkout lacks nothing of it.
+
+    Raises:
+        NotFound: no such agent.
+    """
     bench = salvaging.bench_of(context, agent)
     with context.store.read() as tx:
-        landed = [landing.commit for landing in tx.landings.last_on(bench.session, resources)]
+        landed = tx.landings.last_on(bench.session, resources)
+        if not bench.own:
+            root = context.repository.root
+            whose = {each.agent: tx.agents.get(each.agent) for each in landed}
+            landed = [
+                each
+                for each in landed
+                if (who := whose[each.agent]) is None or (who.worktree or root) != bench.place
+            ]
+    if not landed:
+        return []
     head = context.worktrees.head(bench.place)
-    return [commit for commit in landed if not context.repository.contains(head, commit)]
+    return [each for each in landed if not context.repository.contains(head, each.commit)]
 
 
 def missing(context: Context, work: Work, tip: str, paths: Sequence[Resource]) -> list[str]:

@@ -49,6 +49,14 @@ def dirty(git: Git) -> list[Resource]:
     return sorted(path_resource(name) for name in names)
 
 
+def ignored(git: Git, resources: Sequence[Resource]) -> set[Resource]:
+    """Return those of these paths that git ignores; a tracked one never is."""
+    names = {file_path(resource): resource for resource in resources}
+    stdin = "".join(f"{name}\0" for name in names if name)
+    found = git("check-ignore", "-z", "--stdin", stdin=stdin, ok=(0, 1)).items if stdin else []
+    return {names[name] for name in found if name in names}
+
+
 def commit(git: Git, message: str, *, author: str, only: Sequence[Resource] | None, sign: bool) -> str | None:
     """Commit the changes and return the commit, None if there were none (see ``GitWorktrees.commit``).
 

@@ -11,6 +11,7 @@ from pucs.core.errors import Usage
 _LINK_BYTES_MAX = 8192
 """Longest ``.git`` or ``HEAD`` file read: a path or a ref name."""
 _HEAD = "ref: refs/heads/"
+_UNDER_WAY = ("MERGE_HEAD", "CHERRY_PICK_HEAD", "REVERT_HEAD", "rebase-merge", "rebase-apply")
 _REFTABLE = ".invalid"
 """What ``HEAD`` names where refs are kept in another format."""
 
@@ -46,6 +47,12 @@ def branch(top: str) -> str | None:
         name = head.removeprefix(_HEAD)
         return name if name != _REFTABLE else None
     return "" if len(head) >= 40 and set(head) <= set("0123456789abcdef") else None  # noqa: PLR2004 - an object name
+
+
+def merging(top: str) -> bool:
+    """Tell whether a merge, a rebase, a cherry-pick or a revert is under way in a checkout."""
+    dirs = _git_dirs(top)
+    return dirs is not None and any(os.path.lexists(Path(dirs[0], name)) for name in _UNDER_WAY)
 
 
 def _around(path: str) -> tuple[str, str]:

@@ -218,6 +218,14 @@ class GitWorktrees:
         """
         return locations.locate(self._repository.common_dir, directory, name)
 
+    def ignored(self, path: str, resources: Sequence[Resource]) -> set[Resource]:
+        """Return those of these paths that git ignores in a worktree, so that they never land."""
+        return changes.ignored(changes.at(path), resources)
+
+    def merging(self, path: str) -> bool:
+        """Tell whether a worktree is in the middle of a merge or the like; what differs there is not all its agent's."""
+        return locations.merging(path)
+
     def canonical(self, path: str, names: Iterable[str]) -> tuple[Resource, ...]:
         """Return the canonical resources of names as a caller in that worktree writes them.
 
