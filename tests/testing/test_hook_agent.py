@@ -114,7 +114,7 @@ def test_every_hook_is_called_in_order(stage: Stage) -> None:
     assert {call["session_id"] for call in asked} == {"11111111-1111-4111-8111-111111111111"}
     assert asked[2]["tool_input"] == {"file_path": str(stage.work / "a.py"), "content": "a = 1\n"}
     assert (stage.work / "a.py").read_text() == "a = 1\n"
-    assert [line["type"] for line in lines] == ["system", "assistant", "user", "assistant", "result"]
+    assert [line["type"] for line in lines] == [*["system"] * 3, "assistant", "user", "assistant", "result"]
     assert results(lines)[0]["result"] == "done"
     assert results(lines)[0]["usage"]["input_tokens"] == 200
 
@@ -249,6 +249,23 @@ def test_an_interrupt_ends_turn_and_command(stage: Stage) -> None:
         assert next(line for line in lines if line["type"] == "result")["result"] == "what now"
         process.stdin.close()
         assert process.wait(10) == 0
+
+
+def test_a_model_in_trouble_is_tried_again(stage: Stage) -> None:
+    """Trouble that passes is told and got over; trouble that lasts ends the turn with an error."""
+    passing = stage.run([{"fail": 529, "times": 2}, {"text": "done"}])
+    assert [line["attempt"] for line in passing if line.get("subtype") == "api_retry"] == [1, 2]
+    assert results(passing)[0]["result"] == "done"
+    lasting = results(stage.run([{"fail": 401}]))[0]
+    assert (lasting["is_error"], lasting["terminal_reason"], lasting["num_turns"]) == (True, "api_error", 0)
+
+
+def test_a_blocked_prompt_does_not_reach_the_model(stage: Stage) -> None:
+    """The reason is told to whoever launched it; no turn is taken."""
+    stage.answer({"UserPromptSubmit:": {"decision": "block", "reason": "terminated"}})
+    lines = stage.run([WRITE])
+    assert [line["content"] for line in lines if line.get("prevent_continuation")] == ["terminated"]
+    assert results(lines)[0]["num_turns"] == 0
 
 
 def test_it_tells_its_version(stage: Stage) -> None:

@@ -37,6 +37,8 @@ TURN_USD = 0.001
 """What one turn of the model costs."""
 INPUT_TOKENS = 100
 OUTPUT_TOKENS = 20
+RETRIES = 10
+"""How often the program tries to reach its model."""
 SHELL_LIMIT_S = 60.0
 """A shell command of a script that takes longer hangs."""
 
@@ -119,13 +121,15 @@ class Agent:
                 sys.stdout.write(line + "\n")
                 sys.stdout.flush()
 
-    def emit_message(self, role: str, block: Mapping[str, Any]) -> None:
+    def emit_message(
+        self, role: str, block: Mapping[str, Any], more: Mapping[str, Any] | None = None
+    ) -> None:
         """Write one message of the conversation."""
         message: dict[str, Any] = {"role": role, "content": [block]}
         if role == "assistant":
             usage = {"input_tokens": INPUT_TOKENS, "output_tokens": 1}
             message |= {"id": f"msg_{self.history.turns}", "type": "message", "model": MODEL, "usage": usage}
-        self.emit(role, message=message, parent_tool_use_id=None)
+        self.emit(role, message=message, parent_tool_use_id=None, **(more or {}))
 
     def emit_result(
         self, text: str, *, why: str = "completed", denials: Sequence[Mapping[str, Any]] = ()
@@ -140,7 +144,7 @@ class Agent:
         self.emit(
             "result",
             subtype="error_during_execution" if aborted else "success",
-            is_error=aborted,
+            is_error=aborted or why == "api_error",
             duration_ms=1,
             num_turns=here,
             stop_reason="end_turn",
@@ -153,6 +157,22 @@ class Agent:
         )
         if not self.lines:
             sys.stdout.write(text + "\n")
+
+    def emit_retries(self, trouble: Sequence[Mapping[str, Any]]) -> int:
+        """Try to reach a model that is in trouble, without the pauses; return the status it stays with, 0 for none."""
+        for step in trouble:
+            status, times = int(step["fail"]), int(step.get("times", RETRIES + 1))
+            for attempt in range(1, min(times, RETRIES) + 1):
+                fields = {
+                    "attempt": attempt,
+                    "max_retries": RETRIES,
+                    "retry_delay_ms": 0,
+                    "error_status": status,
+                }
+                self.emit("system", subtype="api_retry", error="overloaded", **fields)
+            if times > RETRIES:
+                return status
+        return 0
 
     # What the launcher says ------------------------------------------------------------------------------------
 
@@ -196,7 +216,13 @@ class Agent:
     def converse(self) -> None:
         """Answer one prompt after the other, from the first hook to the last."""
         source = "resume" if self.resumed else "startup"
+        about = {"hook_name": f"SessionStart:{source}", "hook_event": "SessionStart", "hook_id": "start"}
+        self.emit("system", subtype="hook_started", **about)
         start = self.call("SessionStart", source=source)
+        outcome = "error" if start.failed else "success"
+        self.emit(
+            "system", subtype="hook_response", outcome=outcome, output=start.denied or start.failed, **about
+        )
         if self.resumed:
             self.history.load()
             self.before = self.history.turns
@@ -212,7 +238,10 @@ class Agent:
             )
             verdict = self.call("UserPromptSubmit", prompt=prompt)
             if verdict.denied:
-                self.emit_result(verdict.denied, why="hook_stopped")
+                self.emit(
+                    "system", subtype="informational", content=verdict.denied, prevent_continuation=True
+                )
+                self.emit_result("", why="hook_stopped")
                 continue
             self.see("\n".join([prompt, *context, *verdict.context]))
             context = []
@@ -224,13 +253,13 @@ class Agent:
         plan, blocked, denials = self.plan(), False, list[Mapping[str, Any]]()
         while True:
             due = scripts.due(plan, self.history.sights)
-            stopped = bool(due.sleep_s) and self.interrupted.wait(due.sleep_s)
+            if due.sleep_s:
+                self.interrupted.wait(due.sleep_s)
+            status = self.emit_retries(due.trouble)
+            if status:
+                return self.emit_result(f"API Error: {status}", why="api_error", denials=denials)
             step = due.step
-            if (
-                not (stopped or self.interrupted.is_set())
-                and "text" in step
-                and not step.keys() & {"write", "append"}
-            ):
+            if "text" in step and not step.keys() & {"write", "append"} and not self.interrupted.is_set():
                 text = str(step["text"])
                 self.emit_message("assistant", {"type": "text", "text": text})
                 self.step_done("")
@@ -265,7 +294,8 @@ class Agent:
         else:
             # The program lets the tool run even where the hook ends the turn.
             ran = self.run(name, {**arguments, **before.arguments})
-            after = Verdict() if ran.failed else self.call("PostToolUse", **payload, tool_response=ran.text)
+            how = "PostToolUseFailure" if ran.failed else "PostToolUse"
+            after = self.call(how, **payload, **{"error" if ran.failed else "tool_response": ran.text})
             told = [ran.text, *before.context, *after.context, after.denied]
             done = Done("\n".join(filter(None, told)), failed=ran.failed, stops=before.stops or after.stops)
         result = {
@@ -274,7 +304,12 @@ class Agent:
             "content": done.text,
             "is_error": done.failed,
         }
-        self.emit_message("user", result)
+        changed = (
+            {"filePath": arguments["file_path"], "structuredPatch": []} if name in {"Write", "Edit"} else None
+        )
+        self.emit_message(
+            "user", result, {} if done.failed or changed is None else {"tool_use_result": changed}
+        )
         expected = step.get("expect_denied")
         if expected is not None and not (before.denied and str(expected) in done.text):
             raise Failed(f"{dict(step)} should have been denied with {expected!r}; it was told: {done.text}")

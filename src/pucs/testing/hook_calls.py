@@ -24,6 +24,8 @@ class Verdict:
 
     denied: str = ""
     """Why the tool must not run, or the turn not end; empty: nobody minds."""
+    failed: str = ""
+    """What went wrong with a hook, whether that blocks or not."""
     stops: bool = False
     """The turn ends here."""
     context: tuple[str, ...] = ()
@@ -64,11 +66,13 @@ class Hooks:
                 _post(hook, body, limit_s) if hook.get("type") == "http" else self._run(hook, body, limit_s)
             )
         except _Blocked as blocked:
-            return Verdict(denied=str(blocked))
+            return Verdict(denied=str(blocked), failed=str(blocked))
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             if hook.get("onFailure") == "block":
-                return Verdict(denied=f"hook failed; blocking because onFailure is block ({error})")
-            return Verdict()
+                return Verdict(
+                    denied=f"hook failed; blocking because onFailure is block ({error})", failed=str(error)
+                )
+            return Verdict(failed=str(error))
         return _verdict(event, answer)
 
     def _run(self, hook: Mapping[str, Any], body: bytes, limit_s: float) -> Mapping[str, Any]:
@@ -149,6 +153,7 @@ def _verdict(event: str, answer: Mapping[str, Any]) -> Verdict:
 def _together(one: Verdict, other: Verdict) -> Verdict:
     return Verdict(
         denied=one.denied or other.denied,
+        failed=one.failed or other.failed,
         stops=one.stops or other.stops,
         context=(*one.context, *other.context),
         arguments={**one.arguments, **other.arguments},

@@ -23,7 +23,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from pucs.testing import scripts
-from pucs.testing.dialects import Asked, Dialect, Say, Use, anthropic, chat, gemini, responses, tools
+from pucs.testing.dialects import Asked, Dialect, Say, Use, anthropic, calling, chat, gemini, responses
 
 _ROUTES: tuple[tuple[re.Pattern[str], Dialect], ...] = (
     (re.compile(r"/(?:v1/)?messages"), anthropic),
@@ -112,14 +112,14 @@ class ModelServer:
         with self._lock:
             self._requests.setdefault(name, []).append(asked)
         if not asked.tools and asked.turns == 0 and asked.dialect != "chat":
-            return 200, tools.reply(scripts.OVER, asked)
+            return 200, calling.reply(scripts.OVER, asked)
         due = scripts.due(self._scripts[name], asked.sights)
         if due.sleep_s:
             self._closed.wait(due.sleep_s)
         for at, step in enumerate(due.trouble):
             if self._still(step, (name, asked.turns, at)):
                 return int(step["fail"]), Say(str(step.get("says", "The script wants trouble.")))
-        return 200, tools.reply(due.step, asked)
+        return 200, calling.reply(due.step, asked)
 
     def stray(self, what: str) -> None:
         """Note a request that nobody could answer."""
