@@ -11,7 +11,7 @@ from pucs.client import PUCSClient
 from pucs.coordinator.verbs import VERBS, Audience, Verb
 
 # Commands that are made of several verbs, or need neither session nor store.
-COMPOSED = {"check", "demo", "doctor", "install", "launch-stream", "mcp", "report", "run", "serve", "uninstall"}
+COMPOSED = {"demo", "doctor", "install", "launch-stream", "mcp", "report", "run", "serve", "uninstall"}
 # What a client does beside the verbs.
 HOUSEKEEPING = {"acting_for", "close"}
 

@@ -1,15 +1,16 @@
-"""``check boundary`` and ``check message``: what continuous integration and git hooks ask, without a session."""
+"""``check boundary``, ``check files`` and ``check message``: what continuous integration and git hooks ask."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from pucs.cli.door import Door, common_options
-from pucs.core.errors import ConfigurationError, Usage
+from pucs.cli.door import Door, common_options, count
+from pucs.core.errors import ConfigurationError, StoreError, Usage
 
 if TYPE_CHECKING:
     from pucs.coordinator.boundaries import Finding
@@ -24,7 +25,9 @@ _SCISSORS = "# ------------------------ >8 ------------------------"
 @click.group()
 @common_options
 def check(door: Door) -> None:
-    """Check boundaries and commit messages. Needs no session; exit status 1 if something is refused.
+    """Check boundaries, files and commit messages; exit status 1 if something is refused.
+
+    Boundaries and messages need no session; files are judged against the leases of one.
 
     \b
     Example: pucs check boundary --stream shop --base origin/main
@@ -94,6 +97,49 @@ def boundary(door: Door, files: tuple[str, ...], stream: str, base: str) -> None
     }
     door.say(document, "\n".join(lines))
     if findings:
+        raise SystemExit(1)
+
+
+@check.command("files", short_help="Check that an agent may commit files.")
+@click.argument("files", nargs=-1, metavar="[FILE...]")
+@click.option("--staged", is_flag=True, help="Check what is staged for the next commit.")
+@click.option(
+    "--agent",
+    metavar="A",
+    default="",
+    envvar="PUCS_AGENT",
+    help="Agent that commits [PUCS_AGENT; default: the one this worktree was made for].",
+)
+@common_options
+def files(door: Door, files: tuple[str, ...], agent: str, *, staged: bool) -> None:
+    """Check that an agent may commit files: that nobody else holds them, and that they are of its stream or shared.
+
+    Without FILE the uncommitted changes are checked, with --staged what is staged. A checkout that was made for no agent
+    is a person's: nothing is refused there unless --agent is given. Free files pass, for landing leases them.
+
+    \b
+    Example: pucs check files --staged
+    """
+    from pucs.coordinator.committing import Judged, judge_files  # noqa: PLC0415
+    from pucs.wiring import open_repository  # noqa: PLC0415
+
+    repository, worktrees = open_repository(door.repo)
+    top = checkout(door, repository, worktrees)
+    if staged:
+        paths = tuple(worktrees.staged(top, index=os.environ.get("GIT_INDEX_FILE", "")))
+    else:
+        paths = worktrees.canonical(top, files) if files else tuple(worktrees.dirty(top))
+    try:
+        found = judge_files(door.context(), top=top, paths=paths, agent=agent)
+    except StoreError as error:
+        if not error.fields.get("missing"):
+            raise
+        found = Judged(agent="")  # there has never been a session
+    who = f"{found.agent} may commit" if found.agent else "Nobody objects to"
+    lines = [f"{one.reason}. {one.remedy}" for one in found.objections]
+    document = {"agent": found.agent, "checked": len(paths), "objections": found.objections}
+    door.say(document, "\n".join(lines) or f"{who} {count(len(paths), 'file')}.")
+    if found.objections:
         raise SystemExit(1)
 
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         LeaseRows,
         MessageRows,
         PartitionRows,
+        RefusalRows,
         RequestRows,
         SecretRows,
         SessionRows,
@@ -165,6 +166,11 @@ class Transaction(Protocol):
     @property
     def sights(self) -> SightRows:
         """What agents have seen of files."""
+        ...
+
+    @property
+    def refusals(self) -> RefusalRows:
+        """What agents were refused and nobody keeps a place for."""
         ...
 
     def tokens(self, count: int) -> int:
@@ -346,6 +352,10 @@ class Worktrees(Protocol):
 
     def dirty(self, path: str) -> list[Resource]:
         """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
+        ...
+
+    def staged(self, path: str, *, index: str = "") -> list[Resource]:
+        """Return the path resources that the next commit of a worktree would change; ``index``: another index file."""
         ...
 
     def commit(

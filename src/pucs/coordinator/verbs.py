@@ -63,6 +63,7 @@ VERBS = (
     Verb("negotiating:partitions", _R, "partition list", "", "lists such proposals"),
     Verb("landing:land", _A, "land", "land", "brings an agent's work onto its stream's branch"),
     Verb("checks:run_tests", _A, "test", "run_tests", "runs a stream's tests and records how they ended"),
+    Verb("committing:judge_files", _R, "check files", "", "says which files an agent may not commit"),
     Verb("checks:runs", _R, "test", "", "lists test runs"),
     Verb("syncing:sync", _A, "sync", "sync", "brings others' landed work into an agent's worktree"),
     Verb("log:log", _A, "", "log_change", "records what an agent did, in its words"),

@@ -57,6 +57,13 @@ def ignored(git: Git, resources: Sequence[Resource]) -> set[Resource]:
     return {names[name] for name in found if name in names}
 
 
+def staged(git: Git, index: str) -> list[Resource]:
+    """Return the path resources that an index changes against HEAD; an empty name means the worktree's own."""
+    variables = {"GIT_INDEX_FILE": index} if index else {}
+    names = git("diff", "--cached", "--name-only", "--no-renames", "-z", environment=variables).items
+    return sorted(path_resource(name) for name in names)
+
+
 def commit(git: Git, message: str, *, author: str, only: Sequence[Resource] | None, sign: bool) -> str | None:
     """Commit the changes and return the commit, None if there were none (see ``GitWorktrees.commit``).
 

@@ -163,6 +163,13 @@ class GitWorktrees:
         """Return the path resources with uncommitted changes, untracked files included, ignored ones not."""
         return changes.dirty(changes.at(path))
 
+    def staged(self, path: str, *, index: str = "") -> list[Resource]:
+        """Return the path resources that the next commit of a worktree would change.
+
+        ``index`` is another index file to look in, as git names it to its hooks while it commits.
+        """
+        return changes.staged(changes.at(path), index)
+
     def commit(
         self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None
     ) -> str | None:

@@ -102,7 +102,9 @@ class SQLiteStore:
         check_place(self._file)
         if not self._file.exists():
             if not create:
-                raise StoreError(f"There is no store at {self._file}.", remedy="Create it with: pucs init")
+                raise StoreError(
+                    f"There is no store at {self._file}.", remedy="Create it with: pucs init", missing=True
+                )
             self._create()
         self._memory = Memory(self._file.with_name(f"{self._file.name}.epoch"))
         with self._failures():

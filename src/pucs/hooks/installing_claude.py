@@ -1,0 +1,140 @@
+"""Claude Code's settings: ``.claude/settings.local.json`` of the main checkout, which is personal and kept out of git.
+
+Claude Code reads that file in the linked worktrees of a checkout, too. It carries no MCP servers, so that those are left
+to one command of the person.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pucs.core.errors import Refused
+from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
+from pucs.hooks.installing_settings import command_line, installed, ours, uninstalled
+
+if TYPE_CHECKING:
+    from pucs.hooks.installing import Site
+
+PROGRAM = "claude"
+SETTINGS = ".claude/settings.local.json"
+TOOLS = "Edit|MultiEdit|Write|NotebookEdit|Read|Bash"
+"""Tools whose use is reported: those that change files or may, and reading, for hashes."""
+DECISION_S = 60
+"""Time of a decision, waits for the store's gate included; later the edit is blocked."""
+WORD_S = 30
+"""Time of everything that only tells."""
+_IGNORED = "# pucs install claude"
+_EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
+
+
+def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
+    """Return what is installed: event → group.
+
+    Only a failure before a tool blocks: at the other events it would swallow a prompt or keep a turn from ending.
+    """
+    wanted: dict[str, dict[str, Any]] = {}
+    for event in _EVENTS:
+        denies = event == "PreToolUse"
+        handler = {
+            "type": "command",
+            "command": command_line(hook, PROGRAM, denies=denies, user=user),
+            "timeout": DECISION_S if denies else WORD_S,
+        }
+        handler |= {"onFailure": "block"} if denies else {}
+        matcher = {"matcher": TOOLS} if event in {"PreToolUse", "PostToolUse"} else {}
+        wanted[event] = {**matcher, "hooks": [handler]}
+    return wanted
+
+
+def install(site: Site) -> Plan:
+    """Return what installing would change.
+
+    Raises:
+        Refused: the settings are committed, a symlink or read-only.
+        ConfigurationError: they are no JSON, or something else than Claude Code's settings.
+    """
+    path = _settings(site)
+    if site.repository.tracks(SETTINGS):
+        raise Refused(
+            f"{path} is committed, so that its hooks would come to everybody who clones; nothing was changed.",
+            remedy=f"Take it out of git first: git rm --cached {SETTINGS}",
+        )
+    before = read(path)
+    text = installed(text_of(path, before or b""), str(path), hooks(site.hook, os.getuid()))
+    changes: list[Change] = []
+    if not site.repository.ignores(SETTINGS):
+        changes += _exclude(site)
+    if text.encode() != before:
+        changes.append(Write(path=path, before=before, after=text.encode(), folder=True))
+    return Plan(program=PROGRAM, changes=tuple(changes), notes=_notes(text), next=_next(site))
+
+
+def uninstall(site: Site) -> Plan:
+    """Return what uninstalling would change; see ``install`` for what can go wrong."""
+    path = _settings(site)
+    before = read(path)
+    changes: list[Change] = []
+    if before is not None:
+        left = uninstalled(text_of(path, before), str(path)).encode()
+        if left != before:
+            empty = json.loads(left) == {}
+            changes.append(Write(path=path, before=before, after=None if empty else left, folder=True))
+    return Plan(
+        program=PROGRAM,
+        changes=(*changes, *_exclude(site, back=True)),
+        next=("If you added the MCP server: claude mcp remove pucs",) if changes else (),
+    )
+
+
+def commands(site: Site) -> list[tuple[str, str]]:
+    """Return event and command line of every hook of ours that is installed."""
+    path = _settings(site)
+    data = read(path)
+    return ours(text_of(path, data), str(path)) if data is not None else []
+
+
+def _settings(site: Site) -> Path:
+    path = Path(site.repository.root, SETTINGS)
+    if path.parent.is_symlink():
+        raise Refused(
+            f"{path.parent} is a symlink to {path.parent.readlink()}; nothing was changed.",
+            remedy="Hooks written there would count elsewhere, too. Make it a directory of this checkout.",
+        )
+    return path
+
+
+def _exclude(site: Site, *, back: bool = False) -> list[Change]:
+    """Return the change that keeps the settings out of git, or with ``back`` the one that takes it back."""
+    path = Path(site.repository.common_dir, "info", "exclude")
+    before = read(path)
+    lines = (before or b"").decode("utf-8", "surrogateescape").splitlines(keepends=True)
+    ours_at = [number for number, line in enumerate(lines) if line.strip() == _IGNORED]
+    if back:
+        gone = {place for number in ours_at for place in (number, number + 1)}
+        after = "".join(line for number, line in enumerate(lines) if number not in gone)
+    else:
+        joint = "" if not lines or lines[-1].endswith("\n") else "\n"
+        after = "".join(lines) + f"{joint}{_IGNORED}\n/{SETTINGS}\n"
+    data = after.encode("utf-8", "surrogateescape")
+    return (
+        [Write(path=path, before=before, after=data or None, folder=True)] if data != (before or b"") else []
+    )
+
+
+def _notes(text: str) -> tuple[str, ...]:
+    if json.loads(text).get("disableAllHooks") is True:
+        return ('The settings say "disableAllHooks": true, so that no hook runs until that line is gone.',)
+    return ()
+
+
+def _next(site: Site) -> tuple[str, ...]:
+    mcp = shlex.join([site.pucs, "mcp"])
+    return (
+        "Start Claude Code anew in this repository: it reads its settings when it starts.",
+        f"If it shall have PUCS's tools as well: claude mcp add --scope local pucs -- {mcp}",
+        "See that the hooks block: pucs doctor",
+    )

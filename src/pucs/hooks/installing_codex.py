@@ -1,0 +1,106 @@
+"""Codex's hooks: ``hooks.json`` in ``$CODEX_HOME``, which is the person's own and counts in all repositories.
+
+Where no session is active the hook ends at once. Codex runs no hook that the person has not trusted, without saying so;
+only the conversations that have called in tell.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
+from pucs.hooks.installing_settings import command_line, installed, ours, uninstalled
+
+if TYPE_CHECKING:
+    from pucs.hooks.installing import Site
+
+PROGRAM = "codex"
+HOOKS = "hooks.json"
+TOOLS = "apply_patch|Bash"
+"""Codex's names of its tools that change files."""
+DECISION_S = 60
+"""Time of a decision; Codex lets an edit go on when it is over, so the hook itself ends long before."""
+WORD_S = 30
+"""Time of everything that only tells."""
+_EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
+
+
+def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
+    """Return what is installed: event → group.
+
+    Codex knows no ``onFailure`` and one hook of another type makes the whole file count for nothing, so the command itself
+    turns each failure before a tool into the exit status that stops it.
+    """
+    wanted: dict[str, dict[str, Any]] = {}
+    for event in _EVENTS:
+        denies = event == "PreToolUse"
+        handler = {
+            "type": "command",
+            "command": command_line(hook, PROGRAM, denies=denies, user=user),
+            "timeout": DECISION_S if denies else WORD_S,
+        }
+        matcher = {"matcher": TOOLS} if event in {"PreToolUse", "PostToolUse"} else {}
+        wanted[event] = {**matcher, "hooks": [handler]}
+    return wanted
+
+
+def install(site: Site) -> Plan:
+    """Return what installing would change.
+
+    Raises:
+        Refused: the file is a symlink or read-only.
+        ConfigurationError: it is no JSON, or something else than Codex's hooks.
+    """
+    path = _hooks_file()
+    before = read(path)
+    text = installed(text_of(path, before or b""), str(path), hooks(site.hook, os.getuid()))
+    changes: list[Change] = []
+    if text.encode() != before:
+        changes.append(Write(path=path, before=before, after=text.encode()))
+    return Plan(
+        program=PROGRAM,
+        changes=tuple(changes),
+        notes=(
+            "These hooks count in all repositories; where no session of PUCS is active they end at once.",
+        ),
+        next=(
+            "Start Codex and trust the hooks with /hooks: until then it skips them without a word.",
+            f"If it shall have PUCS's tools as well: codex mcp add pucs -- {shlex.join([site.pucs, 'mcp'])}",
+            "See that the hooks block, and whether they have called in: pucs doctor",
+        ),
+    )
+
+
+def uninstall(site: Site) -> Plan:
+    """Return what uninstalling would change; see ``install`` for what can go wrong."""
+    del site
+    path = _hooks_file()
+    before = read(path)
+    changes: list[Change] = []
+    if before is not None:
+        left = uninstalled(text_of(path, before), str(path)).encode()
+        if left != before:
+            empty = json.loads(left) == {}
+            changes.append(Write(path=path, before=before, after=None if empty else left))
+    return Plan(
+        program=PROGRAM,
+        changes=tuple(changes),
+        next=("If you added the MCP server: codex mcp remove pucs",) if changes else (),
+    )
+
+
+def commands(site: Site) -> list[tuple[str, str]]:
+    """Return event and command line of every hook of ours that is installed."""
+    del site
+    path = _hooks_file()
+    data = read(path)
+    return ours(text_of(path, data), str(path)) if data is not None else []
+
+
+def _hooks_file() -> Path:
+    home = os.environ.get("CODEX_HOME")
+    return Path(home).absolute() / HOOKS if home else Path.home() / ".codex" / HOOKS

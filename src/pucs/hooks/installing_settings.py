@@ -1,0 +1,153 @@
+"""Our hooks in the settings of agent programs that write them as Claude Code does: put in, recognised, taken out.
+
+``{"hooks": {EVENT: [{"matcher": M, "hooks": [{"type": "command", "command": C, ...}]}]}}``. Everything else in such a
+file belongs to the person, and stays as it is, down to the blanks.
+
+What a hook runs is a line of shell and not ``pucs-hook`` itself, because settings outlive environments: where the program
+is gone, edits are stopped only while a session is active in the repository, and only for whoever installed the hook.
+"""
+
+from __future__ import annotations
+
+import shlex
+from typing import TYPE_CHECKING, Any
+
+from pucs.hooks.installing_json import Node, added, parse, removed, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MARK = "pucs-install"
+"""Name of the shell line, by which it is recognised."""
+_DENIES, _TELLS = 2, 1
+"""Exit statuses that agent programs take for "no", and for a failure that they tell and pass over."""
+_STEPS = (
+    '[ -z "$PUCS_HOOKED" ] || exit 0',
+    "s=127",
+    'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi',
+    "case $s in 0|2) exit $s;; esac",
+    '[ "$(id -u)" = "$4" ] || exit 0',
+    'd=$(git -C "${CLAUDE_PROJECT_DIR:-.}" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)',
+    '[ -e "$d/pucs/active" ] || exit 0',
+    """echo "PUCS cannot be asked: $1 ended with status $s, and a session is active. Install PUCS again, \
+take its hooks out of the settings of $2, or end the session: rm $d/pucs/active" >&2""",
+    'exit "$3"',
+)
+"""A launched agent program whose own hooks ask already (``PUCS_HOOKED``) does not ask twice. Arguments: the hook program,
+the agent program, the status that stops it, the user who installed it."""
+
+
+def command_line(hook: str, program: str, *, denies: bool, user: int) -> str:
+    """Return the command of a hook; ``denies``: its failure stops what the agent program is about to do."""
+    status = str(_DENIES if denies else _TELLS)
+    words = ("/bin/sh", "-c", "; ".join(_STEPS), MARK, hook, program, status, str(user))
+    return " ".join(shlex.quote(word) for word in words)
+
+
+def installed(text: str, source: str, wanted: Mapping[str, Mapping[str, Any]]) -> str:
+    """Return a settings file with our hooks as they are ``wanted`` (event → group) and nowhere else.
+
+    An empty text is an empty file. What is right already is left where it stands.
+
+    Raises:
+        ConfigurationError: it is no JSON, or what hooks are written into is not what it should be.
+    """
+    text = _without(text, source, wanted) if text else "{}\n"
+    for event, group in wanted.items():
+        text = _with(text, source, event, dict(group))
+    return text
+
+
+def uninstalled(text: str, source: str) -> str:
+    """Return a settings file without our hooks, and without what they leave empty; everything else stays.
+
+    Raises:
+        ConfigurationError: it is no JSON.
+    """
+    return _without(text, source, {})
+
+
+def ours(text: str, source: str) -> list[tuple[str, str]]:
+    """Return event and command of each of our hooks in a settings file, in order.
+
+    Raises:
+        ConfigurationError: it is no JSON.
+    """
+    hooks = parse(text, source).get("hooks")
+    if hooks is None or not isinstance(hooks.value, dict):
+        return []
+    return [
+        (str(event.key), str(handler.value["command"]))
+        for event in hooks.children
+        for group in event.node.children
+        for handler in _handlers(group.node)
+        if _is_ours(handler)
+    ]
+
+
+def _with(text: str, source: str, event: str, group: dict[str, Any]) -> str:
+    root = parse(text, source)
+    if not isinstance(root.value, dict):
+        raise wrong(text, root, source, "settings are an object")
+    hooks = root.get("hooks")
+    if hooks is None:
+        return added(text, root, {event: [group]}, "hooks")
+    if not isinstance(hooks.value, dict):
+        raise wrong(text, hooks, source, '"hooks" is an object, with a list for each event')
+    groups = hooks.get(event)
+    if groups is None:
+        return added(text, hooks, [group], event)
+    if not isinstance(groups.value, list):
+        raise wrong(text, groups, source, f'"hooks.{event}" is a list')
+    return text if group in groups.value else added(text, groups, group)
+
+
+def _without(text: str, source: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
+    """Take our hooks out, one after the other, except groups that are ``kept`` as they are."""
+    while (shorter := _without_one(text, parse(text, source), kept)) is not None:
+        text = shorter
+    return text
+
+
+def _without_one(text: str, root: Node, kept: Mapping[str, Mapping[str, Any]]) -> str | None:
+    hooks = root.get("hooks")
+    if hooks is None or not isinstance(hooks.value, dict):
+        return None
+    for event in hooks.children:
+        seen = False
+        for number, group in enumerate(event.node.children):
+            if group.node.value == kept.get(str(event.key)) and not seen:
+                seen = True
+                continue
+            for position, handler in enumerate(_handlers(group.node)):
+                if not _is_ours(handler):
+                    continue
+                path = [
+                    (root, root.children.index(_member(root, hooks))),
+                    (hooks, hooks.children.index(event)),
+                    (event.node, number),
+                    (_list_of(group.node), position),
+                ]
+                # What held nothing else goes with it: the handler's list with its group, the event, "hooks" itself.
+                while len(path) > 1 and len(path[-1][0].children) == 1:
+                    path.pop()
+                return removed(text, *path[-1])
+    return None
+
+
+def _member(root: Node, node: Node) -> Any:
+    return next(child for child in root.children if child.node is node)
+
+
+def _list_of(group: Node) -> Node:
+    found = group.get("hooks") if isinstance(group.value, dict) else None
+    return found if found is not None and isinstance(found.value, list) else Node(0, 0, [])
+
+
+def _handlers(group: Node) -> list[Node]:
+    return [child.node for child in _list_of(group).children]
+
+
+def _is_ours(handler: Node) -> bool:
+    command = handler.value.get("command") if isinstance(handler.value, dict) else None
+    return isinstance(command, str) and f" {MARK} " in command
