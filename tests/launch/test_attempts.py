@@ -9,7 +9,7 @@ import pytest
 from pucs.coordinator import agents as registry
 from pucs.coordinator import landing, leases
 from pucs.core.errors import Refused, StoreBusy
-from pucs.launch import attempts, pulse
+from pucs.launch import pulse, verdicts
 from pucs.launch.agents import Ending, Outcome
 from pucs.launch.pulse import Pulse
 from pucs.testing.fakes import FakeClock
@@ -33,13 +33,13 @@ pytestmark = [pytest.mark.process, pytest.mark.git]
         (Outcome(ending=Ending.EXITED, code=1, tail="\x1b[31mred\x07"), "exit 1: \ufffd[31mred\ufffd"),
         (
             Outcome(ending=Ending.EXITED, code=1, tail="x" * 4096),
-            "exit 1: " + "x" * attempts.REASON_LENGTH_MAX,
+            "exit 1: " + "x" * verdicts.REASON_LENGTH_MAX,
         ),
     ],
 )
 def test_failure_in_one_line(outcome: Outcome, said: str) -> None:
     """A reason is short, printable and names what the command said last."""
-    assert attempts.explained(outcome, 60.0) == said
+    assert verdicts.explained(outcome, 60.0) == said
 
 
 class Beats:

@@ -5,7 +5,6 @@ Nothing here decides about the task's record or about what is parked; the worker
 
 from __future__ import annotations
 
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,6 +12,7 @@ from pucs.coordinator import checks, landing, leases, syncing
 from pucs.core.resources import is_symbol
 from pucs.launch import environment, events
 from pucs.launch.agents import Command, Ending
+from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained, last_line
 from pucs.streams.checks import TestResult
 
 if TYPE_CHECKING:
@@ -20,52 +20,16 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
-    from pucs.launch.agents import Keeper, Outcome
+    from pucs.launch.agents import Keeper
     from pucs.launch.pulse import Pulse
     from pucs.launch.settings import RunSettings
     from pucs.streams.settings import Configuration
     from pucs.tasks.records import Task
 
-REASON_LENGTH_MAX = 500
-"""Longest part of a reason that was taken from a command's output: it goes into the task's record."""
 LATE_MAX = 10
 """Waits begun anew because the machine was too busy for this process to claim its grant in time."""
 LANDINGS_MAX = 5
 """Tries to land against others who land on the same files: each needs another sync, and a lease should prevent it."""
-SHELL_SIGNAL_BASE = 128
-"""A shell reports a command that was killed by adding this to the signal."""
-_COMMAND_NOT_FOUND = 127
-
-
-@dataclass(frozen=True, slots=True)
-class Done:
-    """The work of the task is on its stream's branch."""
-
-    result: str
-
-
-@dataclass(frozen=True, slots=True)
-class Failure:
-    """The attempt came to nothing."""
-
-    reason: str
-    salvage: str = ""
-    """Ref that keeps what landing parked already."""
-
-
-@dataclass(frozen=True, slots=True)
-class Interrupted:
-    """The run was stopped during the attempt."""
-
-
-@dataclass(frozen=True, slots=True)
-class Abandoned:
-    """Something of the attempt does not die, so nothing may be parked or released; its keeper waits for it."""
-
-    reason: str
-
-
-Verdict = Done | Failure | Interrupted | Abandoned
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +50,9 @@ class Attempt:
 
     def work(self, task: Task) -> Verdict:
         """Do a task: lease its files, sync, run its command, land."""
-        command = task.command or task.agent or self.settings.program
+        word = task.agent or self.settings.program
+        program = self.settings.programs.get(word) if not task.command else None
+        command = task.command or word
         if not command:
             return Failure("the task has a prompt, and no program to give it to (--agent PROGRAM)")
         if any(is_symbol(name) for name in task.files):
@@ -101,7 +67,12 @@ class Attempt:
         if stale:
             return Failure(stale)
         self.pulse.rest(self.stopping, task.files)
-        return self._ran(task, command, answer.waited_s if answer else 0.0)
+        waited_s = answer.waited_s if answer else 0.0
+        if program is not None:
+            from pucs.launch.conversing import Conversing  # noqa: PLC0415 - it works with attempts
+
+            return Conversing(self, task, program, waited_s).work()
+        return self._ran(task, command, waited_s)
 
     def _ran(self, task: Task, command: str, waited_s: float) -> Verdict:
         output = self.output(task)
@@ -122,7 +93,7 @@ class Attempt:
             cancelled=lambda: self.stopping() or self.pulse.terminated,
         )
         if outcome.succeeded:
-            return self._landed()
+            return self.landed()
         if outcome.ending is Ending.STUCK:
             return Abandoned(outcome.error)
         return Interrupted() if outcome.ending is Ending.STOPPED else Failure(explained(outcome, timeout_s))
@@ -166,7 +137,7 @@ class Attempt:
         missing = syncing.required(self.context, agent=self.agent.id, resources=task.files)
         return f"its worktree lacks landed work on its files: {', '.join(missing)}" if missing else ""
 
-    def _landed(self) -> Verdict:
+    def landed(self) -> Done | Failure:
         """Land, after another sync if others landed meanwhile what this work touches."""
         told = ""
         tested = False
@@ -180,12 +151,14 @@ class Attempt:
                 run = checks.run_tests(self.context, agent=self.agent.id, stream=self.agent.stream)
                 if run.result is TestResult.PASSED:
                     continue
-                return Failure(f"its tests {run.result.value}: {_last_line(run.output)}")
+                failed = f"its tests {run.result.value}: {last_line(run.output)}"
+                return Failure(failed, remedy="Make them pass.")
             if answer.reason not in {"stale", "busy"}:
-                return Failure(told, salvage=answer.parked[-1].ref if answer.parked else "")
+                salvage = answer.parked[-1].ref if answer.parked else ""
+                return Failure(told, salvage=salvage, remedy=answer.remedy)
             synced = syncing.sync(self.context, agent=self.agent.id)
             if isinstance(synced, syncing.NotSynced):
-                return Failure(synced.message)
+                return Failure(synced.message, remedy=synced.remedy)
         return Failure(told)
 
 
@@ -197,33 +170,3 @@ def _result(landed: landing.Landed) -> str:
         f"; {', '.join(parked.paths)} parked on {parked.ref}: {parked.reason}" for parked in landed.parked
     )
     return f"landed {files} as {landed.stream_commit[:12]}{kept}"
-
-
-def explained(outcome: Outcome, timeout_s: float) -> str:
-    """Return how a command failed, in one line, with the last line it printed."""
-    if outcome.ending is Ending.TIMED_OUT:
-        said = f"timed out after {timeout_s:g} s"
-    elif outcome.ending in {Ending.LOST, Ending.UNSTARTED, Ending.STUCK}:
-        said = outcome.error
-    elif outcome.signal is not None:
-        said = f"killed by {_signal_name(outcome.signal)}"
-    elif outcome.code == _COMMAND_NOT_FOUND:
-        said = "command not found (exit 127)"
-    else:
-        by = outcome.code - SHELL_SIGNAL_BASE if outcome.code is not None else 0
-        said = f"exit {outcome.code}" + (f" ({_signal_name(by)})" if by > 0 else "")
-    last = _last_line(outcome.tail)
-    return f"{said}: {last}" if last else said
-
-
-def _last_line(output: str) -> str:
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in lines[-1]) if lines else ""
-    return last[:REASON_LENGTH_MAX]
-
-
-def _signal_name(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:  # a real-time signal
-        return f"signal {number}"

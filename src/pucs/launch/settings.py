@@ -10,6 +10,7 @@ from pucs.tasks.records import TaskState
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from pucs.launch.programs import Program
     from pucs.tasks.records import Task
 
 STOP_GRACE_S = 5.0
@@ -27,7 +28,13 @@ class RunSettings:
     agents: int = 0
     """Most agents at once; 0: as configured."""
     program: str = ""
-    """Shell command for tasks that have a prompt and no command; the prompt is in ``PUCS_PROMPT``."""
+    """Agent program, or shell command, for tasks that have a prompt and name none; a command finds it in ``PUCS_PROMPT``."""
+    programs: Mapping[str, Program] = field(default_factory=dict)
+    """Agent programs by name; every other word is a shell command."""
+    endpoint: str = ""
+    """Where hooks and MCP reach this run (``http://127.0.0.1:PORT``); empty: hooks are programs of their own."""
+    hook: tuple[str, ...] = ()
+    """Command line of ``pucs-hook``."""
     stop_grace_s: float = STOP_GRACE_S
     """Pause between the steps of the stop sequence."""
     store: str = ""

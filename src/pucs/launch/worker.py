@@ -16,8 +16,9 @@ from pucs.coordinator import leases, pausing, places, tasks
 from pucs.core.errors import PucsError, Refused, Terminated
 from pucs.launch import environment, events, keeping
 from pucs.launch.agents import Command, Keeper
-from pucs.launch.attempts import Abandoned, Attempt, Done, Failure, Interrupted, Verdict, explained
+from pucs.launch.attempts import Attempt
 from pucs.launch.pulse import Pulse
+from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained
 from pucs.tasks.records import TaskState
 
 if TYPE_CHECKING:
