@@ -123,5 +123,7 @@ class Conversation:
     """How often its end of turn was refused in a row."""
     denied: tuple[str, ...] = ()
     """Files whose edit was denied since one was last allowed, in order; the first ones, bounded."""
+    briefings: int = 0
+    """How often it was briefed: when it began, and each time it was taken up again."""
     begun_at: str = ""
     """Wall time."""

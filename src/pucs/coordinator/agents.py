@@ -322,6 +322,7 @@ def leave_in(opened: Unit, agent: str) -> None:
     if places:
         withdraw(opened, places, "ended with its agent")
         serve(opened, [name for request in places for name, _ in request.resources])
+    opened.tx.refusals.forget(agent)
 
 
 def _clear_intent(context: Context, opened: Unit, agent: str, why: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pucs.agents.records import Phase
+from pucs.agents.records import Enforcement, Phase
 from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
@@ -37,6 +37,10 @@ WAITING_MAX = 10_000
 """Longest queue: beyond it a newcomer is refused, so that serving the queue stays one short transaction."""
 AWAITED_MAX = 8
 """Sets that a suspended agent may be in the queue for at once: it was refused each of them, and cannot edit so many at once."""
+REFUSALS_MAX = 50
+"""Refused resources that are remembered for an agent without a place in the queue."""
+ABOUT_A_WAIT = "wait for "
+"""How what an alert to the holder of a resource is about begins."""
 HOLDERS_NAMED = 3
 """Holders named in a refusal; the others are seen with ``pucs locks``."""
 
@@ -174,7 +178,16 @@ def ask(
         files=names,
         reason=blocked.reason,
     )
+    if who.enforcement is Enforcement.ENFORCED and not who.launched:
+        _remember(opened, agent, verdict)
     return blocked, None
+
+
+def _remember(opened: Unit, agent: str, verdict: Blocked) -> None:
+    """Remember what an agent was refused for which nobody waits: it is told when that is free (``briefing.riding``)."""
+    room = REFUSALS_MAX - len(opened.tx.refusals.of_agent(agent))
+    if room > 0:
+        opened.tx.refusals.add(agent, [resource for resource, _ in verdict.needed][:room])
 
 
 def _line_up(
@@ -425,6 +438,6 @@ def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
         [lease.agent for lease in verdict.holders],
         names,
         text=f"{request.agent} waits for what you hold. Land or release it as soon as you can.",
-        about=f"wait for {names[0]}",
+        about=f"{ABOUT_A_WAIT}{names[0]}",
     )
     return queued

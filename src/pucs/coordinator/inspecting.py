@@ -123,11 +123,20 @@ def why(context: Context, *, resource: str) -> Explanation:
         )
 
 
-def _anybody(resource: str, session: str) -> Request:
-    """Return the request of somebody who does not exist yet."""
+def free_for(context: Context, tx: Transaction, agent: str, resource: str) -> bool:
+    """Tell whether an agent that asked for a resource now, to write, would be granted it at once."""
+    now = context.clock.now()
+    live = standing(context.processes, now, tx.leases.overlapping((resource,)))
+    queue = in_turn(tx.requests.overlapping((resource,)))
+    wanted = _anybody(resource, "", agent)
+    return isinstance(decide(wanted, live, queue, limits_in(tx, now, [resource])), Granted)
+
+
+def _anybody(resource: str, session: str, agent: str = "?") -> Request:
+    """Return the request of somebody who has not asked yet."""
     return Request(
         id=0,
-        agent="?",
+        agent=agent,
         stream="",
         task="",
         session=session,

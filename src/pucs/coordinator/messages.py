@@ -15,7 +15,7 @@ from pucs.messages import rules
 from pucs.messages.records import COORDINATOR, Ending, Message, MessageKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from pucs.coordinator.context import Context, Unit
     from pucs.core.instants import Instant
@@ -248,11 +248,19 @@ def unsay_in(opened: Unit, agent: str, kind: MessageKind, conflict: int) -> None
     _end(opened, agent, said, Ending.SUPERSEDED)
 
 
-def inbox(context: Context, *, agent: str, acknowledge: bool = False) -> tuple[Message, ...]:
+def inbox(
+    context: Context,
+    *,
+    agent: str,
+    acknowledge: bool = False,
+    chars_max: int = 0,
+    wanted: Callable[[Message], bool] | None = None,
+) -> tuple[Message, ...]:
     """Return what is due for an agent (or for ``pucs``) now, and count it as delivered; one transaction, or one read.
 
     What is not acknowledged comes again after ``rules.REDELIVERY_S``. With ``acknowledge`` all of it is acknowledged at
-    once. An agent that has ended may still read: TERMINATE is such a message.
+    once. With ``chars_max`` only as many are given as take no more characters when quoted, the first in any case; with
+    ``wanted`` only those that it says yes to. An agent that has ended may still read: TERMINATE is such a message.
 
     Raises:
         NotFound: there is no such agent.
@@ -265,6 +273,10 @@ def inbox(context: Context, *, agent: str, acknowledge: bool = False) -> tuple[M
     with unit(context) as opened:
         _check_receiver(opened, agent, from_agent=False)
         found = rules.due(_standing(opened, agent), opened.now.boot_id, opened.now.boot_s)
+        if wanted is not None:
+            found = [message for message in found if wanted(message)]
+        if chars_max:
+            found = rules.fitting(found, chars_max)
         if not found:
             return ()
         given = [_delivered(message, opened.now) for message in found]

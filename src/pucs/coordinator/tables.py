@@ -502,3 +502,19 @@ class SightRows(Protocol):
     def forget(self, agent: str, paths: Iterable[str] | None = None) -> None:
         """Forget what an agent saw, of these paths or all."""
         ...
+
+
+class RefusalRows(Protocol):
+    """What agents were refused that have no place in the queue, to be told once when it is free."""
+
+    def of_agent(self, agent: str) -> list[str]:
+        """Return the resources an agent was refused, sorted."""
+        ...
+
+    def add(self, agent: str, resources: Iterable[str]) -> None:
+        """Remember that an agent was refused these."""
+        ...
+
+    def forget(self, agent: str, resources: Iterable[str] | None = None) -> None:
+        """Forget that it was refused these, or any."""
+        ...

@@ -130,6 +130,18 @@ def due(messages: Iterable[Message], boot_id: str, now_s: float) -> list[Message
     return ready[:READ_MAX]
 
 
+def fitting(messages: Sequence[Message], chars_max: int) -> list[Message]:
+    """Return the first messages that take at most so many characters when quoted, at least one if there is any."""
+    left = chars_max
+    found: list[Message] = []
+    for message in messages:
+        left -= len(quoted(message)) + 1
+        if found and left < 0:
+            break
+        found.append(message)
+    return found
+
+
 def _rests(message: Message, now_s: float) -> bool:
     """Tell whether a message was delivered so recently that its acknowledgement may be under way."""
     return message.delivered_s is not None and now_s < message.delivered_s + REDELIVERY_S

@@ -9,6 +9,7 @@ CREATE TABLE conversations (
     place TEXT NOT NULL,
     refusals INTEGER NOT NULL DEFAULT 0,
     denied TEXT NOT NULL DEFAULT '',
+    briefings INTEGER NOT NULL DEFAULT 0,
     begun_at TEXT NOT NULL,
     PRIMARY KEY (program, id, session)
 ) WITHOUT ROWID;
@@ -23,6 +24,13 @@ CREATE TABLE sights (
     digest TEXT NOT NULL DEFAULT '',
     token INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (agent, path)
+) WITHOUT ROWID;
+
+-- What agents were refused that nobody could resume: each is told once when it is free.
+CREATE TABLE refusals (
+    agent TEXT NOT NULL,
+    resource TEXT NOT NULL,
+    PRIMARY KEY (agent, resource)
 ) WITHOUT ROWID;
 
 -- Time a waiter has to claim its grant; 0: as configured.

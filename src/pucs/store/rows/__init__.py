@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pucs.store.rows.conflicts import ConflictRows
-    from pucs.store.rows.conversations import ConversationRows, SecretRows, SightRows
+    from pucs.store.rows.conversations import ConversationRows, RefusalRows, SecretRows, SightRows
     from pucs.store.rows.database import Database
     from pucs.store.rows.handoffs import HandOffRows
     from pucs.store.rows.intents import IntentRows, PartitionRows
@@ -42,6 +42,7 @@ _HOMES = {
     "conversations": ("conversations", "ConversationRows"),
     "secrets": ("conversations", "SecretRows"),
     "sights": ("conversations", "SightRows"),
+    "refusals": ("conversations", "RefusalRows"),
 }
 _MADE: dict[str, Callable[[Database], Any]] = {}
 """Classes of the tables somebody has asked for in this process."""
@@ -76,6 +77,7 @@ class Rows:
     conversations: ConversationRows
     secrets: SecretRows
     sights: SightRows
+    refusals: RefusalRows
 
     def __init__(self, database: Database, tokens: Callable[[int], int], remembered: Remembered) -> None:
         """Bind the rows of every room to one connection."""

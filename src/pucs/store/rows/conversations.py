@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from pucs.store.rows.database import Database
 
-_COLUMNS = "program, id, session, agent, place, refusals, denied, begun_at"
+_COLUMNS = "program, id, session, agent, place, refusals, denied, briefings, begun_at"
 _SELECT = f"SELECT {_COLUMNS} FROM conversations "  # noqa: S608 - constant text
 
 
@@ -37,7 +37,7 @@ class ConversationRows:
     def put(self, conversation: Conversation) -> None:
         """Insert or overwrite one conversation."""
         self._database.run(
-            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
+            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
             (
                 conversation.program,
                 conversation.id,
@@ -46,6 +46,7 @@ class ConversationRows:
                 conversation.place,
                 conversation.refusals,
                 "\n".join(conversation.denied),  # resources hold no line ends
+                conversation.briefings,
                 conversation.begun_at,
             ),
         )
@@ -60,7 +61,8 @@ def _conversation(row: tuple[Any, ...]) -> Conversation:
         place=row[4],
         refusals=row[5],
         denied=tuple(row[6].split("\n")) if row[6] else (),
-        begun_at=row[7],
+        briefings=row[7],
+        begun_at=row[8],
     )
 
 
@@ -129,3 +131,32 @@ class SightRows:
             return
         for path in paths:
             self._database.run("DELETE FROM sights WHERE agent = ? AND path = ?", (agent, path))
+
+
+class RefusalRows:
+    """See ``coordinator.tables.RefusalRows``."""
+
+    def __init__(self, database: Database) -> None:
+        """Bind to a connection."""
+        self._database = database
+
+    def of_agent(self, agent: str) -> list[str]:
+        """Return the resources an agent was refused, sorted."""
+        rows = self._database.all("SELECT resource FROM refusals WHERE agent = ? ORDER BY resource", (agent,))
+        return [str(resource) for (resource,) in rows]
+
+    def add(self, agent: str, resources: Iterable[str]) -> None:
+        """Remember that an agent was refused these."""
+        self._database.many(
+            "INSERT OR IGNORE INTO refusals VALUES (?, ?)", [(agent, resource) for resource in resources]
+        )
+
+    def forget(self, agent: str, resources: Iterable[str] | None = None) -> None:
+        """Forget that it was refused these, or any."""
+        if resources is None:
+            self._database.run("DELETE FROM refusals WHERE agent = ?", (agent,))
+            return
+        self._database.many(
+            "DELETE FROM refusals WHERE agent = ? AND resource = ?",
+            [(agent, resource) for resource in resources],
+        )
