@@ -216,4 +216,5 @@ def _lines(change: Change, kept: AbstractSet[Path]) -> Iterator[str]:
 
 
 def _split(data: bytes | None) -> list[str]:
-    return [] if data is None else data.decode("utf-8", "backslashreplace").split("\n")
+    lines = [] if data is None else data.decode("utf-8", "backslashreplace").split("\n")
+    return lines[:-1] if lines and not lines[-1] else lines
