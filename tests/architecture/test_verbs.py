@@ -9,11 +9,14 @@ import pytest
 from pucs.cli import COMMANDS, cli
 from pucs.client import PUCSClient
 from pucs.coordinator.verbs import VERBS, Audience, Verb
+from pucs.server.protocol import OFFERS
 
 # Commands that are made of several verbs, or need neither session nor store.
 COMPOSED = {"demo", "doctor", "install", "launch-stream", "mcp", "report", "run", "serve", "uninstall"}
 # What a client does beside the verbs.
 HOUSEKEEPING = {"acting_for", "close"}
+# What a model is not offered: the raw form of messages, whose parts are tools of their own.
+NOT_FOR_MODELS = {"post"}
 
 
 @pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.home)
@@ -43,3 +46,14 @@ def test_the_client_offers_agents_verbs_and_no_others() -> None:
     assert offered - HOUSEKEEPING == {verb.method for verb in VERBS if verb.method}
     assert all(verb.method for verb in VERBS if verb.audience is Audience.AGENT)
     assert not any(verb.method for verb in VERBS if verb.audience is Audience.OPERATOR)
+
+
+def test_models_are_offered_agents_verbs_and_no_others() -> None:
+    """Each tool is the client's method of a verb for agents or anybody, and does what that verb does; none is missing."""
+    found = [verb for verb in VERBS if verb.audience is not Audience.OPERATOR]
+    lawful = {verb.command: verb for verb in found} | {verb.method: verb for verb in found if verb.method}
+    tools = {offer.run.__name__ for offer in OFFERS}
+    assert tools <= set(lawful)
+    assert {verb.method for verb in VERBS if verb.method} - NOT_FOR_MODELS == tools - {"status"}
+    reading = {offer.run.__name__ for offer in OFFERS if offer.reads}
+    assert reading == {name for name in tools if lawful[name].audience is Audience.ANYONE}

@@ -13,7 +13,9 @@ from pucs.server.answers import Answer, named, plain
 
 Sentences = Annotated[list[str] | None, Field(description="One sentence each.")]
 Number = Annotated[int, Field(description="Number of the hand-off.")]
-Text = Annotated[str, Field(min_length=1, max_length=TEXT_LENGTH_MAX)]
+Text = Annotated[
+    str, Field(min_length=1, max_length=TEXT_LENGTH_MAX, description="What there is to say, at most a page.")
+]
 
 
 def send_message(
