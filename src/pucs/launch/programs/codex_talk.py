@@ -145,13 +145,6 @@ class CodexTalk:
                 Broke(f"Codex does not start a conversation: {wire.told_error(wire.part(answer, 'error'))}")
             ]
         self._put({"method": "initialized"})
-        self._ask("account/read", {}, self._looked_at_account)
-        return []
-
-    def _looked_at_account(self, answer: Mapping[str, Any]) -> list[ProgramEvent]:
-        result = wire.part(answer, "result")
-        if result.get("requiresOpenaiAuth") is True and result.get("account") is None:
-            return [Broke("Codex is not logged in. Run `codex login`, then start again.")]
         asked: dict[str, Any] = {
             "cwd": self._brief.worktree,
             "approvalPolicy": APPROVAL_POLICY,
@@ -176,15 +169,22 @@ class CodexTalk:
         thread = wire.text(wire.part(result, "thread"), "id")
         if weak or not thread:
             return [Broke(f"Codex does not ask before each edit, so it is not used: {weak or 'no thread'}.")]
-        fresh = not self.id
+        manners = "" if self.id else MANNERS.format(agent=self._brief.agent)
         self.id = thread
-        self.enforced = self._ready = True
+        self.enforced = True
+        self._ask("account/read", {}, lambda account: self._begun(account, manners))
+        return []
+
+    def _begun(self, account: Mapping[str, Any], manners: str) -> list[ProgramEvent]:
+        result = wire.part(account, "result")
+        if result.get("requiresOpenaiAuth") is True and result.get("account") is None:
+            return [Broke("Codex is not logged in. Run `codex login`, then start again.")]
+        self._ready = True
         ruling = self._decide(Moment.START)
         if not ruling.allowed:
             return [Broke(ruling.reason or "Codex may not begin.")]
         if ruling.suspend:
             return [TurnEnded(text=ruling.reason, interrupted=True)]
-        manners = MANNERS.format(agent=self._brief.agent) if fresh else ""
         waiting, self._said = self._said, []
         self._begin([manners, _named(ruling.context), self._brief.prompt, *waiting])
         return []
@@ -239,13 +239,23 @@ class CodexTalk:
         status = wire.text(turn, "status")
         if self._interrupting or status == "interrupted":
             self._interrupting = False
-            return [TurnEnded(text=self._words, interrupted=True)]
+            return self._interrupted()
         if status != "completed":
             return [Broke(f"Codex could not go on: {wire.told_error(wire.part(turn, 'error'))}")]
         if not self._said:
             return self._stopped()
         said, self._said = self._said, []
         self._begin(said)
+        return []
+
+    def _interrupted(self) -> list[ProgramEvent]:
+        """End the turn once the model's history holds what it was not told any more."""
+        ended: list[ProgramEvent] = [TurnEnded(text=self._words, interrupted=True)]
+        if not self._told:
+            return ended
+        told, self._told = "\n\n".join(self._told), []
+        item = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": _clean(told)}]}
+        self._ask("thread/inject_items", {"threadId": self.id, "items": [item]}, lambda _: ended)
         return []
 
     def _stopped(self) -> list[ProgramEvent]:
@@ -430,10 +440,10 @@ class CodexTalk:
             if ruling.suspend:
                 self.interrupt()
 
-        if words:
+        if words and not ruling.suspend:
             self._steer(words, decided, wire.part(request, "params"))
-        else:
-            decided(True)  # noqa: FBT003 - a callback
+        else:  # a turn that is interrupted forgets what was put into it
+            decided(not words)
 
     def _steer(
         self, text: str, then: Callable[[bool], None], params: Mapping[str, Any] | None = None
@@ -499,8 +509,13 @@ def _named(words: str) -> str:
 
 
 def _input(words: str) -> list[dict[str, Any]]:
-    """Return words as Codex takes them; what is no text (bytes of file names) is replaced."""
-    return [{"type": "text", "text": words.encode("utf-8", "replace").decode(), "text_elements": []}]
+    """Return words as Codex takes them."""
+    return [{"type": "text", "text": _clean(words), "text_elements": []}]
+
+
+def _clean(words: str) -> str:
+    """Return words without what is no text: bytes of file names."""
+    return words.encode("utf-8", "replace").decode()
 
 
 def _weakness(answer: Mapping[str, Any]) -> str:

@@ -141,4 +141,4 @@ def told_error(error: Part) -> str:
     if part(info, str(name)).get("httpStatusCode") == _UNAUTHORIZED:
         name = "unauthorized"
     hint = _HINTS.get(str(name), "")
-    return line(said) + (f" {hint}" if hint else "")
+    return f"{line(said).rstrip('.')}. {hint}" if hint else line(said)
