@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import sys
 import threading
 import zlib
 from pathlib import Path
@@ -20,14 +21,19 @@ if TYPE_CHECKING:
 
     from pucs.coordinator.ports import Bell, Bells, Repository, Worktrees
     from pucs.launch.events import Event
+    from pucs.launch.programs import Program
     from pucs.launch.settings import RunResult
-    from pucs.streams.settings import Configuration
+    from pucs.streams.settings import AgentSettings, Configuration
 
 STORE_DIRECTORY = "pucs"
 """Below the git common directory, so that every worktree shares it (DESIGN §4)."""
 STORE_FILE = "state.db"
 STORE_POINTER = "store-path"
 """File beside it that names another place (``store:`` in the configuration)."""
+ACTIVE_FILE = "active"
+"""File beside it that is there while a session is active."""
+MARKINGS_MAX = 8
+"""Tries to mark what is true now: each that is overtaken finds what the other one did."""
 BACKUP_INTERVAL_S = 3600.0
 """Time between backups during a run (DESIGN §3.7)."""
 BACKUPS_KEPT = 24
@@ -152,6 +158,57 @@ def _backup_directory(common_dir: str) -> Path:
     return state_home / "pucs" / f"{name}-{zlib.crc32(os.fsencode(common)):08x}"
 
 
+def mark_active(context: Context) -> None:
+    """Write or remove the file that tells hooks whether a session is active, by what the store says; safe to repeat.
+
+    Without it hooks let everything pass; with it a hook that cannot ask blocks (DESIGN §5). It names the session, the
+    store, and the interpreter with which a hook can ask where no server runs. A store in memory has no hooks.
+
+    Raises:
+        EnvironmentFailure: the file cannot be written.
+    """
+    if context.store.path == IN_MEMORY:
+        return
+    marker = Path(context.git.common_dir) / STORE_DIRECTORY / ACTIVE_FILE
+    try:
+        for _ in range(MARKINGS_MAX):
+            session = _active_session(context)
+            _mark(marker, session, context.store.path)
+            # Somebody else may have started or ended a session meanwhile, and marked what was true then.
+            if _active_session(context) == session:
+                return
+    except OSError as error:
+        raise EnvironmentFailure(
+            f"Hooks cannot be told about the session in {marker}: {error.strerror}.",
+            remedy="Make that directory writable.",
+        ) from error
+
+
+def _active_session(context: Context) -> str:
+    with context.store.read() as tx:
+        active = tx.sessions.active()
+    return active.id if active else ""
+
+
+def _mark(marker: Path, session: str, store: str) -> None:
+    if not session:
+        with contextlib.suppress(FileNotFoundError):
+            text = marker.read_text(encoding="utf-8", errors="surrogateescape")
+            # Another store of the same repository has marks of its own.
+            if f"store={store}\n" in text or "store=" not in text:
+                marker.unlink()
+        return
+    import apsw  # noqa: PLC0415 - to know where it is
+
+    imports = dict.fromkeys(str(Path(module).parents[1]) for module in (__file__, apsw.__file__))
+    facts = {"session": session, "store": store, "python": sys.executable, "path": os.pathsep.join(imports)}
+    text = "".join(f"{name}={value}\n" for name, value in facts.items() if "\n" not in value)
+    marker.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = marker.with_name(f"{marker.name}.{os.getpid()}")
+    fresh.write_text(text, encoding="utf-8", errors="surrogateescape")
+    fresh.replace(marker)
+
+
 def output_directory(context: Context, session: str) -> Path:
     """Return where the output of a session's agents is kept."""
     return Path(context.git.common_dir) / STORE_DIRECTORY / "output" / session
@@ -163,14 +220,18 @@ def run_tasks(
     streams: Sequence[str] = (),
     agents: int = 0,
     program: str = "",
+    endpoint: str = "",
+    hook: Sequence[str] = (),
     keep_worktrees: bool = False,
     on_event: Callable[[Event], None] | None = None,
 ) -> RunResult:
     """Run the session's tasks with launched agents until nothing is left to do or a signal stops it.
 
+    ``endpoint`` is where hooks and MCP reach this run, ``hook`` the command line of ``pucs-hook`` for what they do not.
     See ``launch.supervisor.Supervisor.run`` for what can go wrong.
     """
     from pucs.coordinator.retention import trim  # noqa: PLC0415 - only to run
+    from pucs.launch.programs import loading  # noqa: PLC0415 - only to run
     from pucs.launch.settings import RunSettings  # noqa: PLC0415 - only to run
     from pucs.launch.supervisor import Supervisor  # noqa: PLC0415 - only to run
 
@@ -181,6 +242,9 @@ def run_tasks(
         streams=tuple(streams),
         agents=agents,
         program=program,
+        programs=loading.programs(),
+        endpoint=endpoint,
+        hook=tuple(hook),
         store=context.store.path,
         environment=dict(os.environ),
         keep_worktrees=keep_worktrees,
@@ -193,6 +257,25 @@ def run_tasks(
         over.set()
         with contextlib.suppress(PucsError):
             trim(context)
+
+
+def programs() -> dict[str, Program]:
+    """Return the installed agent programs by name."""
+    from pucs.launch.programs import loading  # noqa: PLC0415 - only to run
+
+    return loading.programs()
+
+
+def check_programs(words: Sequence[str], settings: AgentSettings) -> tuple[str, ...]:
+    """Look once at each agent program among these words, before anything is started; return warnings.
+
+    Raises:
+        Usage: a word is neither a program nor a command.
+        EnvironmentFailure: a program is missing, too old or does not start.
+    """
+    from pucs.launch.programs import loading  # noqa: PLC0415 - only to run
+
+    return loading.checked(words, os.environ, settings)
 
 
 def _back_up_hourly(context: Context, over: threading.Event) -> None:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pucs.agents.output import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +60,43 @@ class CommandStarted:
     """File that takes its output."""
     waited_s: float
     """Time spent in the queue."""
+    program: str = ""
+    """Agent program that does it; empty: its own command."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentSuspended:
+    """An agent waits for its turn, and no process waits with it."""
+
+    task: str
+    agent: str
+    resources: tuple[str, ...]
+    """What it waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentResumed:
+    """A suspended agent goes on."""
+
+    task: str
+    agent: str
+    resources: tuple[str, ...]
+    """What it got; empty: its wait has ended otherwise."""
+    waited_s: float
+    changed: tuple[str, ...]
+    """Files that others changed in its worktree meanwhile."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokensSpent:
+    """What an agent's conversation has cost so far."""
+
+    task: str
+    agent: str
+    program: str
+    conversation: str
+    spent: Spent
+    """Totals of the conversation, not an increase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +151,9 @@ Event = (
     | TaskTaken
     | TaskWaiting
     | CommandStarted
+    | AgentSuspended
+    | AgentResumed
+    | TokensSpent
     | TaskDone
     | AttemptFailed
     | TaskGivenBack

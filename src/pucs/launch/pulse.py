@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import threading
-from contextlib import suppress
-from typing import TYPE_CHECKING
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Protocol
 
 from pucs.coordinator import agents as registry
 from pucs.core.errors import Refused, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterator
 
     from pucs.coordinator.context import Context
-    from pucs.launch.agents import Keeper
 
 HEARTBEAT_S_MAX = 30.0
 """Longest pause between heartbeats, however long leases live: people want to see that an agent lives."""
@@ -21,11 +20,27 @@ LOOK_S = 1.0
 """Pause between looks for an order to pause or to end; without any change in the store a look costs next to nothing."""
 
 
+class Carrier(Protocol):
+    """Carries orders out: a keeper, or whoever knows the program that runs in it."""
+
+    def pause(self) -> None:
+        """Let what runs pause."""
+        ...
+
+    def resume(self) -> None:
+        """Let it go on."""
+        ...
+
+    def stop(self) -> None:
+        """End it."""
+        ...
+
+
 class Pulse:
     """Heartbeats of one agent, each renewing its leases, and the orders it gets (PAUSE, RESUME, TERMINATE)."""
 
-    def __init__(self, context: Context, agent: str, lease_s: float, keeper: Keeper | None = None) -> None:
-        """Beat three times in the life of a lease, so that one may fail without harm; ``keeper`` carries orders out."""
+    def __init__(self, context: Context, agent: str, lease_s: float, carrier: Carrier | None = None) -> None:
+        """Beat three times in the life of a lease, so that one may fail without harm; ``carrier`` carries orders out."""
         self.pause_s = min(lease_s / 3, HEARTBEAT_S_MAX)
         self.look_s = min(self.pause_s, LOOK_S)
         """Longest pause between two calls of ``look``."""
@@ -34,10 +49,19 @@ class Pulse:
         self._context = context
         self._agent = agent
         self._lease_s = lease_s
-        self._keeper = keeper
+        self._carrier = carrier
         self._failing_since: float | None = None
         self._beaten_s: float | None = None
         self._seen: int | None = None
+
+    @contextmanager
+    def carried_out_by(self, carrier: Carrier) -> Iterator[None]:
+        """Let somebody else carry orders out while the block runs."""
+        before, self._carrier = self._carrier, carrier
+        try:
+            yield
+        finally:
+            self._carrier = before
 
     def look(self, resources: Collection[str] = ()) -> None:
         """Carry out what was ordered meanwhile, and beat if it is time; raises what ``beat`` raises."""
@@ -70,12 +94,12 @@ class Pulse:
             return
         if known.paused != self.paused:
             self.paused = known.paused
-            if self._keeper is not None:
-                (self._keeper.pause if self.paused else self._keeper.resume)()
+            if self._carrier is not None:
+                (self._carrier.pause if self.paused else self._carrier.resume)()
         if known.terminated and not self.terminated:
             self.terminated = True
-            if self._keeper is not None:
-                self._keeper.stop()
+            if self._carrier is not None:
+                self._carrier.stop()
 
     def beat(self, resources: Collection[str] = ()) -> None:
         """Record that the agent lives and that it still holds these resources.

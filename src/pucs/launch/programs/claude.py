@@ -135,7 +135,7 @@ def _settings(brief: Brief) -> dict[str, Any]:
                 "headers": _headers(brief),
             }
         else:
-            handler |= {"type": "command", "command": shlex.join([*brief.hook, "claude"])}
+            handler |= {"type": "command", "command": shlex.join([*brief.hook, "claude", "--launched"])}
         matcher = {"matcher": "*"} if "ToolUse" in event else {}
         hooks[event] = [{**matcher, "hooks": [handler]}]
     return {
