@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from pucs.coordinator.records import Location
@@ -29,6 +30,8 @@ def locate(common_dir: str, directory: str, name: str) -> Location:
         # The directories are resolved as the kernel does; a last part that is a symlink is a file of its own here.
         last = joined.name if name.rstrip("/").rpartition("/")[2] not in {"", ".", ".."} else ""
         path = os.path.join(os.path.realpath(joined.parent if last else joined), last).rstrip("/") or "/"  # noqa: PTH118 - pathlib would keep the parent's dots
+        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+            Path(path).lstat()
     except (OSError, ValueError) as error:
         raise Usage(f"{name!r} is not a path.", remedy="Name the file with its whole path.") from error
     top, common = _around(path)
@@ -67,7 +70,7 @@ def _around(path: str) -> tuple[str, str]:
 def _git_dirs(top: str) -> tuple[str, str] | None:
     """Return git directory and common directory of the checkout with this top; None: it is not one, as git sees it."""
     dot_git = Path(top, ".git")
-    if dot_git.is_dir():
+    if os.path.isdir(dot_git):  # noqa: PTH112 - pathlib raises for some names
         git_dir = os.path.realpath(dot_git)
     else:
         link = _first_line(dot_git)
@@ -78,7 +81,7 @@ def _git_dirs(top: str) -> tuple[str, str] | None:
         return None
     shared = _first_line(Path(git_dir, "commondir"))
     common = git_dir if shared is None else os.path.realpath(Path(git_dir, shared))
-    return (git_dir, common) if Path(common, "objects").is_dir() else None
+    return (git_dir, common) if os.path.isdir(Path(common, "objects")) else None  # noqa: PTH112 - see above
 
 
 def _first_line(path: Path) -> str | None:
