@@ -111,7 +111,7 @@ class CodexTalk:
             heard = self._hears.get(method)
             return heard(wire.part(message, "params")) if heard is not None else ()
         number = message.get("id")
-        then = self._answers.pop(number, None) if isinstance(number, int) else None
+        then = self._answers.pop(number, None) if type(number) is int else None
         return then(message) if then is not None else ()
 
     def outgoing(self) -> bytes:
