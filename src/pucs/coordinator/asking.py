@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pucs.agents.records import Enforcement, Phase
+from pucs.agents.records import Phase
 from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.conflicts import record
@@ -124,8 +124,7 @@ def ask(
     With ``claim_s`` no process waits: the request lives as long as the agent's owner, and keeps its place when it is made
     again.
     """
-    session = opened.active()
-    agent, task = wish.agent, wish.task
+    agent = wish.agent
     who = acting(opened, agent, stream=wish.stream)
     names = [resource for resource, _ in wish.asked]
     if who.paused:
@@ -135,26 +134,10 @@ def ask(
     crossed = _crossed(opened, agent, who.stream, names) if writes else None
     if crossed is not None:
         return _refuse_at_boundary(opened, agent, who.stream, *crossed), None
-    limits = opened.tx.sessions.configuration().limits
-    request = Request(
-        id=0,
-        agent=agent,
-        stream=who.stream,
-        task=task,
-        session=session.id,
-        resources=wish.asked,
-        duration_s=limits.default_duration_s
-        if wish.duration_s is None
-        else min(wish.duration_s, limits.max_duration_s),
-        boot_id=opened.now.boot_id,
-        asked_s=opened.now.boot_s,
-        deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
-        waiter=who.owner if claim_s else context.processes.current() if wait_s > 0 else None,
-        bell=bell,
-        claim_s=claim_s,
-    )
     if who.owner not in {None, context.processes.current()} and context.processes.alive(who.owner) is False:
         raise Refused(f"The process that owned agent {agent} is gone.", remedy="Register the agent again.")
+    waiter = who.owner if claim_s else context.processes.current() if wait_s > 0 else None
+    request = replace(_request(opened, wish, who, wait_s), waiter=waiter, bell=bell, claim_s=claim_s)
     verdict = _decided(context, opened, request, wish.noted)
     if isinstance(verdict, Granted):
         leases = grant(
@@ -165,7 +148,7 @@ def ask(
             noted=wish.noted,
             instead_of=verdict.converted,
         )
-        step(opened, who, Phase.ACQUIRE_LOCKS, task=task)
+        step(opened, who, Phase.ACQUIRE_LOCKS, task=wish.task)
         return answered(opened, names, [*leases, *verdict.kept]), None
     blocked = _blocked(opened, verdict)
     if wait_s > 0:
@@ -178,13 +161,35 @@ def ask(
         files=names,
         reason=blocked.reason,
     )
-    if who.enforcement is Enforcement.ENFORCED and not who.launched:
+    if not who.launched:
         _remember(opened, agent, verdict)
     return blocked, None
 
 
+def _request(opened: Unit, wish: Wish, who: Agent, wait_s: float) -> Request:
+    """Return what was asked for as a request that nobody waits for yet."""
+    limits = opened.tx.sessions.configuration().limits
+    return Request(
+        id=0,
+        agent=wish.agent,
+        stream=who.stream,
+        task=wish.task,
+        session=opened.active().id,
+        resources=wish.asked,
+        duration_s=limits.default_duration_s
+        if wish.duration_s is None
+        else min(wish.duration_s, limits.max_duration_s),
+        boot_id=opened.now.boot_id,
+        asked_s=opened.now.boot_s,
+        deadline_s=opened.now.boot_s + min(wait_s, limits.queue_timeout_s),
+        waiter=None,
+    )
+
+
 def _remember(opened: Unit, agent: str, verdict: Blocked) -> None:
-    """Remember what an agent was refused for which nobody waits: it is told when that is free (``briefing.riding``)."""
+    """Remember what an agent without a place was refused, if its program calls in: it is told when that is free."""
+    if not opened.tx.conversations.of_agent(agent):
+        return
     room = REFUSALS_MAX - len(opened.tx.refusals.of_agent(agent))
     if room > 0:
         opened.tx.refusals.add(agent, [resource for resource, _ in verdict.needed][:room])

@@ -35,6 +35,8 @@ RIDING_CHARS_MAX = 4_900
 """Longest text that rides on one answer: room for the longest message, or for some of usual length."""
 LINES_MAX = 8
 """Leases, hand-offs or patterns listed; the rest is counted, and commands show it."""
+LINE_CHARS_MAX = 240
+"""Longest line of a list: a path may have thousands of characters."""
 WORDS_CHARS_MAX = 120
 """Longest part of somebody's words in a list."""
 _SILENT = frozenset({MessageKind.REGISTERED, MessageKind.STREAM_ASSIGNED})
@@ -247,7 +249,7 @@ def _said(speaker: str, words: str) -> str:
 def _list(title: str, items: Sequence[str], more: str = "") -> list[str]:
     if not items:
         return []
-    lines = [title, *(f"- {item}" for item in items[:LINES_MAX])]
+    lines = [title, *(f"- {item[:LINE_CHARS_MAX]}" for item in items[:LINES_MAX])]
     left = len(items) - LINES_MAX
     if left > 0:
         lines.append(f"- and {left} more{f': {more}' if more else ''}")

@@ -127,7 +127,10 @@ def _matters(agent: Agent, message: Message) -> bool:
     """Tell whether an agent is to hear a message before it ends its turn."""
     # Whoever is landed as soon as its turn ends need not hear that somebody waits for what it holds.
     landed_soon = agent.launched and message.about.startswith(ABOUT_A_WAIT)
-    return message.kind in _IMPORTANT and not landed_soon
+    confirms = (
+        message.kind is MessageKind.LOCK_GRANTED and not message.text
+    )  # a process of its own waited for it
+    return message.kind in _IMPORTANT and not landed_soon and not confirms
 
 
 def _give_up_untouched(context: Context, agent: Agent) -> list[Lease]:
