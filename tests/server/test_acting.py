@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pucs.agents.records import Conversation
+from pucs.agents.records import Agent, Conversation
 from pucs.coordinator import agents, leases
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.credentials import remember
@@ -31,7 +31,7 @@ def supervisor() -> Iterator[Process]:
         yield identity
 
 
-def row(hands: Context, agent: str) -> agents.Agent:
+def row(hands: Context, agent: str) -> Agent:
     with hands.store.read() as tx:
         found = tx.agents.get(agent)
     assert found is not None

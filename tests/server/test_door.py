@@ -63,7 +63,9 @@ def test_only_known_programs_of_this_machine_come_in(
 ) -> None:
     """Token or secret, our own names, no page of another origin; a secret is good for its own agent only."""
     for path in ("/v1/status", "/mcp"):
-        answer = web.get(path, headers={name: value.encode("latin-1") for name, value in headers.items()})
+        answer = web.get(
+            path, headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
+        )
         let_in = answer.status_code not in {401, 403, 421}
         assert let_in == (status == 200), answer.text
         if not let_in:

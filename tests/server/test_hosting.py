@@ -97,7 +97,7 @@ def test_it_ends_at_once_though_somebody_waits(hands: Context) -> None:
     waits, ended = threading.Event(), threading.Event()
 
     async def wait(url: str) -> None:
-        async def progress(*_: object) -> None:
+        async def progress(progress: float, total: float | None, message: str | None) -> None:
             waits.set()
 
         async with (

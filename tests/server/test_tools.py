@@ -71,8 +71,8 @@ def test_a_wait_tells_its_place_and_ends_with_the_grant(talk: Talk, hands: Conte
         waits = asyncio.Event()
         told: list[tuple[float, float | None, str | None]] = []
 
-        async def progress(done: float, total: float | None, text: str | None) -> None:
-            told.append((done, total, text))
+        async def progress(progress: float, total: float | None, message: str | None) -> None:
+            told.append((progress, total, message))
             waits.set()
 
         call = asyncio.create_task(
@@ -99,7 +99,7 @@ def test_a_wait_that_is_cancelled_leaves_the_line(talk: Talk, hands: Context, mo
     async def wait(mouth: Mouth) -> None:
         waits = asyncio.Event()
 
-        async def progress(*_: object) -> None:
+        async def progress(progress: float, total: float | None, message: str | None) -> None:
             waits.set()
 
         call = asyncio.create_task(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -70,7 +71,7 @@ def serve(door: Door, port: int | None, ipv6: bool) -> None:
                     else "\n  Hooks do not look for it: it serves another store than the repository's."
                 ),
             )
-            click.get_text_stream("stdout").flush()
+            sys.stdout.flush()
             while not asked_to_end.wait(1.0):
                 if server.ended.is_set():
                     raise EnvironmentFailure("The server has ended by itself.", remedy="Start it again.")
