@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -16,6 +17,8 @@ MERGES_MAX = 8
 """Tries to merge beside other runs: each that is overtaken finds less to do."""
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pucs.coordinator.context import Context
     from pucs.streams.records import Stream
     from pucs.tasks.records import Task
@@ -34,7 +37,7 @@ if TYPE_CHECKING:
     "program",
     metavar="PROGRAM",
     default="",
-    help="Shell command for tasks with a prompt; it finds the text in PUCS_PROMPT.",
+    help="Who does tasks with a prompt: claude, codex, or a shell command that finds the text in PUCS_PROMPT.",
 )
 @click.option("--agents", metavar="N", type=click.IntRange(1, 256), help="Most agents at once.")
 @click.option("--plan", is_flag=True, help="Show what would run together; start nothing.")
@@ -57,7 +60,7 @@ def run(
     where it was. Exit status 1 if a task failed or a stream could not be merged.
 
     \b
-    Example: pucs run --tasks tasks.yaml --agents 6
+    Example: pucs run --tasks tasks.yaml --agents 6 --agent claude
     """
     document = run_session(
         door,
@@ -90,13 +93,14 @@ def run_session(
     from pucs.cli.init import keep_backup  # noqa: PLC0415
     from pucs.cli.progress import Progress  # noqa: PLC0415
     from pucs.coordinator import tasks as todo  # noqa: PLC0415
+    from pucs.hooks import place  # noqa: PLC0415
     from pucs.wiring import run_tasks  # noqa: PLC0415
 
     ready = _has_session(door)
     if plan:
         return _plan(door, tasks_file, ready=ready)
     parsed = _parsed(tasks_file, _streams(door, ready=ready))
-    _check_programs(parsed, program)
+    words, warnings = _check_programs(door, parsed, program, ready=ready)
     if not ready:
         if not parsed:
             _refuse_nothing()
@@ -106,13 +110,19 @@ def run_session(
         todo.import_tasks(context, tasks=parsed)
     if not todo.tasks(context):
         _refuse_nothing()
-    with Progress(context, quiet=door.json):
+    with Progress(context, quiet=door.json), _hosted(context, words) as endpoint:
         result = run_tasks(
-            context, streams=streams, agents=agents, program=program, keep_worktrees=keep_worktrees
+            context,
+            streams=streams,
+            agents=agents,
+            program=program,
+            endpoint=endpoint,
+            hook=(str(place()),),
+            keep_worktrees=keep_worktrees,
         )
         merged = _merged(context) if merge and not result.interrupted else None
     keep_backup(context)
-    return _document(context, result, merged)
+    return {**_document(context, result, merged), "warnings": warnings}
 
 
 def _refuse_nothing() -> NoReturn:
@@ -176,13 +186,48 @@ def _has_session(door: Door) -> bool:
         return tx.sessions.active() is not None
 
 
-def _check_programs(tasks: tuple[Task, ...], program: str) -> None:
-    asked = [task.id for task in tasks if task.prompt]
-    if asked and not program:
+def _check_programs(
+    door: Door, parsed: tuple[Task, ...], program: str, *, ready: bool
+) -> tuple[list[str], list[str]]:
+    """Look at every program that tasks with a prompt name, before anything is started; return them and warnings."""
+    from pucs.cli.init import look  # noqa: PLC0415
+    from pucs.coordinator import tasks as todo  # noqa: PLC0415
+    from pucs.wiring import check_programs  # noqa: PLC0415
+
+    left = todo.unfinished(door.context()) if ready else []
+    asked = [task for task in (*left, *parsed) if task.prompt]
+    if not asked:
+        return [], []
+    words = list(dict.fromkeys(task.agent or program for task in asked))
+    if "" in words:
+        nobody = next(task.id for task in asked if not task.agent)
         raise Usage(
-            f"Task {asked[0]} has a prompt, and no agent program is named.",
-            remedy="Name one, for example: --agent 'claude -p \"$PUCS_PROMPT\"'",
+            f"Task {nobody} has a prompt, and no agent program is named.",
+            remedy="Name one, for example: --agent claude (or a shell command: --agent 'aider --message \"$PUCS_PROMPT\"')",
         )
+    if ready:
+        with door.context().store.read() as tx:
+            configuration = tx.sessions.configuration()
+    else:
+        configuration = look(door).configuration
+    warnings = list(check_programs(words, configuration.agents))
+    if not door.json:
+        for warning in warnings:
+            click.echo(f"Note: {warning}")
+    return words, warnings
+
+
+@contextmanager
+def _hosted(context: Context, words: list[str]) -> Iterator[str]:
+    """Answer the hooks and MCP calls of agent programs while they run; yields the URL, empty if there is no server."""
+    from pucs.server.hosting import available, hosted  # noqa: PLC0415
+    from pucs.wiring import programs  # noqa: PLC0415
+
+    if not words or not programs().keys() & set(words) or not available():
+        yield ""
+        return
+    with hosted(context) as url:
+        yield url
 
 
 def _plan(door: Door, tasks_file: Path | None, *, ready: bool) -> dict[str, Any]:
@@ -252,6 +297,16 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
         "reasons": unmerged,
         "tests_passed": merged.tests_passed if merged is not None else None,
         "problems": list(dict.fromkeys(result.problems)),
+        "spent": [
+            {
+                "program": one.program,
+                "input_tokens": one.input_tokens,
+                "cached_tokens": one.cached_tokens,
+                "output_tokens": one.output_tokens,
+                "cost_usd": one.cost_usd,
+            }
+            for one in result.spent
+        ],
         "interrupted": result.interrupted,
         "duration_s": round(result.duration_s, 3),
         "ok": result.exit_status == 0 and not unmerged,
@@ -274,6 +329,10 @@ def outcome(document: dict[str, Any]) -> str:
     if document["failed"]:
         lines.append(f"  What the agents printed is in {document['output']}")
     lines += [f"  Problem: {problem}" for problem in document["problems"]]
+    for spent in document["spent"]:
+        cost = f", {spent['cost_usd']:.2f} USD" if spent["cost_usd"] is not None else ""
+        tokens = f"{spent['input_tokens']:,} tokens in ({spent['cached_tokens']:,} more cached)"
+        lines.append(f"{spent['program']} used {tokens}, {spent['output_tokens']:,} out{cost}.")
     if document["interrupted"]:
         return "\n".join([*lines, "Stopped. Nothing is lost; go on with: pucs run"])
     if document["merged_streams"]:
@@ -311,7 +370,11 @@ def outcome(document: dict[str, Any]) -> str:
     help="Tasks file to bring in first.",
 )
 @click.option(
-    "--agent", "program", metavar="PROGRAM", default="", help="Shell command for tasks with a prompt."
+    "--agent",
+    "program",
+    metavar="PROGRAM",
+    default="",
+    help="Who does tasks with a prompt: claude, codex, or a shell command.",
 )
 @common_options
 def launch_stream(door: Door, stream: str, agents: int, tasks_file: Path | None, program: str) -> None:
