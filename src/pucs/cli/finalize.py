@@ -42,6 +42,7 @@ def finalized(
     from pucs.coordinator.finalizing import finalize as merge_all  # noqa: PLC0415
     from pucs.coordinator.sessions import end  # noqa: PLC0415
     from pucs.coordinator.tasks import unfinished  # noqa: PLC0415
+    from pucs.wiring import mark_active  # noqa: PLC0415
 
     with context.store.read() as tx:
         active = tx.sessions.active()
@@ -68,6 +69,7 @@ def finalized(
     still_active = active is not None and active.id == result.session
     if still_active and document["ok"] and not dry_run and not streams and not left:
         end(context)
+        mark_active(context)
         document["ended"] = True
     return document
 

@@ -80,7 +80,7 @@ def look(door: Door) -> Found:
 def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
     """Do what ``pucs init`` does and return its document."""
     from pucs.coordinator.sessions import start  # noqa: PLC0415
-    from pucs.wiring import remember_store  # noqa: PLC0415
+    from pucs.wiring import mark_active, remember_store  # noqa: PLC0415
 
     found = look(door)
     configuration = found.configuration
@@ -115,6 +115,7 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
     # The session that is named need not exist yet, so the context must not be bound to it.
     context = replace(door, session="").context(create=True)
     started = start(context, configuration=configuration, session=door.session)
+    mark_active(context)
     keep_backup(context)
     document["session"] = started.session.id
     document["created"] = started.created
