@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
-    from pucs.coordinator.ports import Transaction
+    from pucs.coordinator.ports import Transaction, Worktrees
     from pucs.core.resources import Resource
     from pucs.locks.records import Lease
 
@@ -57,15 +57,15 @@ def judge_files(context: Context, *, top: str, paths: Sequence[Resource], agent:
     Raises:
         NotFound: no such agent.
     """
-    now = context.clock.now()
+    now, worktrees = context.clock.now(), context.worktrees
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
         if session is None:
             return Judged(agent="")
-        whose = _named(tx, agent) if agent else _made_for(context, tx, session.id, top)
+        whose = _named(tx, agent) if agent else _made_for(worktrees, tx, session.id, top)
         if whose is None:
             return Judged(agent="")
-        if whose.branch and not _same_place(context, whose.worktree, top):
+        if whose.branch and not _same_place(worktrees, whose.worktree, top):
             away = Objection(
                 path=top,
                 reason=f"{top} is not the worktree of {whose.id}",
@@ -92,22 +92,20 @@ def _named(tx: Transaction, agent: str) -> Agent:
     return found
 
 
-def _made_for(context: Context, tx: Transaction, session: str, top: str) -> Agent | None:
+def _made_for(worktrees: Worktrees, tx: Transaction, session: str, top: str) -> Agent | None:
     """Return the agent whose own worktree a checkout is."""
     return next(
         (
             agent
             for agent in tx.agents.all(session)
-            if agent.active and agent.branch and _same_place(context, agent.worktree, top)
+            if agent.active and agent.branch and _same_place(worktrees, agent.worktree, top)
         ),
         None,
     )
 
 
-def _same_place(context: Context, one: str, other: str) -> bool:
-    return (
-        one == other or context.worktrees.locate(one, ".").path == context.worktrees.locate(other, ".").path
-    )
+def _same_place(worktrees: Worktrees, one: str, other: str) -> bool:
+    return one == other or worktrees.locate(one, ".").path == worktrees.locate(other, ".").path
 
 
 def _foreign(path: Resource, stream: str) -> Objection:
