@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.output import Broke, ChangedFile, Said, Spent, TurnEnded, UsedTool
 from pucs.agents.records import Enforcement
-from pucs.coordinator import conversations
+from pucs.coordinator import conversations, spending
 from pucs.launch import events
 from pucs.launch.agents import Ending, Outcome
 from pucs.launch.talk import Talk
@@ -49,6 +49,7 @@ class Launched:
         self._program = program
         self._transcript = transcript
         self._talk = Talk(launch.conversation, transcript, self._heard)
+        self._spent: Spent | None = None
         self._held = False
         """It asks before it edits, in this launch."""
         self._began = time.monotonic()
@@ -69,6 +70,15 @@ class Launched:
                 wait_s=attempt.pulse.look_s,
                 cancelled=lambda: attempt.stopping() or attempt.pulse.terminated,
                 talk=self._talk,
+            )
+        if self._spent is not None:
+            spending.spent(
+                attempt.context,
+                agent=attempt.agent.id,
+                task=self._task.id,
+                program=self._program.name,
+                conversation=self.conversation,
+                spent=self._spent,
             )
         if self.outcome.tail.strip():
             self._transcript.note(f"it printed: {self.outcome.tail.strip()}")
@@ -108,6 +118,7 @@ class Launched:
                 if not self._confirmed():
                     self._refuse("its hooks did not call in, so that nothing would have stopped its edits")
             case Spent():
+                self._spent = event
                 self._attempt.emit(
                     events.TokensSpent(
                         task=self._task.id,
