@@ -146,6 +146,37 @@ def test_a_client_reserves_over_standard_input_and_leaves_nothing_behind(shop: P
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_client_that_ends_its_server_by_a_signal_has_left(shop: Path, hands: Context, number: int) -> None:
+    """The agent has ended in order, as if the client had closed the pipe."""
+    call = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
+    call["params"] = {
+        "protocolVersion": "2025-06-18",
+        "capabilities": {},
+        "clientInfo": {"name": "x", "version": "1"},
+    }
+    lock = {"name": "acquire_locks", "arguments": {"files": ["app/a.py"]}}
+    lines = [
+        call,
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": lock},
+    ]
+    with subprocess.Popen(
+        [*PUCS, "mcp"], cwd=shop, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        server.stdin.write("".join(json.dumps(line) + "\n" for line in lines))
+        server.stdin.flush()
+        assert json.loads(server.stdout.readline())["id"] == 1
+        assert "Granted" in server.stdout.readline()
+        server.send_signal(number)
+        assert server.wait(PATIENCE_S) == 128 + number
+    (agent,) = agents.agents(hands)
+    assert (agent.id, agent.active) == ("mcp-x-1", False)
+
+
+@pytest.mark.slow
 def test_a_launched_agent_acts_for_itself_over_standard_input(shop: Path, hands: Context) -> None:
     """With id and secret from its environment; what it holds outlives the server."""
     agents.register(hands, agent="ada", stream="app", program="claude", owner=hands.processes.current())

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+from typing import NoReturn
 
 import click
 
@@ -41,4 +43,12 @@ def mcp(door: Door, agent: str) -> None:
         launched=bool(launched) and agent in {"", launched},
         secret=os.environ.get("PUCS_SECRET", ""),
     )
+
+    def leave(number: int, _: object) -> NoReturn:
+        # Clients end their servers by a signal; the loop that waits for input would not notice an exception.
+        who.leave()
+        os._exit(128 + number)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, leave)
     on_stdio(context, who)
