@@ -1,0 +1,59 @@
+"""`pucs run` with real Codexes: stopped before the patch, suspended, resumed at their turn, and all of it landed."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.clients.stage import Stage
+from tests.clients.test_run_claude import STREAMS, Runs
+
+
+class CodexRuns(Runs):
+    """Runs with Codex, whose shell may not write unasked."""
+
+    program = "codex"
+
+    def does(self, name: str) -> dict[str, object]:
+        """Return a step that says outside of the sandbox that something has happened."""
+        return {
+            "tool": "exec_command",
+            "arguments": {
+                "cmd": self.signal(name),
+                "sandbox_permissions": "require_escalated",
+                "justification": "The test needs to know.",
+            },
+        }
+
+
+@pytest.fixture
+def runs(stage: Stage, make_repository: Callable[..., Path]) -> CodexRuns:
+    """Return a repository with one stream."""
+    return CodexRuns(stage, make_repository(files={"core/a.py": "a = 1\n", "pucs.yaml": STREAMS}))
+
+
+def test_one_is_stopped_suspended_and_resumed_at_its_turn(runs: CodexRuns) -> None:
+    """The second is told who holds the file, ends its turn, and builds on what the first landed."""
+    first = [
+        {"edit": "core/a.py", "old": "a = 1", "new": "a = 2"},
+        runs.does("held"),
+        {"shell": runs.until("denied")},
+        {"text": "Done with my part."},
+    ]
+    second = [
+        {"shell": runs.until("held")},
+        {"edit": "core/a.py", "old": "a = 1", "new": "a = 3"},
+        {"if_saw": "held by", "then": [runs.does("denied")], "else": []},
+        {"text": "I come back for core/a.py."},
+        {"edit": "core/a.py", "old": "a = 2", "new": "a = 2\nb = 3"},
+        {"text": "Done as well."},
+    ]
+    steps = [{"if_saw": "Be the first", "then": first, "else": second}]
+    document = runs(steps, "Be the first", "Be the second")
+    assert runs.result(document, "core/a.py") == "a = 2\nb = 3\n", runs.told()
+    (suspended,) = runs.entries("agent suspended")
+    (resumed,) = runs.entries("agent resumed")
+    assert suspended["files"] == resumed["files"] == ["core/a.py"]
+    assert runs.stage.models.saw("script", "It is your turn: core/a.py is yours now.")
+    assert document["spent"][0]["program"] == "codex"
+    assert document["spent"][0]["cost_usd"] is None
