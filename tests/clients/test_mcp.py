@@ -17,11 +17,10 @@ from pucs.wiring import open_context
 from tests.clients.stage import Stage
 
 SCRIPT = [
-    {"sleep": 1, "mcp": "acquire_locks", "arguments": {"files": ["a.py"], "task": "VAT"}},
+    {"mcp": "acquire_locks", "arguments": {"files": ["a.py"], "task": "VAT"}},
     {"mcp": "acquire_locks", "arguments": {"files": ["b.py"]}},
     {"text": "done"},
 ]
-"""A program that has just started may offer tools of MCP servers a moment later."""
 BY_STDIO = {"claude": "mcp-claude-code-1", "codex": "mcp-codex-mcp-client-1"}
 """Whom an unnamed client becomes."""
 
@@ -51,7 +50,7 @@ def run(stage: Stage, hands: Context, program: str, url: str) -> str:
         call = ["claude", "-p", "Do it", "--mcp-config", str(settings), "--strict-mcp-config"]
         call += ["--allowedTools", "mcp__pucs__acquire_locks"]
     else:
-        # An unknown model is offered the tools of MCP servers by their names.
+        # An unknown model is offered the tools of MCP servers by their names; `required` lets the first turn wait for them.
         lines = [f'url = "{url}/mcp"', 'bearer_token_env_var = "PUCS_SECRET"']
         lines = lines if url else ['command = "pucs"', 'args = ["mcp"]']
         with (stage.codex_home("x", "gpt-5") / "config.toml").open("a", encoding="utf-8") as settings:
