@@ -3,13 +3,14 @@
 Every test here is marked `clients` and `slow`, and has a minute. What a test needs is `stage`.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.clients import installing
 from tests.clients.stage import Stage
+from tests.clients.world import World
 
 _HERE = Path(__file__).parent
 _missing: list[str] = []
@@ -40,3 +41,19 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
         pytest.skip(_missing[0])
     with Stage(tmp_path) as made:
         yield made
+
+
+@pytest.fixture
+def world(stage: Stage, make_repository: Callable[..., Path]) -> World:
+    """Return a session over a repository of two files."""
+    return World(stage, make_repository(files={"core/a.py": "a = 1\n", "core/b.py": "b = 1\n"}))
+
+
+@pytest.fixture(params=["http hooks", "command hooks"])
+def endpoint(request: pytest.FixtureRequest, world: World) -> Iterator[str]:
+    """Return the URL of a server, and then none, so that both ways of asking are gone."""
+    if request.param == "command hooks":
+        yield ""
+        return
+    with world.server() as url:
+        yield url

@@ -70,7 +70,7 @@ class Hooks:
         except (OSError, ValueError, subprocess.SubprocessError) as error:
             if hook.get("onFailure") == "block":
                 return Verdict(
-                    denied=f"hook failed; blocking because onFailure is block ({error})", failed=str(error)
+                    denied=f'hook failed; blocking because onFailure is "block": {error}', failed=str(error)
                 )
             return Verdict(failed=str(error))
         return _verdict(event, answer)
