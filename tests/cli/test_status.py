@@ -68,9 +68,10 @@ def test_agents_are_shown_with_what_is_known(session: Path, pucs: Pucs) -> None:
     assert pucs.ok("agents") == "No agents yet.\n"
     pucs.ok("lock", "app/a.py", "--agent", "ada", "--stream", "app")
     assert pucs.ok("agents").splitlines()[0].split() == [
-        "AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "TASK",
+        "AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "CALLED", "IN", "TASK",
     ]  # fmt: skip
-    assert pucs.json("agents")[0]["enforcement"] == "ADVISORY"
+    [found] = pucs.json("agents")
+    assert (found["enforcement"], found["called_in_at"], found["waits_for"]) == ("ADVISORY", "", [])
 
 
 def test_log_is_narrowed(work: Path, pucs: Pucs) -> None:

@@ -18,6 +18,7 @@ from pucs.coordinator.leases import acquire, release
 from pucs.coordinator.messages import messages
 from pucs.coordinator.pausing import pause, resume, terminate
 from pucs.coordinator.posting import send
+from pucs.coordinator.status import agents_document
 from pucs.coordinator.tasks import import_tasks
 from pucs.messages.handoffs import Contents
 from pucs.messages.records import Ending
@@ -70,7 +71,14 @@ class World:
         for name in ("shop-1", "claude-1"):
             with unit(self.context) as opened:
                 opened.tx.conversations.put(
-                    Conversation(program="claude", id=f"c-{name}", session="S", agent=name, place="/")
+                    Conversation(
+                        program="claude",
+                        id=f"c-{name}",
+                        session="S",
+                        agent=name,
+                        place="/",
+                        begun_at=opened.now.wall(),
+                    )
                 )
 
     def agent(self, name: str) -> Agent:
@@ -109,6 +117,8 @@ def test_the_start_of_a_conversation_makes_an_agent_enforced(world: World) -> No
     assert world.agent("shop-1").enforcement is Enforcement.ADVISORY
     world.begin("shop-1")
     assert world.agent("shop-1").enforcement is Enforcement.ENFORCED
+    [shown] = [one for one in agents_document(world.context) if one["id"] == "shop-1"]
+    assert (shown["enforcement"], shown["called_in_at"]) == ("ENFORCED", "2025-12-06T10:00:00.000Z")
 
 
 def test_a_launched_agent_is_told_who_and_where_it_is(world: World) -> None:

@@ -12,11 +12,12 @@ from pucs.coordinator.agents import register, retire
 from pucs.coordinator.asking import AWAITED_MAX
 from pucs.coordinator.conflicts import conflicts
 from pucs.coordinator.context import Context
-from pucs.coordinator.inspecting import locks, queue
+from pucs.coordinator.inspecting import locks, queue, why
 from pucs.coordinator.leases import acquire, cleanup, release
 from pucs.coordinator.log import entries
 from pucs.coordinator.messages import inbox
 from pucs.coordinator.pausing import pause, resume, terminate
+from pucs.coordinator.status import agents_document, status
 from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
 from pucs.locks.records import LeaseState
@@ -404,6 +405,17 @@ def test_a_terminated_agent_lines_up_no_more(world: World) -> None:
     assert world.awaited("bob") == ()
     with pytest.raises(Refused):
         world.edit("bob", "a.py")
+
+
+def test_a_suspended_wait_is_shown_where_one_looks(world: World) -> None:
+    """At a glance, in the list of agents, and told apart from a wait in which a process sleeps."""
+    world.edit("ann", "a.py")
+    world.edit("bob", "a.py")
+    glance = status(world.context)
+    assert (glance["queued"], glance["suspended"]) == (1, 1)
+    waits_for = {agent["id"]: agent["waits_for"] for agent in agents_document(world.context)}
+    assert waits_for == {"ann": [], "bob": ["a.py"], "cyd": [], "pat": []}
+    assert [request.suspended for request in why(world.context, resource="a.py").waiting] == [True]
 
 
 def test_a_wait_is_on_record_as_a_conflict_over_the_file(world: World) -> None:

@@ -61,8 +61,17 @@ def test_empty_session_is_a_head_alone() -> None:
 def test_one_is_singular() -> None:
     """One agent, one stream, one conflict, one piece."""
     stream = {"name": "app", "state": "active", "completed_tasks": 0, "tasks": 0, "branch": "b"}
-    text = markdown(document(agents=[{}], streams=[stream], conflicts={"open": 0, "total": 1}))
+    agent = {
+        "id": "ada",
+        "program": "claude",
+        "stream": "app",
+        "enforcement": "ENFORCED",
+        "incarnation": 1,
+        "phase": "WORK",
+    }
+    text = markdown(document(agents=[agent], streams=[stream], conflicts={"open": 0, "total": 1}))
     assert "1 agent in 1 stream" in text
+    assert "| ada | claude | app | ENFORCED | 1 | WORK |" in text
     assert "1 conflict met" in text
 
 

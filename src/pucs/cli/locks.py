@@ -177,7 +177,14 @@ def locks(door: Door, stream: str) -> None:
     leases = live_locks(context, stream=stream)
     now_s = context.clock.now().boot_s
     rows = [
-        (lease.resource, lease.mode.value, lease.agent, lease.stream, lease.task, span(lease.left_s(now_s)))
+        (
+            lease.resource,
+            lease.mode.value if lease.claim_by_s is None else f"{lease.mode.value}, reserved",
+            lease.agent,
+            lease.stream,
+            lease.task,
+            span(lease.left_s(now_s) if lease.claim_by_s is None else max(0.0, lease.claim_by_s - now_s)),
+        )
         for lease in leases
     ]
     text = table(rows, ("RESOURCE", "MODE", "AGENT", "STREAM", "TASK", "LEFT")) if rows else "No leases."
@@ -221,6 +228,7 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
             "stream": request.stream,
             "task": request.task,
             "resources": [resource for resource, _ in request.resources],
+            "suspended": request.suspended,
             "waited_s": round(context.clock.now().boot_s - request.asked_s, 1),
             "longest_wait_s": delay.longest_s if delay else None,
             "estimated_wait_s": delay.usual_s if delay else None,
@@ -230,7 +238,7 @@ def queue(door: Door, resources: tuple[str, ...]) -> None:
     rows = [
         (
             d["position"],
-            d["agent"],
+            f"{d['agent']} (suspended)" if d["suspended"] else d["agent"],
             d["stream"],
             ", ".join(d["resources"]),
             f"{d['waited_s']} s",
@@ -284,6 +292,7 @@ def why(door: Door, resource: str) -> None:
         "stream": found.stream,
         "holders": [lease_document(lease) for lease in found.holders],
         "waiting": [request.agent for request in found.waiting],
+        "suspended": [request.agent for request in found.waiting if request.suspended],
         "base": found.base,
         "changed_by": found.changed_by,
         "longest_wait_s": found.delay.longest_s,
@@ -300,10 +309,14 @@ def _explained(document: dict[str, Any]) -> str:
     lines = [f"{document['resource']}", f"  stream   {document['stream'] or 'none: shared by all'}"]
     for lease in document["holders"]:
         task = f", for {lease['task']!r}" if lease["task"] else ""
-        lines.append(f"  held by  {lease['agent']} ({lease['mode']}{task}) until {lease['expires_at']}")
+        how = "reserved for" if lease["state"] == "reserved" else "held by "
+        lines.append(f"  {how} {lease['agent']} ({lease['mode']}{task}) until {lease['expires_at']}")
     if not document["holders"]:
         lines.append("  held by  nobody")
-    lines.append(f"  waiting  {', '.join(document['waiting']) or 'nobody'}")
+    waiting = [
+        f"{agent} (suspended)" if agent in document["suspended"] else agent for agent in document["waiting"]
+    ]
+    lines.append(f"  waiting  {', '.join(waiting) or 'nobody'}")
     if document["longest_wait_s"]:
         lines.append(f"  free     {_free(document['longest_wait_s'], document['estimated_wait_s'])}")
     lines += [

@@ -25,6 +25,7 @@ ENTRIES_MAX = 10_000
 
 _SAID = {
     "registered": ("·", "blue", "starts"),
+    "enforced": ("◆", "blue", "is held to the locks: its hook has called in"),
     "task started": ("▶", "cyan", "takes"),
     "lock queued": ("◌", "yellow", "waits for"),
     "lock claimed": ("●", "yellow", "is woken and gets"),

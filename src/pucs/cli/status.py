@@ -82,7 +82,7 @@ def _glance(found: dict[str, Any]) -> str:
     lines += [
         "",
         (
-            f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']} · landings: "
+            f"Conflicts: {conflicts['open']} open of {conflicts['total']} · queued: {found['queued']}{_suspended(found)} · landings: "
             f"{found['landings']}{_patterns(found['patterns'])} · tasks: {tasks['done']} done, {tasks['running']} running, {tasks['pending']} pending, "
             f"{tasks['failed']} failed"
         ),
@@ -90,6 +90,11 @@ def _glance(found: dict[str, Any]) -> str:
     if found["tests"]["streams"]:
         lines.append(_tests(found["tests"]))
     return "\n".join(lines)
+
+
+def _suspended(found: dict[str, Any]) -> str:
+    """Return how many of those who wait are agents without a process."""
+    return f" ({found['suspended']} suspended)" if found["suspended"] else ""
 
 
 def _patterns(counts: dict[str, int]) -> str:
@@ -105,9 +110,14 @@ def _tests(found: dict[str, Any]) -> str:
 
 
 def _life(agent: dict[str, Any]) -> str:
-    """Return what is known of an agent's life, and whether somebody halted it."""
-    halted = f"{agent['halt']} by {agent['halted_by']}" if agent["halt"] and agent["life"] != "ended" else ""
-    return f"{agent['life']}, {halted}" if halted else str(agent["life"])
+    """Return what is known of an agent's life, whether somebody halted it, and what it waits for without a process."""
+    parts = [str(agent["life"])]
+    if agent["life"] != "ended":
+        parts += [f"{agent['halt']} by {agent['halted_by']}"] if agent["halt"] else []
+        parts += (
+            [f"waits for {clip(', '.join(agent['waits_for']), ABOUT_WIDTH)}"] if agent["waits_for"] else []
+        )
+    return ", ".join(parts)
 
 
 def _about(entry: dict[str, Any]) -> str:
@@ -149,7 +159,17 @@ def agents(door: Door) -> None:
 
     found = agents_document(door.context())
     rows = [
-        (a["id"], a["stream"], a["phase"], _life(a), a["enforcement"], a["program"], a["task"]) for a in found
+        (
+            a["id"],
+            a["stream"],
+            a["phase"],
+            _life(a),
+            a["enforcement"],
+            a["program"],
+            a["called_in_at"][:19].replace("T", " "),
+            a["task"],
+        )
+        for a in found
     ]
-    header = ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "TASK")
+    header = ("AGENT", "STREAM", "PHASE", "LIFE", "LEVEL", "PROGRAM", "CALLED IN", "TASK")
     door.say(found, table(rows, header) if rows else "No agents yet.")

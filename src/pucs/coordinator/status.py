@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
     from pucs.intents.records import Intent
-    from pucs.locks.records import Lease
+    from pucs.locks.records import Lease, Request
     from pucs.streams.records import Session, StreamRow
     from pucs.tasks.records import Task
 
@@ -65,6 +65,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
     now = context.clock.now()
     with context.store.read() as tx:
         session = _session(context, tx)
+        waiting = tx.requests.waiting()
         leases = standing(context.processes, context.clock.now(), tx.leases.live())
         agents = tx.agents.all(session.id)
         tasks = tx.tasks.all(session.id)
@@ -80,7 +81,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
             "base": session.base,
             "target": session.target,
             "streams": [_stream(row, agents, tasks, leases) for row in tx.sessions.streams(session.id)],
-            "agents": [_agent(context, agent) for agent in agents],
+            "agents": [_agent(context, agent, waiting) for agent in agents],
             "locks": [
                 {
                     "resource": lease.resource,
@@ -94,7 +95,8 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
                 for lease in leases
             ],
             "intents": _intents(context, tx, now, session.id),
-            "queued": len(tx.requests.waiting()),
+            "queued": len(waiting),
+            "suspended": sum(request.suspended for request in waiting),
             "conflicts": {
                 "open": len(open_now),
                 "total": len(conflicts),
@@ -158,7 +160,7 @@ def _stream(
     }
 
 
-def _agent(context: Context, agent: Agent) -> dict[str, Any]:
+def _agent(context: Context, agent: Agent, waiting: Iterable[Request]) -> dict[str, Any]:
     alive = context.processes.alive(agent.owner) if agent.owner is not None and agent.active else None
     life = "ended" if not agent.active else {True: "alive", False: "dead", None: "unknown"}[alive]
     return {
@@ -174,6 +176,12 @@ def _agent(context: Context, agent: Agent) -> dict[str, Any]:
         "halted_by": agent.halted_by,
         "halted_because": agent.halted_because,
         "worktree": agent.worktree,
+        "waits_for": [
+            name
+            for request in waiting
+            if request.suspended and request.agent == agent.id
+            for name, _ in request.resources
+        ],
     }
 
 
@@ -219,7 +227,17 @@ def agents_document(context: Context) -> list[dict[str, Any]]:
     """Return every agent of the session with what is known of its life; unknown is said to be unknown (DESIGN §3.8)."""
     with context.store.read() as tx:
         session = _session(context, tx)
-        return [_agent(context, agent) for agent in tx.agents.all(session.id)]
+        waiting = tx.requests.waiting()
+        return [
+            {**_agent(context, agent, waiting), "called_in_at": _called_in_at(tx, agent)}
+            for agent in tx.agents.all(session.id)
+        ]
+
+
+def _called_in_at(tx: Transaction, agent: Agent) -> str:
+    """Return when the first conversation of this incarnation of an agent called in, empty if none has."""
+    begun = [one.begun_at for one in tx.conversations.of_agent(agent.id) if one.session == agent.session]
+    return next((at for at in begun if at >= agent.registered_at), "")
 
 
 def state(context: Context) -> dict[str, Any]:

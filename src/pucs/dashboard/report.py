@@ -33,6 +33,7 @@ def markdown(document: dict[str, Any]) -> str:
         _head(document),
         _streams(document),
         _tasks(document),
+        _agents(document),
         _conflicts(document),
         _patterns(document),
         _kept(document),
@@ -93,6 +94,15 @@ def _tasks(document: dict[str, Any]) -> str:
         for t in document["task_list"]
     ]
     return _section("Tasks", ("Task", "Stream", "State", "Agent", "Attempts", "Title", "Result"), rows)
+
+
+def _agents(document: dict[str, Any]) -> str:
+    rows = [
+        (a["id"], a["program"], a["stream"], a["enforcement"], a["incarnation"], a["phase"])
+        for a in document["agents"]
+    ]
+    header = ("Agent", "Program", "Stream", "Level", "Incarnation", "Phase")
+    return _section("Agents", header, rows)
 
 
 def _conflicts(document: dict[str, Any]) -> str:
