@@ -277,6 +277,7 @@ def _merged(context: Context) -> Any:
 
 def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
     from pucs.coordinator.salvaging import salvages  # noqa: PLC0415
+    from pucs.coordinator.spending import totals  # noqa: PLC0415
     from pucs.coordinator.status import status  # noqa: PLC0415
     from pucs.wiring import output_directory  # noqa: PLC0415
 
@@ -297,16 +298,7 @@ def _document(context: Context, result: Any, merged: Any) -> dict[str, Any]:
         "reasons": unmerged,
         "tests_passed": merged.tests_passed if merged is not None else None,
         "problems": list(dict.fromkeys(result.problems)),
-        "spent": [
-            {
-                "program": one.program,
-                "input_tokens": one.input_tokens,
-                "cached_tokens": one.cached_tokens,
-                "output_tokens": one.output_tokens,
-                "cost_usd": one.cost_usd,
-            }
-            for one in result.spent
-        ],
+        "spent": totals(context, session=found["session"]).document(),
         "interrupted": result.interrupted,
         "duration_s": round(result.duration_s, 3),
         "ok": result.exit_status == 0 and not unmerged,
@@ -329,10 +321,12 @@ def outcome(document: dict[str, Any]) -> str:
     if document["failed"]:
         lines.append(f"  What the agents printed is in {document['output']}")
     lines += [f"  Problem: {problem}" for problem in document["problems"]]
-    for spent in document["spent"]:
+    spent = document["spent"]
+    if spent["agents"]:
         cost = f", {spent['cost_usd']:.2f} USD" if spent["cost_usd"] is not None else ""
-        tokens = f"{spent['input_tokens']:,} tokens in ({spent['cached_tokens']:,} more cached)"
-        lines.append(f"{spent['program']} used {tokens}, {spent['output_tokens']:,} out{cost}.")
+        more = " and more, of programs that do not say" if cost and spent["unpriced_tokens"] else ""
+        tokens = f"{spent['input_tokens']:,} tokens in ({spent['cached_tokens']:,} more from caches)"
+        lines.append(f"Models took {tokens}, {spent['output_tokens']:,} out{cost}{more}.")
     if document["interrupted"]:
         return "\n".join([*lines, "Stopped. Nothing is lost; go on with: pucs run"])
     if document["merged_streams"]:

@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pucs.agents.output import Spent
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,18 +84,6 @@ class AgentResumed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TokensSpent:
-    """What an agent's conversation has cost so far."""
-
-    task: str
-    agent: str
-    program: str
-    conversation: str
-    spent: Spent
-    """Totals of the conversation, not an increase."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDone:
     """The work of a task is on its stream's branch."""
 
@@ -153,7 +137,6 @@ Event = (
     | CommandStarted
     | AgentSuspended
     | AgentResumed
-    | TokensSpent
     | TaskDone
     | AttemptFailed
     | TaskGivenBack

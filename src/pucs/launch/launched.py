@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pucs.agents.output import Broke, ChangedFile, Said, Spent, TurnEnded, UsedTool
 from pucs.agents.records import Enforcement
 from pucs.coordinator import conversations, spending
-from pucs.launch import events
 from pucs.launch.agents import Ending, Outcome
 from pucs.launch.talk import Talk
 
@@ -119,15 +118,6 @@ class Launched:
                     self._refuse("its hooks did not call in, so that nothing would have stopped its edits")
             case Spent():
                 self._spent = event
-                self._attempt.emit(
-                    events.TokensSpent(
-                        task=self._task.id,
-                        agent=self._attempt.agent.id,
-                        program=self._program.name,
-                        conversation=self.conversation,
-                        spent=event,
-                    )
-                )
             case TurnEnded(interrupted=interrupted):
                 self.spoke = self.spoke or not interrupted
                 self.last = event

@@ -46,19 +46,6 @@ class RunSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ProgramSpent:
-    """What all conversations of one program have cost together."""
-
-    program: str
-    input_tokens: int
-    """Without what came from a cache."""
-    cached_tokens: int
-    output_tokens: int
-    cost_usd: float | None
-    """None: it does not say."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunResult:
     """What came of a run."""
 
@@ -71,8 +58,6 @@ class RunResult:
     problems: tuple[str, ...]
     """What went wrong beside the tasks."""
     duration_s: float
-    spent: tuple[ProgramSpent, ...] = ()
-    """What agent programs used, one for each."""
 
     @property
     def done(self) -> tuple[Task, ...]:

@@ -23,14 +23,13 @@ from pucs.coordinator import tasks as todo
 from pucs.core.errors import NotFound, PucsError
 from pucs.launch import events, recovery
 from pucs.launch.dispatching import Dispatcher, Outlook
-from pucs.launch.settings import ProgramSpent, RunResult, RunSettings
+from pucs.launch.settings import RunResult, RunSettings
 from pucs.launch.telling import Teller
 from pucs.launch.worker import AgentFailed, AgentStuck, Stopped, StreamFull, Worker
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterator
 
-    from pucs.agents.output import Spent
     from pucs.coordinator.context import Context
     from pucs.streams.records import StreamRow
     from pucs.streams.settings import Configuration
@@ -60,8 +59,6 @@ class Supervisor:
         self._workers: set[Worker] = set()
         self._agents: list[str] = []
         self._problems: list[str] = []
-        self._spent: dict[tuple[str, str], events.TokensSpent] = {}
-        """The last word of each conversation about its cost."""
         self._start_failures: Counter[str] = Counter()
         self._stuck: set[str] = set()
         """Agents that cannot be ended: their tasks will not get on."""
@@ -121,7 +118,6 @@ class Supervisor:
             interrupted=self._stops > 0,
             problems=tuple(self._problems),
             duration_s=self._context.clock.now().boot_s - began_s,
-            spent=_together(self._spent.values()),
         )
 
     def _serve(self, configuration: Configuration, dispatcher: Dispatcher, slots: int) -> None:
@@ -258,8 +254,6 @@ class Supervisor:
                 self._agents.append(event.agent)
             elif isinstance(event, events.Problem):
                 self._problems.append(event.message)
-            elif isinstance(event, events.TokensSpent):
-                self._spent[event.agent, event.conversation] = event
         self._teller.say(event)
 
     @contextlib.contextmanager
@@ -285,25 +279,6 @@ def _chosen(rows: list[StreamRow], names: tuple[str, ...]) -> list[StreamRow]:
         streams = ", ".join(row.stream.name for row in rows) or "none is configured"
         raise NotFound(f"There is no stream {missing[0]!r}.", remedy=f"Streams: {streams}.")
     return [known[name.casefold()] for name in names] if names else rows
-
-
-def _together(spent: Iterable[events.TokensSpent]) -> tuple[ProgramSpent, ...]:
-    """Add up what conversations cost, by program."""
-    by_program: dict[str, list[Spent]] = {}
-    for event in spent:
-        by_program.setdefault(event.program, []).append(event.spent)
-    return tuple(
-        ProgramSpent(
-            program=program,
-            input_tokens=sum(one.input_tokens for one in all_of_it),
-            cached_tokens=sum(one.cached_tokens for one in all_of_it),
-            output_tokens=sum(one.output_tokens for one in all_of_it),
-            cost_usd=None
-            if None in (costs := [one.cost_usd for one in all_of_it])
-            else sum(filter(None, costs)),
-        )
-        for program, all_of_it in sorted(by_program.items())
-    )
 
 
 def _described(error: Exception) -> str:
