@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pucs.agents.calls import Call, Moment, Ruling
-from pucs.agents.output import Broke, ChangedFile, ProgramEvent, Spent, TurnEnded
+from pucs.agents.output import Broke, ChangedFile, ProgramEvent, Spent, TurnEnded, UsedTool
 from pucs.launch.agents import Command, Keeper
 from pucs.launch.programs import Brief
 from pucs.launch.programs.codex import Codex
@@ -175,11 +175,9 @@ def test_suspended_agent_is_taken_up_again_and_knows_why_it_stopped(codex: Codex
 def test_interrupt_ends_a_running_command(codex: Codexes) -> None:
     """The turn is over at once, and the process goes by itself."""
     codex.model({"shell": "sleep 600"}, {"text": "Never said."})
-    begun = {"n": 0}
 
     def interrupt(event: ProgramEvent) -> None:
-        if type(event).__name__ == "UsedTool" and not begun["n"]:
-            begun["n"] = 1
+        if isinstance(event, UsedTool):
             codex.talk.interrupt()
 
     assert codex.work(heard=interrupt) == TurnEnded(interrupted=True)
