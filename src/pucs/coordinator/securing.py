@@ -114,7 +114,7 @@ def covered(tx: Transaction, agent: Agent, now: Instant, paths: Iterable[Resourc
 
 def ask(context: Context, agent: Agent, names: Sequence[str]) -> Acquired:
     """Ask for leases for an agent: it lines up if a supervisor can resume it, and is only answered otherwise."""
-    noted = note(context, agent=agent.id, resources=names)
+    noted = _noted(context, agent, names)
     if agent.launched:
         return turns.line_up(context, agent=agent.id, resources=names, task=agent.task, noted=noted)
     with context.store.read() as tx:
@@ -122,6 +122,23 @@ def ask(context: Context, agent: Agent, names: Sequence[str]) -> Acquired:
     return leases.acquire(
         context, agent=agent.id, resources=names, duration_s=duration_s, task=agent.task, noted=noted
     )
+
+
+def _noted(context: Context, agent: Agent, names: Sequence[str]) -> dict[str, str]:
+    """Describe files as they are before the edit, but for those that may hold unlanded work of the agent already.
+
+    Of these nothing is noted, so that whoever asks later whether anything was changed looks with git.
+    """
+    noted = note(context, agent=agent.id, resources=names)
+    with context.store.read() as tx:
+        for name in names:
+            last = next(iter(tx.leases.last_of(agent.id, name)), None)
+            over = (
+                last is not None and last.state is not LeaseState.ENDED
+            )  # by time, only nobody has met it yet
+            if last is not None and (over or last.end_reason in {EndReason.EXPIRED, EndReason.RECLAIMED}):
+                noted.pop(name, None)
+    return noted
 
 
 def named(names: Sequence[str]) -> str:
@@ -211,7 +228,7 @@ def _why(context: Context, agent: Agent, answer: Acquired, wanted: Sequence[str]
         )
     return (
         f"{answer.reason.removesuffix('.')}; you would be {place} in line, but nothing is kept for you. Work on something "
-        "that does not need it, and try again later."
+        "that does not need it; you are told with a later call when it is free."
     )
 
 
