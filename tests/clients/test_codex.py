@@ -64,7 +64,8 @@ class Codexes:
         launch = Codex().launch(brief)
         assert isinstance(launch.conversation, CodexTalk)
         self.talk = launch.conversation
-        transcript = Transcript(*(str(self.stage.root / name) for name in ("said", "wire")), 10_000_000)
+        said, wire = (str(self.stage.root / name) for name in ("said", "wire"))
+        transcript = Transcript(said, wire, 10_000_000)
         keeper = Keeper()
         command = Command(
             argv=launch.argv,
