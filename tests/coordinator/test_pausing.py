@@ -272,6 +272,20 @@ def test_a_terminated_process_cannot_register_itself_again(world: World) -> None
     assert register(world.context, agent="eli", owner=world.processes.process(61)).incarnation == 2
 
 
+def test_a_restart_alone_does_not_resume(world: World) -> None:
+    """Whoever paused an agent meant its id: the next incarnation is paused as well, is told so, and can be resumed."""
+    owner = world.processes.process(60)
+    register(world.context, agent="eli", owner=owner)
+    pause(world.context, agent="eli", by="eve", reason="look here")
+    world.processes.kill(owner)
+    again = register(world.context, agent="eli", owner=world.processes.process(61))
+    assert (again.incarnation, again.halt, again.halted_by) == (2, Halt.PAUSED, "eve")
+    assert "pause" in {one.kind.value for one in inbox(world.context, agent="eli")}
+    assert world.take("eli").paused
+    resume(world.context, agent="eli", by="eve")
+    assert world.take("eli").granted
+
+
 def test_a_launched_agent_is_left_to_its_keeper(world: World) -> None:
     """Its leases are held until its processes are gone; meanwhile it acts no more but is kept alive on record."""
     keeper = world.processes.process(70)

@@ -271,8 +271,6 @@ class Judge(Book):
             self._refused(entry)
         elif entry.action == "lock downgraded":
             self._downgraded(entry)
-        elif entry.action == "registered":
-            self.paused.discard(entry.agent)  # the order was for the incarnation before
         elif entry.action in {"paused", "resumed"}:
             self._ordered(entry, freed)
 

@@ -120,6 +120,11 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         boot_id=now.boot_id,
         registered_at=now.wall(),
     )
+    if known is not None and known.paused and known.session == wanted.session:
+        # Whoever paused it meant the id: a restart alone must not let it go on.
+        agent = replace(
+            agent, halt=known.halt, halted_by=known.halted_by, halted_because=known.halted_because
+        )
     opened.tx.agents.put(agent)
     opened.log(
         "registered",
@@ -127,9 +132,10 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         stream=wanted.stream,
         incarnation=agent.incarnation,
         program=agent.program,
+        **({"halt": agent.halt.value} if agent.paused else {}),
     )
     if known is not None:
-        forget_in(opened, agent.id)
+        forget_in(opened, agent.id, but=MessageKind.PAUSE if agent.paused else None)
     send_in(opened, MessageKind.REGISTERED, agent.id, incarnation=agent.incarnation)
     return claim_in(opened, agent, wanted.stream) if wanted.stream else agent
 

@@ -233,10 +233,11 @@ def _end(opened: Unit, receiver: str, messages: Sequence[Message], ending: Endin
     )
 
 
-def forget_in(opened: Unit, agent: str) -> None:
-    """End what the coordinator said to an earlier incarnation of an agent; words of other agents stay."""
+def forget_in(opened: Unit, agent: str, *, but: MessageKind | None = None) -> None:
+    """End what the coordinator said to an earlier incarnation of an agent, ``but`` one kind; words of other agents stay."""
     found = opened.tx.messages.open(agent, opened.active().id)
-    _end(opened, agent, [one for one in found if one.sender == COORDINATOR], Ending.SUPERSEDED)
+    old = [one for one in found if one.sender == COORDINATOR and one.kind is not but]
+    _end(opened, agent, old, Ending.SUPERSEDED)
 
 
 def unsay_in(opened: Unit, agent: str, kind: MessageKind, conflict: int) -> None:
