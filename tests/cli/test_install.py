@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pucs.hooks.installing_settings import MARK, command_line
+from pucs.hooks.installing_claude import plugin_hooks
+from pucs.hooks.installing_settings import MARK, command_line, shared_command_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +36,8 @@ PEOPLES = """\
     "model": "opus"
 }
 """
-EVENTS = ["PostToolUse", "PreToolUse", "SessionEnd", "SessionStart", "Stop", "UserPromptSubmit"]
+CODEX_EVENTS = ["PostToolUse", "PreToolUse", "SessionEnd", "SessionStart", "Stop", "UserPromptSubmit"]
+EVENTS = sorted([*CODEX_EVENTS, "PostToolUseFailure"])
 
 
 def written(text: str, path: Path = SETTINGS) -> None:
@@ -62,7 +64,7 @@ def codex_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_settings_are_made_and_kept_out_of_git(shop: Path, pucs: Pucs) -> None:
-    """All six events get a hook, only one before a tool blocks when it fails, and git does not see the file."""
+    """All events get a hook, only one before a tool blocks when it fails, and git does not see the file."""
     said = pucs.ok("install", "claude", "--yes")
     handlers = ours(json.loads(SETTINGS.read_text(encoding="utf-8")))
     assert sorted(handlers) == EVENTS
@@ -282,7 +284,7 @@ def test_codex_gets_its_own_file(shop: Path, codex_home: Path, pucs: Pucs) -> No
     """Everything is in the person's home, nothing that Codex does not know is written, and trust is asked for."""
     said = pucs.ok("install", "codex", "--yes")
     handlers = ours(json.loads((codex_home / "hooks.json").read_text(encoding="utf-8")))
-    assert sorted(handlers) == EVENTS
+    assert sorted(handlers) == CODEX_EVENTS
     assert {key for handler in handlers.values() for key in handler} == {"type", "command", "timeout"}
     assert "/hooks" in said
     pucs.ok("uninstall", "codex", "--yes")
@@ -352,15 +354,6 @@ def test_what_only_tells_never_blocks(shop: Path, tmp_path: Path) -> None:
     assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 1
 
 
-@pytest.mark.process
-def test_a_launched_agent_is_asked_once(shop: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A program that has its own hooks from its launch passes the installed ones by."""
-    hook = hook_of(tmp_path, "exit 2")
-    monkeypatch.setenv("PUCS_HOOKED", "1")
-    command = command_line(hook, "claude", denies=True, user=os.getuid())
-    assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 0
-
-
 def test_a_command_line_survives_any_shell(tmp_path: Path) -> None:
     """Blanks and quotes in the place of an installation reach the hook as they are."""
     place = tmp_path / 'it\'s "here" $HOME'
@@ -379,3 +372,40 @@ def test_uninstalling_needs_no_installation(
     """Where nothing was installed there is nothing to do, in a repository of any kind."""
     for program in ("claude", "codex", "git"):
         assert "Nothing is to be changed." in pucs.ok("uninstall", program)
+
+
+def test_the_plugin_has_the_hooks_that_are_installed(project: Path) -> None:
+    """Its file is made from the same groups: PUCS_WRITE=1 writes it anew."""
+    path = project / "plugins" / "claude" / "hooks" / "hooks.json"
+    made = json.dumps(plugin_hooks(), indent=2) + "\n"
+    if os.environ.get("PUCS_WRITE"):
+        path.write_text(made, encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == made
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(("session", "status"), [("none", 0), ("mine", 2)])
+def test_the_plugin_lets_pass_who_has_no_pucs(shop: Path, session: str, status: int) -> None:
+    """Without the program on PATH an edit is blocked only in a session that one started oneself."""
+    if session == "mine":
+        (shop / ".git" / "pucs").mkdir()
+        (shop / ".git" / "pucs" / "active").touch()
+    command = shared_command_line("pucs-hook", "claude", denies=True)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert ended.returncode == status
+
+
+@pytest.mark.process
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file away")
+def test_the_plugin_lets_a_colleague_pass(shop: Path) -> None:
+    """The session of somebody else does not block whoever has no PUCS."""
+    (shop / ".git" / "pucs").mkdir()
+    (shop / ".git" / "pucs" / "active").touch()
+    os.chown(shop / ".git" / "pucs" / "active", 12345, 12345)
+    command = shared_command_line("pucs-hook", "claude", denies=True)
+    ended = subprocess.run(
+        ["/bin/sh", "-c", command], env={"PATH": "/usr/bin:/bin"}, capture_output=True, check=False
+    )
+    assert ended.returncode == 0

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.core.errors import Refused
 from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
-from pucs.hooks.installing_settings import command_line, installed, ours, uninstalled
+from pucs.hooks.installing_settings import command_line, installed, ours, shared_command_line, uninstalled
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pucs.hooks.installing import Site
 
 PROGRAM = "claude"
@@ -28,24 +30,39 @@ DECISION_S = 60
 WORD_S = 30
 """Time of everything that only tells."""
 _IGNORED = "# pucs install claude"
-_EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
+_EVENTS = (
+    "SessionStart",
+    "UserPromptSubmit",
+    "PreToolUse",
+    "PostToolUse",
+    "PostToolUseFailure",
+    "Stop",
+    "SessionEnd",
+)
 
 
 def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
-    """Return what is installed: event → group.
+    """Return what is installed for one person: event → group."""
+    return _groups(lambda denies: command_line(hook, PROGRAM, denies=denies, user=user))
+
+
+def plugin_hooks() -> dict[str, Any]:
+    """Return ``hooks/hooks.json`` of the plugin (``plugins/claude``): the same, with the program on PATH."""
+    groups = _groups(lambda denies: shared_command_line("pucs-hook", PROGRAM, denies=denies))
+    return {"hooks": {event: [group] for event, group in groups.items()}}
+
+
+def _groups(command: Callable[[bool], str]) -> dict[str, dict[str, Any]]:
+    """Return a group for each event.
 
     Only a failure before a tool blocks: at the other events it would swallow a prompt or keep a turn from ending.
     """
     wanted: dict[str, dict[str, Any]] = {}
     for event in _EVENTS:
         denies = event == "PreToolUse"
-        handler = {
-            "type": "command",
-            "command": command_line(hook, PROGRAM, denies=denies, user=user),
-            "timeout": DECISION_S if denies else WORD_S,
-        }
+        handler = {"type": "command", "command": command(denies), "timeout": DECISION_S if denies else WORD_S}
         handler |= {"onFailure": "block"} if denies else {}
-        matcher = {"matcher": TOOLS} if event in {"PreToolUse", "PostToolUse"} else {}
+        matcher = {"matcher": TOOLS} if "ToolUse" in event else {}
         wanted[event] = {**matcher, "hooks": [handler]}
     return wanted
 

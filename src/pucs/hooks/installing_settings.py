@@ -15,33 +15,46 @@ from typing import TYPE_CHECKING, Any
 from pucs.hooks.installing_json import Node, added, parse, removed, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 MARK = "pucs-install"
 """Name of the shell line, by which it is recognised."""
 _DENIES, _TELLS = 2, 1
 """Exit statuses that agent programs take for "no", and for a failure that they tell and pass over."""
-_STEPS = (
-    '[ -z "$PUCS_HOOKED" ] || exit 0',
-    "s=127",
-    'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi',
-    "case $s in 0|2) exit $s;; esac",
-    '[ "$(id -u)" = "$4" ] || exit 0',
+_ASK_INSTALLED = 'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi'
+_ASK_ON_PATH = 'if command -v "$1" >/dev/null; then "$1" "$2"; s=$?; fi'
+_IF_ASKED = "case $s in 0|2) exit $s;; esac"
+_IF_ANOTHER_USER = '[ "$(id -u)" = "$4" ] || exit 0'
+_IF_NO_SESSION = (
     'd=$(git -C "${CLAUDE_PROJECT_DIR:-.}" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)',
     '[ -e "$d/pucs/active" ] || exit 0',
-    """echo "PUCS cannot be asked: $1 ended with status $s, and a session is active. Install PUCS again, \
-take its hooks out of the settings of $2, or end the session: rm $d/pucs/active" >&2""",
-    'exit "$3"',
 )
-"""A launched agent program whose own hooks ask already (``PUCS_HOOKED``) does not ask twice. Arguments: the hook program,
-the agent program, the status that stops it, the user who installed it."""
+_IF_ANOTHERS_SESSION = '[ -O "$d/pucs/active" ] || exit 0'
+_ELSE = """\
+echo "PUCS cannot be asked: $1 ended with status $s, and a session is active. Install PUCS again, \
+take its hooks out of the settings of $2, or end the session: rm $d/pucs/active" >&2; exit "$3\""""
 
 
 def command_line(hook: str, program: str, *, denies: bool, user: int) -> str:
-    """Return the command of a hook; ``denies``: its failure stops what the agent program is about to do."""
-    status = str(_DENIES if denies else _TELLS)
-    words = ("/bin/sh", "-c", "; ".join(_STEPS), MARK, hook, program, status, str(user))
-    return " ".join(shlex.quote(word) for word in words)
+    """Return the command of a hook for the settings of one person (``user``: their number).
+
+    ``denies``: its failure stops what the agent program is about to do.
+    """
+    steps = ("s=127", _ASK_INSTALLED, _IF_ASKED, _IF_ANOTHER_USER, *_IF_NO_SESSION, _ELSE)
+    return _joined(steps, hook, program, str(_DENIES if denies else _TELLS), str(user))
+
+
+def shared_command_line(name: str, program: str, *, denies: bool) -> str:
+    """Return the command of a hook for settings that many may share: it finds ``name`` on PATH.
+
+    Whoever has no such program is let through, except in a session that they started themselves.
+    """
+    steps = ("s=127", _ASK_ON_PATH, _IF_ASKED, *_IF_NO_SESSION, _IF_ANOTHERS_SESSION, _ELSE)
+    return _joined(steps, name, program, str(_DENIES if denies else _TELLS))
+
+
+def _joined(steps: Iterable[str], *arguments: str) -> str:
+    return " ".join(shlex.quote(word) for word in ("/bin/sh", "-c", "; ".join(steps), MARK, *arguments))
 
 
 def installed(text: str, source: str, wanted: Mapping[str, Mapping[str, Any]]) -> str:
