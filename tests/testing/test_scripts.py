@@ -44,6 +44,15 @@ def test_a_script_goes_by_what_it_saw(answer: str, text: str) -> None:
     assert scripts.due(script, ["go", answer]).step["text"] == text
 
 
+@pytest.mark.parametrize(
+    ("answer", "text"), [("rejected", "waiting"), ("denied", "waiting"), ("written", "done")]
+)
+def test_one_of_several_signs_is_enough(answer: str, text: str) -> None:
+    """Programs say the same in different words."""
+    script = [WRITE, {"if_saw": ["denied", "rejected"], "then": {"text": "waiting"}}, DONE]
+    assert scripts.due(script, ["go", answer]).step["text"] == text
+
+
 def test_a_way_without_steps_goes_on() -> None:
     """Nothing to do on one way leaves the turn to the next step."""
     assert scripts.due([WRITE, {"if_saw": "held by", "then": WRITE}, DONE], ["go", "written"]).step == DONE

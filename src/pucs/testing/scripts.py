@@ -12,6 +12,7 @@ These take no turn of their own:
 - ``{"fail": STATUS}`` is trouble with the model server, every time; with ``"times": N`` only for the first N requests.
 - ``{"if_saw": T, "then": STEPS, "else": STEPS}`` goes one way or the other by what came since the last step.
 - ``{"do": STEPS, "while_saw": T}`` does the steps, and again while ``T`` came after the last of them, at most 20 times.
+  In both, ``T`` may be a list of texts: one of them is enough.
 - A callable takes what came since the last step and returns a step or steps.
 
 Nothing is remembered between requests: where a conversation stands is found by walking the script along what it shows
@@ -100,14 +101,18 @@ def _walk(steps: Sequence[Step], saw: str) -> Generator[Mapping[str, Any], str |
         if callable(step):
             saw = yield from _walk(check(step(saw)), saw)
         elif "if_saw" in step:
-            way = "then" if step["if_saw"] in saw else "else"
+            way = "then" if _shows(saw, step["if_saw"]) else "else"
             saw = yield from _walk(check(step.get(way, ())), saw)
         elif "do" in step:
             for _ in range(REPEATS):
                 saw = yield from _walk(check(step["do"]), saw)
-                if step.get("while_saw", "\0") not in saw:
+                if not _shows(saw, step.get("while_saw", ())):
                     break
         else:
             answer = yield step
             saw = saw if answer is None else answer
     return saw
+
+
+def _shows(saw: str, wanted: str | Sequence[str]) -> bool:
+    return any(text in saw for text in ([wanted] if isinstance(wanted, str) else wanted))
