@@ -53,8 +53,8 @@ def run(stage: Stage, hands: Context, program: str, url: str) -> str:
         # An unknown model is offered the tools of MCP servers by their names; `required` lets the first turn wait for them.
         lines = [f'url = "{url}/mcp"', 'bearer_token_env_var = "PUCS_SECRET"']
         lines = lines if url else ['command = "pucs"', 'args = ["mcp"]']
-        with (stage.codex_home("x", "gpt-5") / "config.toml").open("a", encoding="utf-8") as settings:
-            settings.write("\n".join(["[mcp_servers.pucs]", "required = true", *lines, ""]))
+        with (stage.codex_home("x", "gpt-5") / "config.toml").open("a", encoding="utf-8") as toml:
+            toml.write("\n".join(["[mcp_servers.pucs]", "required = true", *lines, ""]))
         call = ["codex", "exec", "--json", "-s", "workspace-write", "Do it"]
     done = subprocess.run(
         call,

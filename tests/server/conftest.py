@@ -75,12 +75,11 @@ class Said:
 
 
 def said(result: CallToolResult) -> Said:
-    """Take an answer apart into its words and its last line."""
+    """Take the line of data out of an answer."""
     (content,) = result.content
     assert isinstance(content, TextContent)
-    text, _, last = content.text.rpartition("\n")
-    document = json.loads(last) if last.startswith("{") else {}
-    return Said(text if document else content.text, document, bool(result.is_error))
+    data = (line for line in content.text.splitlines() if line.startswith("{"))
+    return Said(content.text, json.loads(next(data, "{}")), bool(result.is_error))
 
 
 class Mouth:

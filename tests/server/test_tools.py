@@ -247,12 +247,56 @@ def test_messages_are_read_once_unless_the_model_says_otherwise(talk: Talk, hand
         PUCSClient.acting_for(hands, "ada").send_message(me, "hello")
         first = await mouth.ok("messages", acknowledge=False)
         assert "> hello" in first.text
-        assert (await mouth.ok("acknowledge", numbers=first.document["messages"])).text == "1 acknowledged."
-        assert (await mouth.ok("send_message", to="ada", text="thanks")).text == "Sent to ada."
+        again = await mouth.ok("acknowledge", numbers=first.document["messages"])
+        assert again.text.startswith("1 acknowledged.")
+        assert (await mouth.ok("send_message", to="ada", text="thanks")).text.startswith("Sent to ada.")
         assert (await mouth.ok("messages")).text == "No messages."
 
     talk(ask)
     assert [one.text for one in PUCSClient.acting_for(hands, "ada").messages()][-1] == "thanks"
+
+
+def test_what_an_agent_has_to_know_rides_on_the_answers(talk: Talk, hands: Context) -> None:
+    """Without asking for messages it reads what others wrote, once."""
+    agents.register(hands, agent="ada")
+    ada = PUCSClient.acting_for(hands, "ada")
+
+    async def work(mouth: Mouth) -> None:
+        await mouth.ok("status")
+        ada.send_message("", "I am done with it.")
+        assert "> I am done with it." in (await mouth.ok("status")).text
+        assert "done with it" not in (await mouth.ok("status")).text
+
+    talk(work)
+
+
+def test_an_agent_that_a_supervisor_minds_keeps_its_place(talk: Talk, hands: Context) -> None:
+    """It is in the queue after the call, and the wait of a later call claims what was kept for it, once."""
+    agents.register(hands, agent="ada", program="claude", owner=hands.processes.current())
+    leases.acquire(hands, agent="bob", resources=["app/a.py"])
+
+    async def work(mouth: Mouth) -> None:
+        answer = await mouth.ok("acquire_locks", agent="ada", files=["app/a.py"])
+        assert "You keep your place in line" in answer.text
+        assert [request.agent for request in queue(hands)] == ["ada"]
+        waits = asyncio.Event()
+
+        async def progress(progress: float, total: float | None, message: str | None) -> None:
+            waits.set()
+
+        arguments = {"agent": "ada", "files": ["app/a.py"], "wait_s": PATIENCE_S}
+        call = asyncio.create_task(
+            mouth.client.call_tool("acquire_locks", arguments, progress_callback=progress)
+        )
+        await waits.wait()
+        await asyncio.to_thread(leases.release, hands, agent="bob")
+        (content,) = (await call).content
+        assert isinstance(content, TextContent)
+        assert content.text.startswith("Granted")
+
+    talk(work)
+    assert [(lease.agent, lease.state.value) for lease in locks(hands)] == [("ada", "held")]
+    assert not queue(hands)
 
 
 def test_prompts_and_instructions_lead_through_the_work(talk: Talk) -> None:

@@ -16,6 +16,7 @@ from mcp.server.transport_security import TransportSecuritySettings
 from mcp_types import CallToolResult, TextContent, ToolAnnotations
 from pydantic import Field, ValidationError
 
+from pucs.coordinator.briefing import riding
 from pucs.core.errors import PucsError
 from pucs.server import reading
 from pucs.server.access import CALLER
@@ -59,6 +60,8 @@ class Offer:
     """It changes nothing."""
     joins: bool = False
     """It may be called by an agent that is not there yet."""
+    letters: bool = False
+    """It is about messages; on the answer of any other those that are due ride along."""
 
 
 OFFERS = (
@@ -81,8 +84,8 @@ OFFERS = (
     Offer(working.log_change, "Record in the log"),
     Offer(working.request, "Ask another stream"),
     Offer(talking.send_message, "Write to an agent"),
-    Offer(talking.messages, "Read messages"),
-    Offer(talking.acknowledge, "Acknowledge messages"),
+    Offer(talking.messages, "Read messages", letters=True),
+    Offer(talking.acknowledge, "Acknowledge messages", letters=True),
     Offer(talking.report_conflict, "Report a conflict"),
     Offer(talking.handoff, "Hand work over", Kind.LONG),
     Offer(talking.handoffs, "Show hand-offs", reads=True),
@@ -190,10 +193,12 @@ def _tool(offer: Offer, hands: Hands, workers: Workers, who: _Who) -> Callable[.
             total = arguments.get("wait_s")
             asyncio.run_coroutine_threadsafe(ctx.report_progress(spent_s, total, text), loop)
 
-        def work(cancelled: Callable[[], bool] = bool) -> Answer:
+        def work(cancelled: Callable[[], bool] = bool) -> str:
             acting = who(ctx, agent, joining=offer.joins)
             turn = Turn(context=hands, client=client_for(hands, acting), cancelled=cancelled, tell=tell)
-            return offer.run(turn, **arguments)
+            answer = str(offer.run(turn, **arguments))
+            due = "" if offer.letters or cancelled() else riding(hands, turn.agent_row())
+            return f"{answer}\n\n{due}" if due else answer
 
         try:
             if offer.kind is Kind.WAIT:
@@ -206,7 +211,7 @@ def _tool(offer: Offer, hands: Hands, workers: Workers, who: _Who) -> Callable[.
         except Exception as error:  # noqa: BLE001 - a door
             traceback.print_exception(error)
             return _refused(f"A bug of PUCS ({type(error).__name__}); nothing is known about what was done.")
-        return CallToolResult(content=[TextContent(type="text", text=str(answer))])
+        return CallToolResult(content=[TextContent(type="text", text=answer)])
 
     own = list(inspect.signature(offer.run, eval_str=True).parameters.values())[1:]
     own = [one.replace(kind=inspect.Parameter.KEYWORD_ONLY) for one in own]

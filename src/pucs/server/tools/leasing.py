@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Annotated, Literal
 
@@ -11,7 +12,7 @@ from pucs.coordinator import inspecting
 from pucs.coordinator.dividing import Divided
 from pucs.coordinator.leases import Acquired
 from pucs.coordinator.noting import note
-from pucs.coordinator.turns import line_up
+from pucs.coordinator.turns import line_up, wait
 from pucs.core.errors import PucsError
 from pucs.core.modes import Mode
 from pucs.intents.records import Contest
@@ -65,24 +66,29 @@ def acquire_locks(
     granted, do not edit these files: do other work and ask again, wait with wait_s, or write to the holder. If `base`
     names a commit that your checkout does not have, call sync before you edit.
     """
-    if wait_s <= 0 and mode == Mode.EXCLUSIVE and duration_min is None and turn.agent_row().launched:
-        return _acquired(_lined_up(turn, files, task))
-    answer = turn.client.acquire_locks(
-        files, mode, duration_min, wait_s, task, cancelled=_Watch(turn, files) if wait_s > 0 else bool
+    cancelled = _Watch(turn, files) if wait_s > 0 else bool
+    if mode == Mode.EXCLUSIVE and duration_min is None and turn.agent_row().launched:
+        return _acquired(_in_turn(turn, files, task, wait_s, cancelled), keeps=True)
+    return _acquired(
+        turn.client.acquire_locks(files, mode, duration_min, wait_s, task, cancelled=cancelled), keeps=False
     )
-    return _acquired(answer)
 
 
-def _lined_up(turn: Turn, files: list[str], task: str) -> Acquired:
-    """Ask for an agent that a supervisor resumes at its turn, so that it keeps its place in line."""
+def _in_turn(
+    turn: Turn, files: list[str], task: str, wait_s: float, cancelled: Callable[[], bool]
+) -> Acquired:
+    """Ask for an agent that a supervisor resumes at its turn: it keeps its place in line when this call is over."""
     names = turn.resources(files)
-    return line_up(
-        turn.context,
-        agent=turn.agent,
-        resources=names,
-        task=task,
-        noted=note(turn.context, agent=turn.agent, resources=names),
-    )
+
+    def ask() -> Acquired:
+        noted = note(turn.context, agent=turn.agent, resources=names)
+        return line_up(turn.context, agent=turn.agent, resources=names, task=task, noted=noted)
+
+    answer = ask()
+    if wait_s > 0 and not answer.granted and answer.queue_position:
+        wait(turn.context, agent=turn.agent, wait_s=wait_s, cancelled=cancelled)
+        answer = ask()
+    return answer
 
 
 class _Watch:
@@ -116,7 +122,7 @@ class _Watch:
         )
 
 
-def _acquired(answer: Acquired) -> Answer:
+def _acquired(answer: Acquired, *, keeps: bool) -> Answer:
     document: dict[str, object] = {"granted": answer.granted}
     if answer.granted:
         document |= {"tokens": answer.tokens, "expires_at": answer.expires_at, "base": answer.base}
@@ -130,7 +136,10 @@ def _acquired(answer: Acquired) -> Answer:
             "free_in_s_at_the_latest": answer.wait_time,
             "usually_free_in_s": answer.estimated_wait_s,
         }
-    return Answer(f"Not granted. {plain(answer.reason)} Do not edit these files now.", document)
+    text = f"Not granted. {plain(answer.reason)} Do not edit these files now."
+    if keeps and answer.queue_position:
+        text += " You keep your place in line, and are told when it is your turn."
+    return Answer(text, document)
 
 
 def renew_locks(turn: Turn, *, duration_min: Minutes = None) -> Answer:
