@@ -65,6 +65,8 @@ class ClaudeTalk:
     def interrupt(self) -> None:
         """End the turn under way."""
         self._interrupted = True
+        if not self._at_work:
+            self._prompts.clear()
         request = {"subtype": "interrupt"}
         self._controls.append({"type": "control_request", "request_id": "pucs-interrupt", "request": request})
 
