@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pucs.coordinator.ports import Bell, Bells, Repository, Worktrees
+    from pucs.git.repository import GitRepository
     from pucs.launch.events import Event
     from pucs.launch.programs import Program
     from pucs.launch.settings import RunResult
@@ -61,6 +62,7 @@ def open_context(
     clock = SystemClock()
     opened = SQLiteStore(place, clock, create=create)
     hands.sign = lambda: _configuration(opened).worktrees.sign_commits
+    hands.prepared = not create
     return Context(
         store=opened,
         clock=clock,
@@ -329,8 +331,10 @@ class _Git:
         if not Path(start).is_dir():
             raise Usage(f"There is no directory {start}.", remedy="Name one in a git repository.")
         self._start = start
-        self._repository: Repository | None = None
+        self._repository: GitRepository | None = None
         self._worktrees: Worktrees | None = None
+        self.prepared = False
+        """A session was started here before."""
         self.common_dir = _common_dir(start) or self.repository.common_dir
         self.sign: Callable[[], bool] = bool
         """Tells whether agents' commits may be signed (``worktrees.sign_commits``)."""
@@ -338,21 +342,25 @@ class _Git:
     @property
     def repository(self) -> Repository:
         """Objects and refs."""
-        if self._repository is None:
-            from pucs.git.repository import GitRepository  # noqa: PLC0415 - light verbs never need it
-
-            self._repository = GitRepository.open(self._start)
-        return self._repository
+        return self._opened()
 
     @property
     def worktrees(self) -> Worktrees:
         """Agents' checkouts."""
         if self._worktrees is None:
-            from pucs.git.repository import GitRepository  # noqa: PLC0415 - light verbs never need it
             from pucs.git.worktrees import GitWorktrees  # noqa: PLC0415 - light verbs never need it
 
-            self._worktrees = GitWorktrees(GitRepository.open(self._start), sign=self.sign())
+            self._worktrees = GitWorktrees(self._opened(), sign=self.sign())
         return self._worktrees
+
+    def _opened(self) -> GitRepository:
+        if self._repository is None:
+            from pucs.git.repository import GitRepository  # noqa: PLC0415 - light verbs never need it
+
+            # Whoever found a store has been through ``init``: an ordinary repository needs no git to be known again.
+            known = GitRepository.known(self.common_dir) if self.prepared else None
+            self._repository = known or GitRepository.open(self._start)
+        return self._repository
 
 
 def _common_dir(start: str) -> str | None:

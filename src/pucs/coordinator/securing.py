@@ -95,7 +95,9 @@ def secure(context: Context, agent: Agent, targets: Sequence[Target]) -> Secured
 def covered(tx: Transaction, agent: Agent, now: Instant, paths: Iterable[Resource]) -> Cover:
     """Sort files by how the agent's live leases cover them; generated files need none."""
     boundaries = boundaries_of(tx, agent.session)
-    mine = [lease for lease in tx.leases.of_agent(agent.id) if lease.state is LeaseState.HELD]
+    paths = list(paths)
+    around = tx.leases.overlapping(paths)
+    mine = [lease for lease in around if lease.agent == agent.id and lease.state is LeaseState.HELD]
     held = [lease for lease in mine if not expired(lease, now.boot_id, now.boot_s)]
     found = Cover()
     for path in paths:

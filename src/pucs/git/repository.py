@@ -30,6 +30,7 @@ LIST_RETRY_S = 0.025
 PATCH_CHARS_MAX = 1_000_000
 """Longest patch handed out: more than anybody reads, less than hurts."""
 _LOCK_TAKEN = re.compile(r"Unable to create '(?P<lock>.+?\.lock)': File exists", re.DOTALL)
+_BARE = re.compile(r"(?m)^\s*bare\s*(=\s*(true|yes|on|1)\s*)?$")
 _LOG_FORMAT = "%x00%H%x00%P%x00%s%x00%(trailers:only,unfold,separator=%x1e,key_value_separator=%x1f)"
 _LOG_FIELDS = 4
 _REMERGED_PARENTS = 2
@@ -78,6 +79,21 @@ class GitRepository:
                 path=path,
             )
         return repository
+
+    @staticmethod
+    def known(common_dir: str) -> GitRepository | None:
+        """Return the repository of an ordinary main checkout without running git; None: only git can tell what it is."""
+        common = Path(common_dir)
+        if common.name != ".git" or "GIT_DIR" in os.environ:
+            return None
+        try:
+            configuration = (common / "config").read_text(encoding="utf-8", errors="surrogateescape").lower()
+        except OSError:
+            return None
+        # A main checkout elsewhere, a bare repository or parts of the configuration in other files.
+        if any(word in configuration for word in ("worktree", "include")) or _BARE.search(configuration):
+            return None
+        return GitRepository(str(common.parent), common_dir)
 
     def head(self) -> tuple[str, str]:
         """Return commit and branch name (empty if detached) of the main checkout."""
