@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import platform
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,7 +35,9 @@ class Check:
 )
 @common_options
 def doctor(door: Door, *, fix: bool) -> None:
-    """Check git, the store and its backups, leases of dead owners, and unfinished steps. Status 1 if anything is wrong.
+    """Check git, the store and its backups, leases of dead owners, unfinished steps, and agent programs and their hooks.
+
+    Each installed hook is tried with a call that it has to refuse. Status 1 if anything is wrong.
 
     \b
     Example: pucs doctor --fix
@@ -57,11 +60,13 @@ def _checks(door: Door, *, fix: bool) -> Iterator[Check]:
     yield repository
     if not repository.ok:
         return
+    yield from _programs(door)
     try:
         context = door.context()
     except PucsError as error:
         yield Check(name="store", ok=False, found=error.message, remedy=_with_backups(door, error.remedy))
         return
+    yield from _called_in(context)
     yield _tried("store", lambda: _store(context))
     yield _tried("backups", lambda: _backups(context, fix=fix))
     yield _tried("leases", lambda: _leases(context, fix=fix))
@@ -80,6 +85,44 @@ def _git(door: Door) -> Check:
 
     repository, worktrees = open_repository(door.repo)
     return Check(name="git", ok=True, found=f"{repository.root}, {count(len(worktrees.paths()), 'worktree')}")
+
+
+def _programs(door: Door) -> Iterator[Check]:
+    """Tell which agent programs are there, and try the installed hooks; a program without ours may be as it likes."""
+    from pucs.hooks.installing import site  # noqa: PLC0415
+    from pucs.hooks.probing import probes  # noqa: PLC0415
+    from pucs.wiring import open_repository, programs  # noqa: PLC0415
+
+    repository, _ = open_repository(door.repo)
+    tried = list(probes(site(repository)))
+    hooked = {probe.front.partition(" ")[0] for probe in tried if probe.installed}
+    for name, program in sorted(programs().items()):
+        found = program.look(os.environ)
+        said = found.problem or found.warning
+        if not found.version:
+            text = "not installed, or not on PATH"
+        else:
+            text = f"{found.version}: {said}" if said else found.version
+        wrong = bool(found.version and found.problem) and name in hooked
+        yield Check(name=name, ok=not wrong, found=text, remedy=found.remedy)
+    for probe in tried:
+        yield Check(name=probe.front, ok=probe.ok, found=probe.found, remedy=probe.remedy)
+
+
+def _called_in(context: Context) -> Iterator[Check]:
+    """Tell whose hooks have called in during the session: a program may skip hooks without a word."""
+    with context.store.read() as tx:
+        session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
+        agents = tx.agents.all(session.id) if session is not None else []
+        calls = [(one, agent) for agent in agents for one in tx.conversations.of_agent(agent.id)]
+    for program in ("claude", "codex"):
+        mine = [(one, agent) for one, agent in calls if one.program == program]
+        last, agent = max(mine, key=lambda pair: pair[0].begun_at, default=(None, None))
+        found = "none in this session yet"
+        if last is not None and agent is not None:
+            talks = count(len(mine), "conversation")
+            found = f"{talks}, the last of {agent.id} from {last.begun_at} ({agent.enforcement.value})"
+        yield Check(name=f"{program} calls", ok=True, found=found)
 
 
 def _store(context: Context) -> Check:

@@ -74,7 +74,7 @@ def install(site: Site) -> Plan:
         Refused: the settings are committed, a symlink or read-only.
         ConfigurationError: they are no JSON, or something else than Claude Code's settings.
     """
-    path = _settings(site)
+    path = settings_file(site)
     if site.repository.tracks(SETTINGS):
         raise Refused(
             f"{path} is committed, so that its hooks would come to everybody who clones; nothing was changed.",
@@ -92,7 +92,7 @@ def install(site: Site) -> Plan:
 
 def uninstall(site: Site) -> Plan:
     """Return what uninstalling would change; see ``install`` for what can go wrong."""
-    path = _settings(site)
+    path = settings_file(site)
     before = read(path)
     changes: list[Change] = []
     if before is not None:
@@ -109,12 +109,17 @@ def uninstall(site: Site) -> Plan:
 
 def commands(site: Site) -> list[tuple[str, str]]:
     """Return event and command line of every hook of ours that is installed."""
-    path = _settings(site)
+    path = settings_file(site)
     data = read(path)
     return ours(text_of(path, data), str(path)) if data is not None else []
 
 
-def _settings(site: Site) -> Path:
+def settings_file(site: Site) -> Path:
+    """Return the file that is written.
+
+    Raises:
+        Refused: its directory is a symlink.
+    """
     path = Path(site.repository.root, SETTINGS)
     if path.parent.is_symlink():
         raise Refused(

@@ -55,7 +55,7 @@ def install(site: Site) -> Plan:
         Refused: the file is a symlink or read-only.
         ConfigurationError: it is no JSON, or something else than Codex's hooks.
     """
-    path = _hooks_file()
+    path = settings_file(site)
     before = read(path)
     text = installed(text_of(path, before or b""), str(path), hooks(site.hook, os.getuid()))
     changes: list[Change] = []
@@ -77,8 +77,7 @@ def install(site: Site) -> Plan:
 
 def uninstall(site: Site) -> Plan:
     """Return what uninstalling would change; see ``install`` for what can go wrong."""
-    del site
-    path = _hooks_file()
+    path = settings_file(site)
     before = read(path)
     changes: list[Change] = []
     if before is not None:
@@ -95,12 +94,13 @@ def uninstall(site: Site) -> Plan:
 
 def commands(site: Site) -> list[tuple[str, str]]:
     """Return event and command line of every hook of ours that is installed."""
-    del site
-    path = _hooks_file()
+    path = settings_file(site)
     data = read(path)
     return ours(text_of(path, data), str(path)) if data is not None else []
 
 
-def _hooks_file() -> Path:
+def settings_file(site: Site) -> Path:
+    """Return the file that is written."""
+    del site
     home = os.environ.get("CODEX_HOME")
     return Path(home).absolute() / HOOKS if home else Path.home() / ".codex" / HOOKS
