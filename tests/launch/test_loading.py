@@ -1,7 +1,7 @@
 """Which word is an agent program, which a command, and which a slip."""
 
 from collections.abc import Mapping
-from importlib.metadata import EntryPoint
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 
 import pytest
@@ -39,8 +39,7 @@ def installed(monkeypatch: pytest.MonkeyPatch) -> None:
         EntryPoint("asked", f"{__name__}:Asked", "pucs.programs"),
         EntryPoint("broken", "no.such.module:Broken", "pucs.programs"),
     ]
-    real = loading.entry_points
-    monkeypatch.setattr(loading, "entry_points", lambda group: [*real(group=group), *mine])
+    monkeypatch.setattr(loading, "entry_points", lambda group: [*entry_points(group=group), *mine])
     monkeypatch.setattr(loading, "_loaded", _loaded)
     monkeypatch.setattr(Asked, "looks", [])
 

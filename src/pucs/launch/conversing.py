@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pucs.agents.output import Broke
+from pucs.agents.output import Broke, TurnEnded
 from pucs.coordinator import credentials, guarding, launching, syncing, turns
 from pucs.core.errors import PucsError
 from pucs.launch import environment, events, telling_programs
@@ -152,7 +152,7 @@ class Conversing:
 
     def _ended(self, launched: Launched) -> Verdict | str:
         """Return the verdict over a turn that has ended, or what the program is to be told next."""
-        if launched.paused:
+        if launched.paused and (not isinstance(launched.last, TurnEnded) or launched.last.interrupted):
             return telling_programs.GO_ON
         if isinstance(launched.last, Broke):
             return Failure(f"{self._program.name}: {launched.last.reason}")

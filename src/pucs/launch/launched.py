@@ -122,7 +122,7 @@ class Launched:
                 self.spoke = self.spoke or not interrupted
                 self.last = event
             case Broke():
-                self.last = event
+                self.last = self.last if isinstance(self.last, Broke) else event  # the first one is why
 
     def _confirmed(self) -> bool:
         """Tell whether the program asks before it edits; what it confirms in its own protocol is noted in the store."""

@@ -17,6 +17,7 @@ import json
 import os
 import queue
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -453,11 +454,16 @@ def options_of(arguments: Sequence[str]) -> tuple[dict[str, str], str]:
     return options, prompt
 
 
-def shim(directory: Path, name: str = "claude") -> Path:
-    """Put this program into a directory under a name, for tests to set at the front of PATH; return its path."""
+def shim(directory: Path, name: str = "claude", *, plan: Path | None = None) -> Path:
+    """Put this program into a directory under a name, for tests to set at the front of PATH; return its path.
+
+    With ``plan`` it follows that file: of the variables of this project a launched agent sees only its own.
+    """
     directory.mkdir(parents=True, exist_ok=True)
     path = directory / name
-    path.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m pucs.testing.hook_agent "$@"\n', encoding="utf-8")
+    follow = f"{PLAN}={shlex.quote(str(plan))} " if plan else ""
+    call = f'exec "{sys.executable}" -m pucs.testing.hook_agent "$@"'
+    path.write_text(f"#!/bin/sh\n{follow and f'export {follow}'}\n{call}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
