@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 from pathlib import Path
@@ -15,7 +16,7 @@ from pucs.coordinator import agents, leases
 from pucs.coordinator.context import Context
 from pucs.coordinator.inspecting import locks, queue
 from pucs.coordinator.places import prepare_worktree
-from pucs.server.protocol import INSTRUCTIONS
+from pucs.server.protocol import INSTRUCTIONS, OFFERS
 from tests.server.conftest import PATIENCE_S, Mouth, Talk
 
 pytestmark = pytest.mark.git
@@ -226,7 +227,7 @@ def test_a_bug_is_called_one(
     talk: Talk, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The model learns that nothing is known; the trace goes to where people look."""
-    monkeypatch.delattr("pucs.server.tools.working.glance")
+    monkeypatch.delattr("pucs.server.offered.working.glance")
 
     async def ask(mouth: Mouth) -> None:
         answer = await mouth("status")
@@ -330,3 +331,15 @@ def test_every_argument_of_every_tool_is_described(talk: Talk) -> None:
                 assert schema.get("description"), f"{tool.name}.{name}"
 
     talk(ask)
+
+
+def test_the_reference_names_every_tool_with_its_arguments(project: Path) -> None:
+    """The table on the page is what is offered."""
+    page = (project / "docs/reference/server.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| `(\w+)` \| (.*?) ?\| .* \|$", page, re.MULTILINE)
+    written = {tool: re.findall(r"`(\w+)`", arguments) for tool, arguments in rows}
+    offered = {
+        offer.run.__name__: list(inspect.signature(offer.run).parameters)[1:]  # after the turn
+        for offer in OFFERS
+    }
+    assert written == offered

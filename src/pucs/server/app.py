@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import traceback
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
@@ -34,7 +35,8 @@ def make_app(context: Context, workers: Workers, *, hosts: frozenset[str], token
 
     ``hosts`` are the names with port by which it may be called; ``token`` is the operator's, empty: only agents come in.
     """
-    mcp, mcp_routes = over_http(context, workers)
+    mcp, mcp_routes = over_http(replace(context, door="mcp"), workers)
+    hooks = replace(context, door="hook")
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -49,13 +51,14 @@ def make_app(context: Context, workers: Workers, *, hosts: frozenset[str], token
         answered = await workers.run(
             Kind.SHORT,
             answer,
-            context,
+            hooks,
             request.path_params["program"],
             await _body(request),
             agent=caller.agent,
             secret=caller.secret,
         )
-        return Response(answered, media_type="application/json")
+        # Kept open, each call would wait 40 ms: its client sends head and body apart, and the kernel confirms late.
+        return Response(answered, media_type="application/json", headers={"Connection": "close"})
 
     async def status(request: Request) -> Response:
         from pucs.coordinator.status import status as glance  # noqa: PLC0415 - hooks do without

@@ -23,7 +23,7 @@ from pucs.server.access import CALLER
 from pucs.server.acting import OnStdio, Turn, client_for
 from pucs.server.acting import over_http as acting_over_http
 from pucs.server.answers import Answer, failure
-from pucs.server.tools import leasing, talking, working
+from pucs.server.offered import leasing, talking, working
 from pucs.server.workers import Kind, Workers
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pucs.messages.forms import quoted
 from pucs.messages.rules import marked
 from pucs.server.acting import at_work
 from pucs.server.answers import failure
-from pucs.server.tools.working import session_document
+from pucs.server.offered.working import session_document
 from pucs.server.workers import Kind
 
 if TYPE_CHECKING:
