@@ -308,6 +308,7 @@ def retire(context: Context, *, agent: str, failed: bool = False, reason: str = 
             if lease.landing is None and lease.resource not in promised
         ]
         leave_in(opened, agent)
+        opened.tx.sights.forget(agent)
         end_and_serve(opened, held, EndReason.RELEASED)
         ended = replace(known, phase=Phase.FAILED if failed else Phase.RETIRED, task="")
         opened.tx.agents.put(ended)

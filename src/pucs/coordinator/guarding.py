@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, assert_never
 
 from pucs.agents.calls import Moment, Ruling
-from pucs.coordinator import briefing, conversations, observing, securing, sights, stopping, whereabouts
+from pucs.coordinator import briefing, conversations, securing, sights, whereabouts
 from pucs.core.errors import PucsError, Usage
 from pucs.messages.rules import quoted_words
 
@@ -66,10 +66,16 @@ def _ruled(context: Context, agent: Agent, call: Call) -> Ruling:
         case Moment.BEFORE:
             return _before(context, agent, call)
         case Moment.AFTER:
+            from pucs.coordinator import observing  # noqa: PLC0415 - each moment loads its own
+
             return observing.observed(context, agent, call)
-        case Moment.STOP:
-            return stopping.stopped(context, agent, call)
-        case Moment.END:
+        case Moment.STOP | Moment.END:
+            from pucs.coordinator import stopping  # noqa: PLC0415 - each moment loads its own
+
+            if call.moment is Moment.STOP:
+                return stopping.stopped(context, agent, call)
+            if not agent.launched:
+                sights.forget(context, agent.id)
             return stopping.ended(context, agent, call)
         case _:
             assert_never(call.moment)

@@ -10,10 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pucs.agents.calls import Ruling
-from pucs.coordinator import leases, securing, sights, whereabouts
+from pucs.coordinator import securing, sights, whereabouts
 from pucs.coordinator.context import unit
 from pucs.coordinator.conversations import lease_s
-from pucs.coordinator.judging import judge_inside
 from pucs.core.errors import PucsError
 from pucs.core.resources import Resource, is_directory
 from pucs.crosslog.records import Level
@@ -37,13 +36,13 @@ def observed(context: Context, agent: Agent, call: Call) -> Ruling:
     if not agent.active or agent.terminated:
         return Ruling()
     place = whereabouts.own_place(context, agent)
-    named = [*call.reads, *(edit.path for edit in call.edits)]
+    written = [edit.path for edit in call.edits]
     if call.command:
         from pucs.agents.shell import touched  # noqa: PLC0415 - most calls are not of a shell
 
-        named += [edit.path for edit in touched(call.command).edits]
-    seen = _files(context, agent, call.cwd, named)
-    changed = [path for path in seen if path not in _files(context, agent, call.cwd, call.reads)]
+        written += [edit.path for edit in touched(call.command).edits]
+    changed = whereabouts.files(context, agent, call.cwd, written[: securing.FILES_MAX])
+    seen = [*whereabouts.files(context, agent, call.cwd, call.reads[: securing.FILES_MAX]), *changed]
     if call.command and agent.branch:
         # A merge that goes on brings others' work: what of it is the agent's own is seen when it lands.
         merging = context.worktrees.merging(agent.worktree)
@@ -51,17 +50,6 @@ def observed(context: Context, agent: Agent, call: Call) -> Ruling:
     late = _undeclared(context, agent, place, changed)
     sights.see(context, agent.id, place, seen)
     return _late(context, agent, place, late) if late else Ruling()
-
-
-def _files(context: Context, agent: Agent, cwd: str, names: Sequence[str]) -> list[Resource]:
-    """Return the files among names that are the agent's own business; what cannot be a file is no matter here."""
-    found: dict[Resource, None] = {}
-    for name in names[: securing.FILES_MAX]:
-        try:
-            found.update(dict.fromkeys(whereabouts.files(context, agent, cwd, [name])))
-        except PucsError:
-            continue
-    return list(found)
 
 
 def _undeclared(context: Context, agent: Agent, place: str, paths: Sequence[Resource]) -> list[Resource]:
@@ -80,7 +68,8 @@ def _undeclared(context: Context, agent: Agent, place: str, paths: Sequence[Reso
 
 def _stays_inside(context: Context, agent: Agent, path: Resource) -> bool:
     """Tell whether what differs from the last commit stays inside the symbols that the agent holds of a file."""
-    from pucs.syntax.changes import changed_symbols  # noqa: PLC0415 - only where symbols are held
+    from pucs.coordinator.judging import judge_inside  # noqa: PLC0415 - only where symbols are held
+    from pucs.syntax.changes import changed_symbols  # noqa: PLC0415
 
     try:
         head = context.worktrees.head(agent.worktree)
@@ -135,6 +124,8 @@ def _taken_late(context: Context, agent: Agent, paths: Sequence[Resource]) -> di
 
 def _refused(context: Context, agent: Agent, paths: Sequence[Resource]) -> str | None:
     """Lease changed files; return why that was refused, None if it was not."""
+    from pucs.coordinator import leases  # noqa: PLC0415 - only for what changed without a lease
+
     with context.store.read() as tx:
         duration_s = lease_s(tx, agent)
     try:

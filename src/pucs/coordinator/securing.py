@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import leases, salvaging, syncing, turns
 from pucs.coordinator.context import unit
 from pucs.coordinator.conversations import lease_s
 from pucs.coordinator.noting import note
@@ -116,6 +115,8 @@ def covered(tx: Transaction, agent: Agent, now: Instant, paths: Iterable[Resourc
 
 def ask(context: Context, agent: Agent, names: Sequence[str]) -> Acquired:
     """Ask for leases for an agent: it lines up if a supervisor can resume it, and is only answered otherwise."""
+    from pucs.coordinator import leases, turns  # noqa: PLC0415 - most edits are covered already
+
     noted = _noted(context, agent, names)
     if agent.launched:
         return turns.line_up(context, agent=agent.id, resources=names, task=agent.task, noted=noted)
@@ -220,6 +221,8 @@ def _why(context: Context, agent: Agent, answer: Acquired, wanted: Sequence[str]
     """Say why a lease was not granted, and what the agent can do meanwhile; only what is true is promised."""
     if not answer.queue_position:
         return answer.reason  # a boundary, a circle or a full queue: its reason says what to do
+    from pucs.coordinator import turns  # noqa: PLC0415 - only a denial needs it
+
     # The queue may have refused it a place.
     waits = agent.launched and bool(set(wanted) & set(turns.awaited(context, agent=agent.id)))
     place = ordinal(answer.queue_position)
@@ -256,6 +259,8 @@ def _stale(context: Context, agent: Agent, tokens: dict[str, int]) -> Secured | 
         ]
     if not due:
         return None
+    from pucs.coordinator import syncing  # noqa: PLC0415 - only after a landing
+
     lacking = syncing.lacking(context, agent=agent.id, resources=due)
     if not lacking:
         with unit(context) as opened:
@@ -285,6 +290,8 @@ def _kept_for_others(context: Context, agent: Agent, names: Sequence[str], token
     """Keep what others left unlanded in files of a shared checkout, before this agent writes over it; say so."""
     if agent.branch:
         return []
+    from pucs.coordinator import salvaging  # noqa: PLC0415 - only in a shared checkout
+
     place = own_place(context, agent)
     told: list[str] = []
     for path in dict.fromkeys(file_resource(name) for name in names if not is_directory(name)):

@@ -6,7 +6,7 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.context import unit
-from pucs.core.errors import Refused
+from pucs.core.errors import EnvironmentFailure, Refused
 from pucs.core.resources import is_directory
 
 if TYPE_CHECKING:
@@ -19,11 +19,16 @@ ABSENT = "absent"
 
 
 def digest(context: Context, place: str, path: str) -> str:
-    """Return what stands for a file's content now; of one too large to be read at every edit, its size and time."""
+    """Return what stands for a file's content now; of one too large to be read at every edit, its size and time.
+
+    Empty: nobody can tell, because it cannot be read.
+    """
     try:
         content = context.worktrees.read(place, path)
     except Refused:
         return context.worktrees.note(place, path)  # a symlink, no regular file, or more than 8 MiB
+    except EnvironmentFailure:
+        return ""
     return ABSENT if content is None else hashlib.sha256(content).hexdigest()
 
 
@@ -38,7 +43,7 @@ def note(context: Context, agent: str, seen: dict[str, str]) -> None:
     if not seen:
         return
     with context.store.read() as tx:
-        fresh = {path: found for path, found in seen.items() if tx.sights.get(agent, path) != found}
+        fresh = {path: found for path, found in seen.items() if found and tx.sights.get(agent, path) != found}
     if fresh:
         with unit(context) as opened:
             for path, found in fresh.items():
@@ -53,4 +58,10 @@ def changed(context: Context, agent: str, place: str, paths: Iterable[str]) -> d
     with context.store.read() as tx:
         seen = {path: tx.sights.get(agent, path) for path in paths if not is_directory(path)}
     now = {path: digest(context, place, path) for path, before in seen.items() if before}
-    return {path: found for path, found in now.items() if found != seen[path]}
+    return {path: found for path, found in now.items() if found and found != seen[path]}
+
+
+def forget(context: Context, agent: str) -> None:
+    """Forget what an agent has seen, so that conversations which are over leave nothing behind."""
+    with unit(context) as opened:
+        opened.tx.sights.forget(agent)

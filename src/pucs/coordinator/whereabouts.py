@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.core.errors import Refused
+from pucs.core.errors import PucsError, Refused
 from pucs.core.resources import is_directory, path_resource
 
 if TYPE_CHECKING:
@@ -61,14 +61,16 @@ def targets(context: Context, agent: Agent, cwd: str, edits: Iterable[Edit]) -> 
 
 
 def files(context: Context, agent: Agent, cwd: str, names: Iterable[str]) -> list[Resource]:
-    """Return the files among names that lie in an agent's own checkout; whatever else they are is left out."""
+    """Return the files among names that lie in an agent's own checkout; whatever else they are is no matter here."""
     own = own_place(context, agent)
     found: dict[Resource, None] = {}
     for name in names:
-        inside = _inside(context, own, cwd, name)
-        if inside:
-            resources = context.worktrees.canonical(own, (path_resource(inside),))
-            found.update(dict.fromkeys(one for one in resources if not is_directory(one)))
+        try:
+            inside = _inside(context, own, cwd, name)
+            resources = context.worktrees.canonical(own, (path_resource(inside),)) if inside else ()
+        except PucsError:
+            continue
+        found.update(dict.fromkeys(one for one in resources if not is_directory(one)))
     return list(found)
 
 

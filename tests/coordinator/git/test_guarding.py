@@ -632,6 +632,45 @@ def test_what_goes_wrong_is_told_in_words(world: Any) -> None:
     assert one.ran().allowed
 
 
+def test_reading_is_never_denied(world: Any, tmp_path: Path) -> None:
+    """Whatever a program reads, and wherever it works: nothing is changed by it."""
+    one = launched(world)
+    (one.cwd / "core/far.py").symlink_to(tmp_path)
+    (one.cwd / "core/dir.py").mkdir()
+    names = ("core/far.py", "core/dir.py", "core/a.py/b", "a\0b", "../../..", "x" * 5000, ".git/config", "")
+    for moment in (Moment.BEFORE, Moment.AFTER):
+        assert one.call(moment, reads=names) == Ruling()
+    one.cwd = Path("relative")
+    assert one.call(Moment.BEFORE, reads=("core/a.py",)).allowed
+    assert "is not a path" in one.ask("core/a.py").reason
+    one.cwd = tmp_path / "gone"
+    assert one.ask("core/a.py") == Ruling()
+
+
+def test_a_conversation_that_is_over_leaves_no_sights(world: Any) -> None:
+    """What a person's agent saw is forgotten with its conversation; a launched one may be taken up again."""
+    one, mine = launched(world), person(world)
+    for each in (one, mine):
+        each.call(Moment.AFTER, reads=("core/a.py",))
+        each.call(Moment.END)
+    persons = mine.name()
+    with world.context.store.read() as tx:
+        assert tx.sights.get("a1", "core/a.py")
+        assert not tx.sights.get(persons, "core/a.py")
+    agents.retire(world.context, agent="a1")
+    with world.context.store.read() as tx:
+        assert not tx.sights.get("a1", "core/a.py")
+
+
+def test_an_agent_that_ended_begins_anew_with_its_conversation(world: Any) -> None:
+    """A person's conversation that is taken up again after its agent was retired is the same agent once more."""
+    mine = person(world)
+    mine.write("core/a.py")
+    agents.retire(world.context, agent=mine.name())
+    assert mine.ask("core/b.py").allowed
+    assert agent(world, mine.name()).incarnation == 2
+
+
 def test_moments_without_edits_pass(world: Any) -> None:
     """Each moment is answered, also for an agent that holds nothing."""
     one = launched(world)
