@@ -46,11 +46,11 @@ def written(text: str, path: Path = SETTINGS) -> None:
 
 
 def ours(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return our handlers by event; each event has at most one."""
+    """Return our handlers by event, the first of each."""
     return {
         event: handler
         for event, groups in document["hooks"].items()
-        for group in groups
+        for group in reversed(groups)
         for handler in group["hooks"]
         if f" {MARK} " in handler["command"]
     }
@@ -130,7 +130,7 @@ def test_an_installation_that_moved_takes_the_place_of_the_old_one(shop: Path, p
     pucs.ok("install", "claude", "--yes")
     text = SETTINGS.read_text(encoding="utf-8")
     assert "/gone/" not in text
-    assert text.count(f" {MARK} ") == len(EVENTS)
+    assert text.count(f" {MARK} ") == len(EVENTS) + 1  # before a tool, reading has one of its own
 
 
 def test_edits_made_since_are_kept(shop: Path, pucs: Pucs) -> None:
@@ -347,11 +347,12 @@ def test_a_hook_blocks_where_it_has_to_and_nowhere_else(
 
 @pytest.mark.process
 def test_what_only_tells_never_blocks(shop: Path, tmp_path: Path) -> None:
-    """At the other events a failure is told, not taken for a no: a turn can end and a prompt is not lost."""
+    """Elsewhere a failure is told, not taken for a no: a turn can end, a file be read, and no prompt is lost."""
     (shop / ".git" / "pucs").mkdir()
     (shop / ".git" / "pucs" / "active").touch()
-    command = command_line(str(tmp_path / "gone"), "claude", denies=False, user=os.getuid())
-    assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 1
+    for hook in (str(tmp_path / "gone"), hook_of(tmp_path, "exit 2"), hook_of(tmp_path, "exit 7")):
+        command = command_line(hook, "claude", denies=False, user=os.getuid())
+        assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 1
 
 
 def test_a_command_line_survives_any_shell(tmp_path: Path) -> None:

@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.core.errors import Refused
 from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
-from pucs.hooks.installing_settings import command_line, installed, ours, shared_command_line, uninstalled
+from pucs.hooks.installing_settings import (
+    Groups,
+    command_line,
+    installed,
+    ours,
+    shared_command_line,
+    uninstalled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,48 +30,50 @@ if TYPE_CHECKING:
 
 PROGRAM = "claude"
 SETTINGS = ".claude/settings.local.json"
-TOOLS = "Edit|MultiEdit|Write|NotebookEdit|Read|Bash"
-"""Tools whose use is reported: those that change files or may, and reading, for hashes."""
+EDITORS = "Edit|MultiEdit|Write|NotebookEdit|Bash"
+"""Tools that change files, or may."""
+READERS = "Read"
+"""Tools that show files: what was seen is noted, so that an edit of something older is noticed."""
 DECISION_S = 60
 """Time of a decision, waits for the store's gate included; later the edit is blocked."""
 WORD_S = 30
 """Time of everything that only tells."""
 _IGNORED = "# pucs install claude"
-_EVENTS = (
-    "SessionStart",
-    "UserPromptSubmit",
-    "PreToolUse",
-    "PostToolUse",
-    "PostToolUseFailure",
-    "Stop",
-    "SessionEnd",
-)
 
 
-def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
-    """Return what is installed for one person: event → group."""
+def hooks(hook: str, user: int) -> Groups:
+    """Return what is installed for one person."""
     return _groups(lambda denies: command_line(hook, PROGRAM, denies=denies, user=user))
 
 
-def plugin_hooks() -> dict[str, Any]:
+def plugin_hooks() -> dict[str, Groups]:
     """Return ``hooks/hooks.json`` of the plugin (``plugins/claude``): the same, with the program on PATH."""
-    groups = _groups(lambda denies: shared_command_line("pucs-hook", PROGRAM, denies=denies))
-    return {"hooks": {event: [group] for event, group in groups.items()}}
+    return {"hooks": _groups(lambda denies: shared_command_line("pucs-hook", PROGRAM, denies=denies))}
 
 
-def _groups(command: Callable[[bool], str]) -> dict[str, dict[str, Any]]:
-    """Return a group for each event.
+def _groups(command: Callable[[bool], str]) -> Groups:
+    """Return the groups of each event.
 
-    Only a failure before a tool blocks: at the other events it would swallow a prompt or keep a turn from ending.
+    Only a failure before an edit blocks: elsewhere it would swallow a prompt, keep a turn from ending or a file from
+    being read.
     """
-    wanted: dict[str, dict[str, Any]] = {}
-    for event in _EVENTS:
-        denies = event == "PreToolUse"
-        handler = {"type": "command", "command": command(denies), "timeout": DECISION_S if denies else WORD_S}
-        handler |= {"onFailure": "block"} if denies else {}
-        matcher = {"matcher": TOOLS} if "ToolUse" in event else {}
-        wanted[event] = {**matcher, "hooks": [handler]}
-    return wanted
+    edit: dict[str, Any] = {
+        "type": "command",
+        "command": command(True),  # noqa: FBT003 - it denies
+        "timeout": DECISION_S,
+        "onFailure": "block",
+    }
+    tell: dict[str, Any] = {"type": "command", "command": command(False), "timeout": WORD_S}  # noqa: FBT003
+    every = f"{EDITORS}|{READERS}"
+    return {
+        "SessionStart": [{"hooks": [tell]}],
+        "UserPromptSubmit": [{"hooks": [tell]}],
+        "PreToolUse": [{"matcher": EDITORS, "hooks": [edit]}, {"matcher": READERS, "hooks": [tell]}],
+        "PostToolUse": [{"matcher": every, "hooks": [tell]}],
+        "PostToolUseFailure": [{"matcher": every, "hooks": [tell]}],
+        "Stop": [{"hooks": [tell]}],
+        "SessionEnd": [{"hooks": [tell]}],
+    }
 
 
 def install(site: Site) -> Plan:

@@ -10,10 +10,10 @@ import json
 import os
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
-from pucs.hooks.installing_settings import command_line, installed, ours, uninstalled
+from pucs.hooks.installing_settings import Groups, command_line, installed, ours, uninstalled
 
 if TYPE_CHECKING:
     from pucs.hooks.installing import Site
@@ -29,13 +29,13 @@ WORD_S = 30
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
 
 
-def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
-    """Return what is installed: event → group.
+def hooks(hook: str, user: int) -> Groups:
+    """Return what is installed.
 
     Codex knows no ``onFailure`` and one hook of another type makes the whole file count for nothing, so the command itself
     turns each failure before a tool into the exit status that stops it.
     """
-    wanted: dict[str, dict[str, Any]] = {}
+    wanted: Groups = {}
     for event in _EVENTS:
         denies = event == "PreToolUse"
         handler = {
@@ -44,7 +44,7 @@ def hooks(hook: str, user: int) -> dict[str, dict[str, Any]]:
             "timeout": DECISION_S if denies else WORD_S,
         }
         matcher = {"matcher": TOOLS} if event in {"PreToolUse", "PostToolUse"} else {}
-        wanted[event] = {**matcher, "hooks": [handler]}
+        wanted[event] = [{**matcher, "hooks": [handler]}]
     return wanted
 
 

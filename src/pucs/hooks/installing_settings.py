@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pucs.hooks.installing_json import Node, added, parse, removed, wrong
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
 MARK = "pucs-install"
 """Name of the shell line, by which it is recognised."""
@@ -23,7 +23,7 @@ _DENIES, _TELLS = 2, 1
 """Exit statuses that agent programs take for "no", and for a failure that they tell and pass over."""
 _ASK_INSTALLED = 'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi'
 _ASK_ON_PATH = 'if command -v "$1" >/dev/null; then "$1" "$2"; s=$?; fi'
-_IF_ASKED = "case $s in 0|2) exit $s;; esac"
+_IF_ASKED = 'case $s in 0) exit 0;; 2) exit "$3";; esac'
 _IF_ANOTHER_USER = '[ "$(id -u)" = "$4" ] || exit 0'
 _IF_NO_SESSION = (
     'd=$(git -C "${CLAUDE_PROJECT_DIR:-.}" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)',
@@ -57,8 +57,12 @@ def _joined(steps: Iterable[str], *arguments: str) -> str:
     return " ".join(shlex.quote(word) for word in ("/bin/sh", "-c", "; ".join(steps), MARK, *arguments))
 
 
-def installed(text: str, source: str, wanted: Mapping[str, Mapping[str, Any]]) -> str:
-    """Return a settings file with our hooks as they are ``wanted`` (event → group) and nowhere else.
+Groups = dict[str, list[dict[str, Any]]]
+"""What hooks of ours there are to be: event → groups."""
+
+
+def installed(text: str, source: str, wanted: Groups) -> str:
+    """Return a settings file with our hooks as they are ``wanted`` and nowhere else.
 
     An empty text is an empty file. What is right already is left where it stands.
 
@@ -66,8 +70,9 @@ def installed(text: str, source: str, wanted: Mapping[str, Mapping[str, Any]]) -
         ConfigurationError: it is no JSON, or what hooks are written into is not what it should be.
     """
     text = _without(text, source, wanted) if text else "{}\n"
-    for event, group in wanted.items():
-        text = _with(text, source, event, dict(group))
+    for event, groups in wanted.items():
+        for group in groups:
+            text = _with(text, source, event, group)
     return text
 
 
@@ -115,22 +120,22 @@ def _with(text: str, source: str, event: str, group: dict[str, Any]) -> str:
     return text if group in groups.value else added(text, groups, group)
 
 
-def _without(text: str, source: str, kept: Mapping[str, Mapping[str, Any]]) -> str:
+def _without(text: str, source: str, kept: Groups) -> str:
     """Take our hooks out, one after the other, except groups that are ``kept`` as they are."""
     while (shorter := _without_one(text, parse(text, source), kept)) is not None:
         text = shorter
     return text
 
 
-def _without_one(text: str, root: Node, kept: Mapping[str, Mapping[str, Any]]) -> str | None:
+def _without_one(text: str, root: Node, kept: Groups) -> str | None:
     hooks = root.get("hooks")
     if hooks is None or not isinstance(hooks.value, dict):
         return None
     for event in hooks.children:
-        seen = False
+        right = list(kept.get(str(event.key), ()))
         for number, group in enumerate(event.node.children):
-            if group.node.value == kept.get(str(event.key)) and not seen:
-                seen = True
+            if group.node.value in right:
+                right.remove(group.node.value)
                 continue
             for position, handler in enumerate(_handlers(group.node)):
                 if not _is_ours(handler):

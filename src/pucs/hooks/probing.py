@@ -75,17 +75,17 @@ def _tried(front: str, probe: Any) -> Probe:
 
 def _of_program(site: Site, program: str) -> Probe:
     front, kind = f"{program} hooks", _PROGRAMS[program]
-    commands = dict(kind.commands(site))
+    commands = kind.commands(site)
     if not commands:
         return Probe(front=front, ok=True, found="not installed", installed=False)
     again = f"Install them again: pucs install {program}"
     if _switched_off(site, program):
         again = f'Take "disableAllHooks" out of {kind.settings_file(site)}'
         problem = "no hook runs, for the settings say so"
-    elif "PreToolUse" not in commands:
+    elif (command := dict(reversed(commands)).get("PreToolUse")) is None:
         problem = "there is none before a tool"
     else:
-        problem = _unblocked(site, program, commands["PreToolUse"])
+        problem = _unblocked(site, program, command)
     if problem:
         return Probe(front=front, ok=False, found=f"does NOT block: {problem}", remedy=again)
     if kind.install(site).changes:
