@@ -81,13 +81,13 @@ def _of_program(site: Site, program: str) -> Probe:
     again = f"Install them again: pucs install {program}"
     if _switched_off(site, program):
         again = f'Take "disableAllHooks" out of {kind.settings_file(site)}'
-        problem = "no hook runs, for the settings say so"
+        problem = "does NOT block: no hook runs, for the settings say so"
     elif (command := dict(reversed(commands)).get("PreToolUse")) is None:
-        problem = "there is none before a tool"
+        problem = "does NOT block: there is none before a tool"
     else:
         problem = _unblocked(site, program, command)
     if problem:
-        return Probe(front=front, ok=False, found=f"does NOT block: {problem}", remedy=again)
+        return Probe(front=front, ok=False, found=problem, remedy=again)
     if kind.install(site).changes:
         return Probe(
             front=front, ok=False, found="blocks, but is not what this version installs", remedy=again
@@ -102,7 +102,7 @@ def _switched_off(site: Site, program: str) -> bool:
 
 
 def _unblocked(site: Site, program: str, command: str) -> str:
-    """Return why a hook does not refuse what it has to refuse; empty: it does.
+    """Return what is wrong with a hook that has to refuse this and nothing else; empty: it does.
 
     Without a session it lets everything pass; then it is tried in a place that looks like a repository with one, where it
     can ask nobody and so has to block.
@@ -111,7 +111,7 @@ def _unblocked(site: Site, program: str, command: str) -> str:
         status, out, err = _call(site.repository.root, program, command)
         words = _reason(out) if status == 0 else err if status == _BLOCKED else ""
         if "could not be asked" in words or "cannot be asked" in words:
-            return f"PUCS cannot be asked, so that every edit is stopped: {_short(words)}"
+            return f"stops every edit, for PUCS cannot be asked: {_short(words)}"
         blocks = bool(words)
     else:
         with tempfile.TemporaryDirectory(prefix="pucs-probe-") as aside:
@@ -121,7 +121,7 @@ def _unblocked(site: Site, program: str, command: str) -> str:
             (folder / "active").touch()
             status, out, err = _call(aside, program, command)
         blocks = status == _BLOCKED or bool(_reason(out))
-    return "" if blocks else f"status {status} {_short(err or out)}".rstrip()
+    return "" if blocks else f"does NOT block: status {status} {_short(err or out)}".rstrip()
 
 
 def _call(place: str, program: str, command: str) -> tuple[int, str, str]:
