@@ -16,7 +16,10 @@ from mcp_types import CallToolResult, TextContent
 
 from pucs.cli.door import Door
 from pucs.cli.init import initialise
+from pucs.coordinator import leases
 from pucs.coordinator.context import Context
+from pucs.coordinator.inspecting import queue
+from pucs.core.modes import Mode
 from pucs.server.acting import OnStdio
 from pucs.server.protocol import make_server
 from pucs.server.workers import Workers
@@ -97,6 +100,14 @@ class Mouth:
         answer = await self(tool, **arguments)
         assert not answer.failed, answer.text
         return answer
+
+
+def read_once_nobody_waits_to_write(hands: Context) -> None:
+    """Return when whoever was in line to write ``app/a.py``, which somebody reads, has left: a reader may not pass it."""
+    got = leases.acquire(hands, agent="eve", resources=["app/a.py"], mode=Mode.SHARED_READ, wait_s=PATIENCE_S)
+    assert got.granted, got.reason
+    assert not queue(hands)
+    hands.store.close()
 
 
 Talk = Callable[..., Any]

@@ -21,11 +21,11 @@ from mcp_types import TextContent
 from pucs.coordinator import agents, leases
 from pucs.coordinator.context import Context
 from pucs.coordinator.credentials import remember
-from pucs.coordinator.inspecting import queue
 from pucs.core.errors import EnvironmentFailure
+from pucs.core.modes import Mode
 from pucs.server import hosting
 from pucs.server.hosting import Hosted, bound, hosted
-from tests.server.conftest import PATIENCE_S, said
+from tests.server.conftest import PATIENCE_S, read_once_nobody_waits_to_write, said
 
 pytestmark = [pytest.mark.git, pytest.mark.process]
 
@@ -93,7 +93,7 @@ def test_it_ends_at_once_though_somebody_waits(hands: Context) -> None:
     """A wait in line gives up, the port is closed, no thread of it is left."""
     headers = ada(hands)
     agents.register(hands, agent="bob")
-    leases.acquire(hands, agent="bob", resources=["app/a.py"])
+    leases.acquire(hands, agent="bob", resources=["app/a.py"], mode=Mode.SHARED_READ)
     waits, ended = threading.Event(), threading.Event()
 
     async def wait(url: str) -> None:
@@ -121,11 +121,54 @@ def test_it_ends_at_once_though_somebody_waits(hands: Context) -> None:
         began = time.monotonic()
     assert time.monotonic() - began < hosting.STOP_S_MAX
     assert ended.wait(PATIENCE_S)
-    leases.release(hands, agent="bob")
-    assert leases.acquire(hands, agent="bob", resources=["app/a.py"], wait_s=PATIENCE_S).granted
-    assert not queue(hands)
+    read_once_nobody_waits_to_write(hands)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
+
+
+@pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
+def test_a_client_that_vanishes_leaves_the_line(hands: Context, version: str) -> None:
+    """A closed connection is all the notice some clients give; nobody waits behind them."""
+    headers = {
+        **ada(hands),
+        "Content-Type": "application/json",
+        "Accept": "application/json, text/event-stream",
+        "MCP-Protocol-Version": version,
+    }
+    agents.register(hands, agent="bob")
+    leases.acquire(hands, agent="bob", resources=["app/a.py"], mode=Mode.SHARED_READ)
+    about: dict[str, Any] = {"progressToken": "p"}
+    info = {"name": "x", "version": "1"}
+    if version > "2026":
+        about |= {
+            "io.modelcontextprotocol/protocolVersion": version,
+            "io.modelcontextprotocol/clientInfo": info,
+            "io.modelcontextprotocol/clientCapabilities": {},
+        }
+        headers |= {"Mcp-Method": "tools/call", "Mcp-Name": "acquire_locks"}
+    hello = {"protocolVersion": version, "capabilities": {}, "clientInfo": info}
+    call = {"name": "acquire_locks", "arguments": {"files": ["app/a.py"], "wait_s": 200}, "_meta": about}
+    with hosted(hands) as url:
+        if version < "2026":
+            with httpx2.Client(headers=headers, timeout=PATIENCE_S) as web:
+                begun = web.post(f"{url}/mcp", json=request("initialize", hello))
+                headers["Mcp-Session-Id"] = begun.headers["mcp-session-id"]
+                web.post(
+                    f"{url}/mcp",
+                    json={"jsonrpc": "2.0", "method": "notifications/initialized"},
+                    headers=headers,
+                )
+        with (
+            httpx2.Client(headers=headers, timeout=PATIENCE_S) as web,
+            web.stream("POST", f"{url}/mcp", json=request("tools/call", call)) as answer,
+        ):
+            told = next(line for line in answer.iter_lines() if "number 1 in line" in line)
+            assert "held by bob" in told
+        read_once_nobody_waits_to_write(hands)
+
+
+def request(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
 
 
 def test_a_port_that_is_taken_is_said_to_be(hands: Context) -> None:

@@ -16,8 +16,9 @@ from pucs.coordinator import agents, leases
 from pucs.coordinator.context import Context
 from pucs.coordinator.inspecting import locks, queue
 from pucs.coordinator.places import prepare_worktree
+from pucs.core.modes import Mode
 from pucs.server.protocol import INSTRUCTIONS, OFFERS
-from tests.server.conftest import PATIENCE_S, Mouth, Talk
+from tests.server.conftest import PATIENCE_S, Mouth, Talk, read_once_nobody_waits_to_write
 
 pytestmark = pytest.mark.git
 
@@ -95,7 +96,7 @@ def test_a_wait_tells_its_place_and_ends_with_the_grant(talk: Talk, hands: Conte
 def test_a_wait_that_is_cancelled_leaves_the_line(talk: Talk, hands: Context, mode: str) -> None:
     """Nobody waits behind a client that has given up."""
     agents.register(hands, agent="ada")
-    leases.acquire(hands, agent="ada", resources=["app/a.py"])
+    leases.acquire(hands, agent="ada", resources=["app/a.py"], mode=Mode.SHARED_READ)
 
     async def wait(mouth: Mouth) -> None:
         waits = asyncio.Event()
@@ -113,19 +114,9 @@ def test_a_wait_that_is_cancelled_leaves_the_line(talk: Talk, hands: Context, mo
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
             await call
-        await asyncio.to_thread(_until_empty, hands)
+        await asyncio.to_thread(read_once_nobody_waits_to_write, hands)
 
     talk(wait, mode=mode)
-
-
-def _until_empty(hands: Context) -> None:
-    """Wait in line behind the one that leaves: who is granted knows that the line is empty."""
-    leases.release(hands, agent="ada")
-    got = leases.acquire(hands, agent="bob", resources=["app/a.py"], wait_s=PATIENCE_S)
-    assert got.granted
-    assert not queue(hands)
-    assert holders(hands) == {"app/a.py": "bob"}
-    hands.store.close()
 
 
 def test_what_takes_long_stands_in_nobodys_way(talk: Talk, hands: Context) -> None:

@@ -7,6 +7,7 @@ A page in a browser can send requests to this machine, too, so the names by whic
 from __future__ import annotations
 
 import hmac
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from pucs.core.errors import PucsError
 from pucs.server.workers import Kind
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pucs.coordinator.context import Context
     from pucs.server.workers import Workers
@@ -27,6 +28,8 @@ OPEN_PATHS = frozenset({"/v1/health"})
 """What anybody on this machine may ask."""
 CALLER = "pucs.caller"
 """Where the ASGI scope has the ``Caller``."""
+GONE = "pucs.gone"
+"""Where it has the event that is set once the client has closed the connection."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,7 @@ class Refusal(Exception):
 
 
 class Door:
-    """Middleware that lets nobody in who may not; ``CALLER`` in the scope says who came in."""
+    """Middleware that lets nobody in who may not; the scope says who came in (``CALLER``) and whether they left (``GONE``)."""
 
     def __init__(
         self, app: ASGIApp, *, context: Context, workers: Workers, hosts: frozenset[str], token: str
@@ -87,7 +90,15 @@ class Door:
         except Refusal as refusal:
             await refusal.response()(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        gone = scope[GONE] = threading.Event()
+
+        async def listening() -> Message:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                gone.set()
+            return message
+
+        await self._app(scope, listening, send)
 
     def _check_names(self, headers: Headers) -> None:
         names = headers.getlist("host")

@@ -23,6 +23,8 @@ LOOPBACK = "127.0.0.1"
 LOOPBACK_6 = "::1"
 BACKLOG = 512
 """Connections that may wait to be taken up: a burst of hooks of some hundred agents."""
+KEPT_S = 3600
+"""Time after which an idle connection is closed: long, because a hook that meets a closing one fails, and blocks an edit."""
 START_S_MAX = 20.0
 """Longest start: importing takes about a second, on a machine under load some."""
 STOP_S_MAX = 5.0
@@ -45,7 +47,8 @@ def bound(port: int = 0, *, ipv6: bool = False) -> list[socket.socket]:
     opened: list[socket.socket] = []
     try:
         for family, address in _addresses(ipv6=ipv6):
-            listener = socket.socket(family)
+            # Named, because asyncio lets small answers go at once (TCP_NODELAY) only where the protocol says TCP.
+            listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
             opened.append(listener)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind((address, opened[0].getsockname()[1] if len(opened) > 1 else port))
@@ -98,6 +101,7 @@ class Hosted:
             log_config=None,
             log_level="critical",
             server_header=False,
+            timeout_keep_alive=KEPT_S,
             timeout_graceful_shutdown=DRAIN_S,
         )
         self._server = uvicorn.Server(config)

@@ -19,7 +19,7 @@ from pydantic import Field, ValidationError
 from pucs.coordinator.briefing import riding
 from pucs.core.errors import PucsError
 from pucs.server import reading
-from pucs.server.access import CALLER
+from pucs.server.access import CALLER, GONE
 from pucs.server.acting import OnStdio, Turn, client_for
 from pucs.server.acting import over_http as acting_over_http
 from pucs.server.answers import Answer, failure
@@ -27,6 +27,7 @@ from pucs.server.offered import leasing, talking, working
 from pucs.server.workers import Kind, Workers
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable, Sequence
 
     from starlette.routing import BaseRoute
@@ -183,6 +184,15 @@ def _caller(call: Context[Any, Any]) -> Caller:
     return caller
 
 
+def _left(call: Context[Any, Any], cancelled: Callable[[], bool]) -> Callable[[], bool]:
+    """Tell whether nobody hears the answer: older clients say nothing when they go, they close the connection."""
+    request: Any = call.request_context.request
+    if request is None:
+        return cancelled
+    gone: threading.Event = request.scope[GONE]
+    return lambda: cancelled() or gone.is_set()
+
+
 def _tool(offer: Offer, hands: Hands, workers: Workers, who: _Who) -> Callable[..., Any]:
     """Return a tool as the SDK wants it: the function's own arguments, the agent if it is not known, and the call."""
 
@@ -195,9 +205,10 @@ def _tool(offer: Offer, hands: Hands, workers: Workers, who: _Who) -> Callable[.
 
         def work(cancelled: Callable[[], bool] = bool) -> str:
             acting = who(ctx, agent, joining=offer.joins)
-            turn = Turn(context=hands, client=client_for(hands, acting), cancelled=cancelled, tell=tell)
+            left = _left(ctx, cancelled)
+            turn = Turn(context=hands, client=client_for(hands, acting), cancelled=left, tell=tell)
             answer = str(offer.run(turn, **arguments))
-            due = "" if offer.letters or cancelled() else riding(hands, turn.agent_row())
+            due = "" if offer.letters or left() else riding(hands, turn.agent_row())
             return f"{answer}\n\n{due}" if due else answer
 
         try:
