@@ -57,3 +57,20 @@ def test_one_is_stopped_suspended_and_resumed_at_its_turn(runs: CodexRuns) -> No
     assert runs.stage.models.saw("script", "It is your turn: core/a.py is yours now.")
     assert document["spent"][0]["program"] == "codex"
     assert document["spent"][0]["cost_usd"] is None
+
+
+def test_tools_of_the_run_are_there(runs: CodexRuns) -> None:
+    """Our MCP server answers in the run, as the agent; the model that the configuration names is asked."""
+    configured = f"{STREAMS}agents: {{programs: {{codex: {{model: gpt-5}}}}}}\n"
+    (runs.root / "pucs.yaml").write_text(configured)
+    steps = [
+        {"mcp": "acquire_locks", "arguments": {"files": ["core/a.py"]}},
+        {"edit": "core/a.py", "old": "a = 1", "new": "a = 2"},
+        {"mcp": "land", "arguments": {}},
+        {"text": "Landed."},
+    ]
+    document = runs(steps, "Use the tools")
+    assert runs.result(document, "core/a.py") == "a = 2\n", runs.told()
+    assert {asked.model for asked in runs.stage.models.requests("script")} == {"gpt-5"}
+    (granted,) = runs.entries("lock granted")
+    assert (granted["agent"], granted["details"]["door"]) == ("core-agent-1", "mcp")
