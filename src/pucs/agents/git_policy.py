@@ -18,6 +18,23 @@ if TYPE_CHECKING:
 
 OWN_REFS = "refs/pucs/"
 """Below it PUCS keeps work that lost out."""
+_LOOKING = frozenset({
+    "blame",
+    "cat-file",
+    "describe",
+    "diff",
+    "grep",
+    "log",
+    "ls-files",
+    "ls-tree",
+    "merge-base",
+    "rev-list",
+    "rev-parse",
+    "shortlog",
+    "show",
+    "show-ref",
+    "status",
+})
 _COMMIT_INSTEAD = "Commit in your own worktree as you like; landing brings your work to the others."
 _SHARED = "All worktrees of the repository share it."
 
@@ -38,6 +55,34 @@ def refusal(use: GitUse, *, own_branch: str) -> str:
     if rule is None or not rule.applies(use, own_branch):
         return ""
     return f"git {use.subcommand} is not for an agent in a worktree of its own. {rule.why}"
+
+
+def looks(use: GitUse) -> bool:
+    """Tell whether a use of git changes nothing, wherever it works."""
+    return use.subcommand in _LOOKING
+
+
+def put_back(use: GitUse) -> tuple[str, ...]:
+    """Return the files that a use of git sets back to the last commit, as seen from the program's own directory.
+
+    That is no change of theirs: it undoes one.
+    """
+    sources = {flag.partition("=")[2] for flag in use.flags if flag.startswith("--source=")}
+    match use.subcommand:
+        case "checkout" if use.arguments in {(), ("HEAD",)} and not use.flags:
+            names = use.paths
+        case "restore" if (
+            sources <= {"HEAD"} and not _has(use, "sp", "patch") and "--source" not in use.flags
+        ):
+            names = (*use.arguments, *use.paths)
+        case _:
+            names = ()
+    if use.place is None:
+        return ()
+    place = use.place.rstrip("/")
+    return tuple(
+        name if name.startswith("/") or not place else f"{place}/{name.removeprefix('./')}" for name in names
+    )
 
 
 def destroys(use: GitUse, protected: Callable[[str], bool]) -> str:

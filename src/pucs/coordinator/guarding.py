@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.calls import Call, Edit
     from pucs.agents.records import Agent
-    from pucs.agents.shell import GitUse
+    from pucs.agents.shell import GitUse, Touched
     from pucs.coordinator.context import Context
     from pucs.coordinator.whereabouts import Target
 
@@ -97,7 +97,7 @@ def _before(context: Context, agent: Agent, call: Call) -> Ruling:
         refused = _git_refused(context, agent, call, found.git)
         if refused:
             return Ruling(allowed=False, reason=refused)
-        edits = [*edits, *found.edits]
+        edits = [*edits, *_without_put_back(agent, found)]
     return _edits(context, agent, call, edits) if edits else Ruling()
 
 
@@ -188,10 +188,14 @@ def _git_refused(context: Context, agent: Agent, call: Call, uses: Sequence[GitU
 
     bound = agent.launched or bool(agent.branch)
     protected = frozenset[str]() if bound else _protected(context, agent.session)
+    own = whereabouts.own_place(context, agent)
     for use in uses:
-        if use.place and not context.worktrees.locate(call.cwd, f"{use.place.rstrip('/')}/.").ours:
+        at = context.worktrees.locate(call.cwd, f"{(use.place or '.').rstrip('/')}/.")
+        if not at.ours and use.place:
             continue  # another repository
         if bound:
+            if at.ours and at.checkout != own and not git_policy.looks(use):
+                return f"{at.checkout} is not your checkout; work in {own}."
             refusal = git_policy.refusal(use, own_branch=agent.branch)
             if refusal:
                 return refusal
@@ -200,6 +204,19 @@ def _git_refused(context: Context, agent: Agent, call: Call, uses: Sequence[GitU
         if victim:
             return f"{victim} is a branch of PUCS with work of agents on it. Leave it; pucs salvage and pucs status show what is there."
     return ""
+
+
+def _without_put_back(agent: Agent, found: Touched) -> list[Edit]:
+    """Return what a command seems to change, but for what it sets back to the last commit in the agent's own worktree.
+
+    Whoever changed a file that others hold has to be able to undo that.
+    """
+    if not found.git or not agent.branch:
+        return list(found.edits)
+    from pucs.agents.git_policy import put_back  # noqa: PLC0415 - most commands do not use git
+
+    back = {name for use in found.git for name in put_back(use)}
+    return [edit for edit in found.edits if edit.path not in back]
 
 
 def _protected(context: Context, session: str) -> frozenset[str]:

@@ -96,16 +96,19 @@ def _late(context: Context, agent: Agent, place: str, paths: Sequence[Resource])
     sights.see(context, agent.id, place, paths)
     if not refused:
         return Ruling()
-    what = securing.named(list(refused))
-    why = " ".join(dict.fromkeys(refused.values()))
+    what = " ".join(list(refused)[: securing.NAMES_TOLD])
+    more = (
+        f" and {len(refused) - securing.NAMES_TOLD} more files" if len(refused) > securing.NAMES_TOLD else ""
+    )
+    why = " ".join(list(dict.fromkeys(refused.values()))[: securing.NAMES_TOLD])
     if agent.branch:
         then = (
-            f"It will be parked when you land. Put it back with: git checkout HEAD -- {' '.join(refused)}; or, if your work "
-            "needs it, change it with your edit tool, which asks for the lease."
+            f"It will be parked when you land. Put it back with: git checkout HEAD -- {what} (what is new: git clean -f -- "
+            "FILE); or, if your work needs it, change it with your edit tool, which asks for the lease."
         )
     else:
         then = "Put back what you changed there, and edit it when it is free."
-    return Ruling(context=f"Your command changed {what} without a lease. {why} {then}")
+    return Ruling(context=f"Your command changed {what}{more} without a lease. {why} {then}")
 
 
 def _taken_late(context: Context, agent: Agent, paths: Sequence[Resource]) -> dict[str, str]:

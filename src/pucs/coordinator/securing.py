@@ -257,8 +257,8 @@ def _stale(context: Context, agent: Agent, tokens: dict[str, int]) -> Secured | 
             for name, token in tokens.items()
             if tx.sights.based(agent.id, name) != token and tx.landings.last_on(agent.session, (name,))
         ]
-    if not due:
-        return None
+    if not due or (agent.branch and context.worktrees.merging(agent.worktree)):
+        return None  # what is being merged is brought in just now; it is asked again afterwards
     from pucs.coordinator import syncing  # noqa: PLC0415 - only after a landing
 
     lacking = syncing.lacking(context, agent=agent.id, resources=due)

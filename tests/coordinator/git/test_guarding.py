@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -484,6 +485,11 @@ def test_a_base_that_does_not_merge_is_told_with_its_remedy(world: Any) -> None:
     assert "does not merge" in ruling.reason
     assert "git merge" in ruling.reason
     assert (two.cwd / "core/a.py").read_text() == "a = 3\n\n\nz = 1\n"
+    subprocess.run(["git", "merge", world.branch("core")], cwd=two.cwd, check=False, capture_output=True)
+    assert "changed since you read it" in two.ask("core/a.py").reason
+    assert two.write("core/a.py", "a = 4\n").allowed
+    world.git("commit", "-qam", "resolved", at=two.cwd)
+    assert two.write("core/a.py", "a = 5\n").allowed
 
 
 def test_a_persons_checkout_is_not_written(world: Any) -> None:
@@ -560,11 +566,13 @@ def test_git_that_reaches_beyond_the_worktree_is_denied(world: Any, tmp_path: Pa
     """A launched agent commits and looks; a person's may do all but destroy the branches that work is on."""
     one, mine = launched(world), person(world)
     assert one.shell("git add -A && git commit -m work && git log --oneline").allowed
-    for command in ("git push origin HEAD", "git stash", "git switch main", f"git -C {world.root} gc"):
+    for command in ("git push origin HEAD", "git stash", "git switch main", "cd core && git gc"):
         ruling = one.shell(command)
         assert not ruling.allowed, command
         assert "is not for an agent" in ruling.reason
     assert one.shell(f"git -C {tmp_path} gc").allowed
+    assert one.shell(f"git -C {world.root} log main").allowed
+    assert "is not your checkout" in one.shell(f"cd {world.root} && git commit -am x").reason
     assert mine.shell("git push --force origin main && git stash && git branch -D mine").allowed
     for name in (agent(world, "a1").branch, world.branch("core"), "refs/pucs/salvage/S1/a1/1"):
         for command in (f"git update-ref -d {name}", f"git push -f origin {name}", f"git branch -D {name}"):
@@ -579,11 +587,14 @@ def test_undeclared_changes_of_a_command_take_late_leases(world: Any) -> None:
         (two.cwd / path).write_text("by a script\n")
     ruling = two.ran("make all")
     assert ruling.allowed
-    assert "changed api/x.py, core/a.py without a lease" in ruling.context
+    assert "changed api/x.py core/a.py without a lease" in ruling.context
     assert "core/a.py is held by a1" in ruling.context
     assert "git checkout HEAD -- api/x.py core/a.py" in ruling.context
     assert world.held("a2") == ["core/b.py"]
     assert two.ran("make all").context == ""
+    assert not two.shell("sed -i s/1/2/ core/a.py").allowed
+    assert not two.shell("git checkout main -- core/a.py").allowed
+    assert two.shell("git checkout HEAD -- api/x.py core/a.py").allowed
     assert [entry.level for entry in entries(world, "undeclared change")] == [Level.CONFLICT]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pucs.agents.git_policy import destroys, refusal
+from pucs.agents.git_policy import destroys, looks, put_back, refusal
 from pucs.agents.shell import touched
 
 OWN = "pucs/agent/a1-S1"
@@ -118,3 +118,34 @@ def test_nobody_destroys_the_branches_that_work_is_on(command: str, victim: str)
     """A person's agent may do what its person may, but others' work stays."""
     (found,) = [destroys(use, {OWN}.__contains__) for use in touched(command).git]
     assert found == victim
+
+
+@pytest.mark.parametrize(
+    ("command", "names"),
+    [
+        ("git checkout -- a.py b.py", ("a.py", "b.py")),
+        ("git checkout HEAD -- a.py", ("a.py",)),
+        ("cd core && git checkout -- ./a.py", ("core/a.py",)),
+        ("git -C core restore a.py", ("core/a.py",)),
+        ("git restore --source=HEAD --staged --worktree /top/a.py", ("/top/a.py",)),
+        ("git checkout main -- a.py", ()),
+        ("git checkout --theirs -- a.py", ()),
+        ("git restore --source=main a.py", ()),
+        ("git restore -s main a.py", ()),
+        ("git restore --source main a.py", ()),
+        ("cd $X && git checkout -- a.py", ()),
+        ("git rm a.py", ()),
+    ],
+)
+def test_putting_back_what_the_last_commit_has_is_told_from_a_change(
+    command: str, names: tuple[str, ...]
+) -> None:
+    """Whoever changed what others hold must be able to undo it."""
+    (found,) = [put_back(use) for use in touched(command).git]
+    assert found == names
+
+
+def test_looking_is_told_from_changing() -> None:
+    """In somebody else's checkout an agent may look."""
+    found = {use.subcommand: looks(use) for use in touched("git log; git show x; git commit; git add x").git}
+    assert found == {"log": True, "show": True, "commit": False, "add": False}
