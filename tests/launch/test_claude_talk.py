@@ -69,7 +69,6 @@ def test_first_words_wait_until_the_hook_has_called_in() -> None:
     session = Session(called_in=False)
     assert session.told() == []
     assert session.hear(STARTED) == []
-    assert not session.talk.enforced
     session.called_in = True
     assert session.hear({**RESPONDED, "outcome": "success"}) == []
     assert session.talk.enforced
@@ -138,6 +137,12 @@ def test_interrupt_ends_the_turn_and_words_begin_another() -> None:
     session.talk.tell("Go on")
     assert prompts(session.told()) == ["Go on"]
     assert session.hear(RESULT)[-1] == TurnEnded(text="All done.")
+
+
+def test_turn_that_a_hook_ended_is_not_over_with_the_task() -> None:
+    """The hook ends the turn of an agent that was paused; its work is not done then."""
+    stopped = {**RESULT, "result": "", "terminal_reason": "hook_stopped"}
+    assert Session().hear(stopped) == [SPENT, TurnEnded(interrupted=True)]
 
 
 def test_interrupt_before_the_first_words_says_none() -> None:

@@ -140,6 +140,7 @@ class Conversing:
     def _broken(self, launched: Launched) -> Verdict | None:
         """Return the verdict over a launch that did not get to the end of a turn, None if it did."""
         attempt, outcome = self._attempt, launched.outcome
+        attempt.pulse.look()
         if outcome.ending is Ending.STUCK:
             return Abandoned(outcome.error)
         if attempt.stopping() or attempt.pulse.terminated:
@@ -152,12 +153,16 @@ class Conversing:
 
     def _ended(self, launched: Launched) -> Verdict | str:
         """Return the verdict over a turn that has ended, or what the program is to be told next."""
-        if launched.paused and (not isinstance(launched.last, TurnEnded) or launched.last.interrupted):
-            return telling_programs.GO_ON
-        if isinstance(launched.last, Broke):
-            return Failure(f"{self._program.name}: {launched.last.reason}")
+        last = launched.last
+        paused = launched.paused or self._attempt.pulse.paused
+        if isinstance(last, Broke) and not paused:
+            return Failure(f"{self._program.name}: {last.reason}")
         awaited = turns.awaited(self._context, agent=self._agent.id)
-        return self._suspended(awaited) if awaited else self._landed()
+        if awaited:
+            return self._suspended(awaited)
+        # A turn that was cut short, from here or by the hook, is not the end of the task.
+        over = isinstance(last, TurnEnded) and not last.interrupted and not paused
+        return self._landed() if over else telling_programs.GO_ON
 
     def _landed(self) -> Verdict | str:
         try:

@@ -134,11 +134,11 @@ class ClaudeTalk:
         yield _spent(said)
         self._at_work = False
         text = str(said.get("result") or "")
-        if self._interrupted:
-            self._interrupted = False
-            yield TurnEnded(text=text, interrupted=True)
-        elif self._blocked and not said.get("num_turns"):
+        interrupted, self._interrupted = self._interrupted, False
+        if self._blocked and not said.get("num_turns") and not interrupted:
             yield Broke(self._blocked)
+        elif interrupted or said.get("terminal_reason") == "hook_stopped":
+            yield TurnEnded(text=text, interrupted=True)
         elif said.get("is_error"):
             yield Broke(text or "; ".join(map(str, said.get("errors") or ())) or str(said.get("subtype")))
         else:
