@@ -89,6 +89,7 @@ def test_the_server_leaves_signals_to_the_process(hands: Context) -> None:
     assert {number: signal.getsignal(number) for number in before} == before
 
 
+@pytest.mark.slow
 def test_it_ends_at_once_though_somebody_waits(hands: Context) -> None:
     """A wait in line gives up, the port is closed, no thread of it is left."""
     headers = ada(hands)
@@ -126,6 +127,7 @@ def test_it_ends_at_once_though_somebody_waits(hands: Context) -> None:
         socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("version", ["2025-06-18", "2026-07-28"])
 def test_a_client_that_vanishes_leaves_the_line(hands: Context, version: str) -> None:
     """A closed connection is all the notice some clients give; nobody waits behind them."""

@@ -56,6 +56,7 @@ def serving(root: Path, *arguments: str) -> Iterator[tuple[subprocess.Popen[str]
             server.kill()
 
 
+@pytest.mark.slow
 def test_one_server_serves_a_store_and_says_where(shop: Path) -> None:
     """Address and token are for the owner alone; a second one is refused; the end leaves no address behind."""
     folder = shop / ".git" / "pucs"

@@ -92,7 +92,7 @@ def test_a_wait_tells_its_place_and_ends_with_the_grant(talk: Talk, hands: Conte
     talk(wait, mode=mode)
 
 
-@pytest.mark.parametrize("mode", ["auto", "legacy"])
+@pytest.mark.parametrize("mode", ["auto", pytest.param("legacy", marks=pytest.mark.slow)])
 def test_a_wait_that_is_cancelled_leaves_the_line(talk: Talk, hands: Context, mode: str) -> None:
     """Nobody waits behind a client that has given up."""
     agents.register(hands, agent="ada")
