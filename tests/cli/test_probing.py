@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from pucs.hooks.installing import site
+from pucs.hooks.installing_site import site
 from pucs.hooks.probing import Probe, probes
 from pucs.wiring import open_repository
 

@@ -25,6 +25,7 @@ CHAPTERS = {
     "Tasks": ("task",),
     "State files": ("export", "import"),
     "Servers": ("serve", "mcp"),
+    "Hooks": ("install", "uninstall"),
     "Configuration and checks": ("config", "check", "doctor"),
 }
 """In which order a reader wants them."""
@@ -32,6 +33,7 @@ CHAPTERS = {
 ONE = {
     "pucs agents": "",
     "pucs check boundary": "a changed path belongs to another stream",
+    "pucs check files": "an agent may not commit one of them",
     "pucs check message": "the message breaks the protocol",
     "pucs cleanup": "",
     "pucs config apply": "the session does not allow the change",
@@ -49,6 +51,7 @@ ONE = {
     "pucs handoff show": "no such hand-off",
     "pucs import": "something could not be taken or read; what could be was taken",
     "pucs init": "another session is active",
+    "pucs install": "nothing was written: it was not agreed to, or the file is not to be changed",
     "pucs intent": "somebody is in the way; the intent is recorded as contested",
     "pucs land": "nothing landed; the message says why and what to do",
     "pucs launch-stream": "a task failed, or there is no session",
@@ -84,6 +87,7 @@ ONE = {
     "pucs task list": "",
     "pucs task show": "no such task",
     "pucs test": "the tests did not pass",
+    "pucs uninstall": "nothing was written: it was not agreed to, or the file is not to be changed",
     "pucs unlock": "there was nothing to give up",
     "pucs verify": "a change is not accounted for",
     "pucs why": "there is no session",

@@ -89,7 +89,7 @@ def _git(door: Door) -> Check:
 
 def _programs(door: Door) -> Iterator[Check]:
     """Tell which agent programs are there, and try the installed hooks; a program without ours may be as it likes."""
-    from pucs.hooks.installing import site  # noqa: PLC0415
+    from pucs.hooks.installing_site import site  # noqa: PLC0415
     from pucs.hooks.probing import probes  # noqa: PLC0415
     from pucs.wiring import open_repository, programs  # noqa: PLC0415
 

@@ -57,8 +57,8 @@ def uninstall(door: Door, program: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool, yes: bool) -> None:
-    from pucs.hooks.installing import site  # noqa: PLC0415
     from pucs.hooks.installing_files import make, shown  # noqa: PLC0415
+    from pucs.hooks.installing_site import site  # noqa: PLC0415
     from pucs.wiring import open_repository  # noqa: PLC0415
 
     repository, _ = open_repository(door.repo)

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
-import sysconfig
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure
-from pucs.hooks import installing_claude, installing_codex, installing_git, place
+from pucs.hooks import installing_claude, installing_codex, installing_git
 
 if TYPE_CHECKING:
-    from pucs.coordinator.ports import Repository
     from pucs.hooks.installing_files import Plan
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """Where hooks are installed, and what they run."""
-
-    repository: Repository
-    hook: str
-    """Absolute path of the ``pucs-hook`` program."""
-    pucs: str
-    """Absolute path of the ``pucs`` program."""
+    from pucs.hooks.installing_site import Site
 
 
 _INSTALL: dict[str, Callable[[Site], Plan]] = {
@@ -40,13 +25,6 @@ _UNINSTALL: dict[str, Callable[[Site], Plan]] = {
 }
 PROGRAMS = tuple(_INSTALL)
 """What hooks can be installed into."""
-
-
-def site(repository: Repository) -> Site:
-    """Return where hooks of a repository go, with the programs of this installation."""
-    hook, beside = place(), Path(sysconfig.get_path("scripts"), "pucs")
-    pucs = str(beside) if beside.exists() else shutil.which("pucs") or ""
-    return Site(repository=repository, hook=str(hook) if hook.exists() else "", pucs=pucs)
 
 
 def to_install(program: str, at: Site) -> Plan:

@@ -26,7 +26,7 @@ from pucs.hooks.installing_settings import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pucs.hooks.installing import Site
+    from pucs.hooks.installing_site import Site
 
 PROGRAM = "claude"
 SETTINGS = ".claude/settings.local.json"

@@ -16,7 +16,7 @@ from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
 from pucs.hooks.installing_settings import Groups, command_line, installed, ours, uninstalled
 
 if TYPE_CHECKING:
-    from pucs.hooks.installing import Site
+    from pucs.hooks.installing_site import Site
 
 PROGRAM = "codex"
 HOOKS = "hooks.json"

@@ -18,7 +18,7 @@ from pucs.core.errors import Refused
 from pucs.hooks.installing_files import Change, Keep, Plan, PutBack, Write
 
 if TYPE_CHECKING:
-    from pucs.hooks.installing import Site
+    from pucs.hooks.installing_site import Site
 
 PROGRAM = "git"
 NAMES = ("pre-commit", "commit-msg", "pre-push")

@@ -19,7 +19,7 @@ from pucs.hooks import installing_claude, installing_codex, installing_git
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pucs.hooks.installing import Site
+    from pucs.hooks.installing_site import Site
 
 LIMIT_S = 60.0
 """Longest time of one probe: what the programs allow the hook."""
