@@ -86,6 +86,10 @@ class World:
         launch = Claude().launch(brief)
         return Talk(launch.argv, Path(agent.worktree), {**env, **launch.env})
 
+    def end(self, agent: Agent) -> None:
+        """Let an agent be gone, with what it holds."""
+        agents.retire(self.context, agent=agent.id)
+
     def hold(self, agent: str, resource: str, task: str = "") -> None:
         """Let another agent take a lease."""
         agents.register(self.context, agent=agent, stream="core")
