@@ -355,6 +355,16 @@ def test_what_only_tells_never_blocks(shop: Path, tmp_path: Path) -> None:
         assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 1
 
 
+@pytest.mark.process
+def test_a_launched_agent_depends_on_no_installation(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has hooks of its own; what a person installed once, and is gone, does not block it."""
+    (shop / ".git" / "pucs").mkdir()
+    (shop / ".git" / "pucs" / "active").touch()
+    monkeypatch.setenv("PUCS_HOOKED", "1")
+    command = command_line("/gone/pucs-hook", "claude", denies=True, user=os.getuid())
+    assert subprocess.run(["/bin/sh", "-c", command], capture_output=True, check=False).returncode == 0
+
+
 def test_a_command_line_survives_any_shell(tmp_path: Path) -> None:
     """Blanks and quotes in the place of an installation reach the hook as they are."""
     place = tmp_path / 'it\'s "here" $HOME'

@@ -83,7 +83,7 @@ def test_an_agents_own_commit_passes_and_lands(agent: Path) -> None:
     ("path", "said"),
     [
         ("lib/b.py", "lib/b.py belongs to stream lib"),
-        ("README.md", "README.md is held by two (T-2) until "),
+        ("README.md", 'README.md is held by two ("T-2") until '),
     ],
 )
 def test_an_agents_commit_of_a_foreign_path_is_refused(agent: Path, path: str, said: str) -> None:
@@ -326,6 +326,11 @@ def test_the_directory_that_git_looks_in_is_used(session: Path, tmp_path: Path, 
     assert answer.status == 0
     Path("own/hooks/notes").write_text("", encoding="utf-8")
     git("add", "own")
+    answer = pucs("install", "git", "--yes")
+    assert (answer.status, "which is committed" in answer.err) == (1, True)
+    git("config", "--unset", "core.hooksPath")
+    shutil.rmtree(HOOKS, ignore_errors=True)
+    HOOKS.symlink_to("../own/hooks")
     answer = pucs("install", "git", "--yes")
     assert (answer.status, "which is committed" in answer.err) == (1, True)
 

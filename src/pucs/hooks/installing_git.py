@@ -222,7 +222,7 @@ def by_hand(name: str) -> str:
 
 
 def _refuse_committed(site: Site, folder: Path) -> None:
-    root = Path(site.repository.root)
+    root, folder = Path(site.repository.root), folder.resolve()
     if folder == root or not folder.is_relative_to(root) or folder.is_relative_to(site.repository.common_dir):
         return
     name = str(folder.relative_to(root))

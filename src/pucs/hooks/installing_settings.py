@@ -21,6 +21,8 @@ MARK = "pucs-install"
 """Name of the shell line, by which it is recognised."""
 _DENIES, _TELLS = 2, 1
 """Exit statuses that agent programs take for "no", and for a failure that they tell and pass over."""
+_IF_LAUNCHED = '[ -z "$PUCS_HOOKED" ] || exit 0'
+"""Launched agents have hooks of their own, and must not depend on what a person once installed."""
 _ASK_INSTALLED = 'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi'
 _ASK_ON_PATH = 'if command -v "$1" >/dev/null; then "$1" "$2"; s=$?; fi'
 _IF_ASKED = 'case $s in 0) exit 0;; 2) exit "$3";; esac'
@@ -40,7 +42,7 @@ def command_line(hook: str, program: str, *, denies: bool, user: int) -> str:
 
     ``denies``: its failure stops what the agent program is about to do.
     """
-    steps = ("s=127", _ASK_INSTALLED, _IF_ASKED, _IF_ANOTHER_USER, *_IF_NO_SESSION, _ELSE)
+    steps = (_IF_LAUNCHED, "s=127", _ASK_INSTALLED, _IF_ASKED, _IF_ANOTHER_USER, *_IF_NO_SESSION, _ELSE)
     return _joined(steps, hook, program, str(_DENIES if denies else _TELLS), str(user))
 
 
@@ -49,7 +51,7 @@ def shared_command_line(name: str, program: str, *, denies: bool) -> str:
 
     Whoever has no such program is let through, except in a session that they started themselves.
     """
-    steps = ("s=127", _ASK_ON_PATH, _IF_ASKED, *_IF_NO_SESSION, _IF_ANOTHERS_SESSION, _ELSE)
+    steps = (_IF_LAUNCHED, "s=127", _ASK_ON_PATH, _IF_ASKED, *_IF_NO_SESSION, _IF_ANOTHERS_SESSION, _ELSE)
     return _joined(steps, name, program, str(_DENIES if denies else _TELLS))
 
 
