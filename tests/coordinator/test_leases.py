@@ -96,7 +96,7 @@ def test_a_held_file_is_refused_with_holder_task_and_time(world: World) -> None:
     world.take("ann", "a.py", task="VAT")
     answer = world.take("bob", "b.py", "a.py")
     assert not answer.granted
-    assert "a.py is held by ann (VAT) until" in answer.reason
+    assert 'a.py is held by ann ("VAT") until' in answer.reason
     assert (answer.queue_position, answer.wait_time) == (1, 600.0)
     assert world.held() == {"a.py": "ann"}
     assert not conflicts(world.context)

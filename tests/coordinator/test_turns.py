@@ -121,7 +121,7 @@ def test_a_held_file_is_waited_for_without_a_process(world: World) -> None:
     answer = world.edit("bob", "a.py")
     assert not answer.granted
     assert answer.queue_position == 1
-    assert "a.py is held by ann (VAT)" in answer.reason
+    assert 'a.py is held by ann ("VAT")' in answer.reason
     assert world.awaited("bob") == ("a.py",)
     [request] = queue(world.context)
     assert (request.waiter, request.bell, request.claim_s) == (

@@ -53,7 +53,7 @@ def test_who_is_in_the_way_is_said_and_nothing_is_granted(talk: Talk, hands: Con
     async def ask(mouth: Mouth) -> None:
         answer = await mouth.ok("acquire_locks", files=["README.md", "app/a.py"])
         assert not answer.document["granted"]
-        assert "app/a.py is held by ada (VAT) until" in answer.text
+        assert 'app/a.py is held by ada ("VAT") until' in answer.text
         assert "Do not edit" in answer.text
         assert answer.document["queue_position"] == 1
         why = await mouth.ok("check_lock", file="app/a.py")

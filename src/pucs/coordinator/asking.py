@@ -254,8 +254,14 @@ def _decided(context: Context, opened: Unit, request: Request, noted: Mapping[st
 
 def circle_of(context: Context, opened: Unit, agent: str) -> str:
     """Say in words the circle that an agent waits in, empty if in none: for whoever gives leases to it in one step."""
-    requests = [request for request in opened.tx.requests.waiting() if request.agent == agent]
-    return next((spelled(links) for one in requests if (links := _circle(context, opened, one))), "")
+    requests = opened.tx.requests.of_agent(agent)
+    return next((told for one in requests if (told := told_circle(context, opened, one))), "")
+
+
+def told_circle(context: Context, opened: Unit, request: Request) -> str:
+    """Say in words the circle that a request is in, which waits already or is about to; empty if in none."""
+    links = _circle(context, opened, request)
+    return spelled(links) if links else ""
 
 
 def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ...]:
@@ -374,8 +380,8 @@ def _blocked(opened: Unit, verdict: Blocked) -> Acquired:
 
 
 def held_text(lease: Lease) -> str:
-    """Say who has a lease, what for and until when."""
-    task = f" ({lease.task})" if lease.task else ""
+    """Say who has a lease, what for in their words, and until when."""
+    task = f" ({quoted_words('', lease.task).removeprefix(': ')})" if lease.task else ""
     return f"{lease.resource} is held by {lease.agent}{task} until {lease.expires_at}"
 
 

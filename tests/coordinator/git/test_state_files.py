@@ -333,7 +333,7 @@ def test_an_import_never_breaks_exclusion(world: World) -> None:
     one = imported(world, "file_locks.json", lock_file(**{"core/a.py": {}, "shared.txt": {}}))
     assert one.taken == ["shared.txt"]
     assert len(one.left) == 1
-    assert "core/ is held by zoe (all of it)" in one.left[0]
+    assert 'core/ is held by zoe ("all of it")' in one.left[0]
     assert held(world) == {"core/": "zoe", "shared.txt": "ann"}
 
 
