@@ -64,7 +64,7 @@ class Stage:
         )
         streams = ["-p", "--input-format", "stream-json", "--output-format", "stream-json", "--verbose"]
         call = [str(self.program), *streams, "--settings", str(self.root / "settings.json"), *flags]
-        environment = {**os.environ, "PUCS_TESTING_PLAN": str(self.plan), "HOME": str(self.root)}
+        environment = {**os.environ, "HOOK_AGENT_PLAN": str(self.plan), "HOME": str(self.root)}
         done = subprocess.run(
             call,
             cwd=self.work,
@@ -218,7 +218,7 @@ def test_an_interrupt_ends_turn_and_command(stage: Stage) -> None:
     """The process stays and takes the next prompt."""
     stage.plan.write_text(json.dumps([{"shell": "sleep 600"}, {"text": "what now"}]))
     streams = ["-p", "--input-format", "stream-json", "--output-format", "stream-json"]
-    environment = {**os.environ, "PUCS_TESTING_PLAN": str(stage.plan), "HOME": str(stage.root)}
+    environment = {**os.environ, "HOOK_AGENT_PLAN": str(stage.plan), "HOME": str(stage.root)}
     with subprocess.Popen(
         [str(stage.program), *streams],
         cwd=stage.work,

@@ -1,7 +1,7 @@
 """A scripted agent program that behaves like Claude Code towards hooks and whoever launched it, without any model.
 
 Tests put it into a directory of PATH under the name ``claude`` (``shim``). It reads user lines from standard input, follows
-the script of the file ``PUCS_TESTING_PLAN`` (see ``pucs.testing.scripts``) with real file operations, calls the hooks of
+the script of the file ``HOOK_AGENT_PLAN`` (see ``pucs.testing.scripts``) with real file operations, calls the hooks of
 its settings before and after each of them exactly like the program, and reports in the program's own lines.
 
 The plan is a script, or an object of scripts: the first whose name is the agent's (``PUCS_AGENT``) or stands in the first
@@ -32,7 +32,8 @@ from pucs.testing import scripts
 from pucs.testing.hook_calls import Hooks, Verdict, read_settings
 
 VERSION = "2.1.329 (Claude Code)"
-PLAN = "PUCS_TESTING_PLAN"
+PLAN = "HOOK_AGENT_PLAN"
+"""Not ``PUCS_…``: nothing of that name reaches an agent from outside."""
 MODEL = "scripted-model"
 TURN_USD = 0.001
 """What one turn of the model costs."""
@@ -386,8 +387,7 @@ class Agent:
 
     def plan(self) -> object:
         """Return this conversation's script."""
-        place = os.environ.get(PLAN, "")
-        plans = json.loads(Path(place).read_text(encoding="utf-8")) if place else []
+        plans = json.loads(Path(os.environ[PLAN]).read_text(encoding="utf-8"))
         if not isinstance(plans, dict) or plans.keys() & {"do", "if_saw"}:
             return plans
         first = self.history.sights[0]
@@ -474,6 +474,9 @@ def main(arguments: Sequence[str]) -> int:
     if options.keys() & {"--version", "-v"}:
         sys.stdout.write(VERSION + "\n")
         return 0
+    if not os.environ.get(PLAN):
+        sys.stderr.write(f"There is no script to follow: {PLAN} names no file.\n")
+        return 1
     try:
         agent = Agent(options)
     except ValueError as error:
