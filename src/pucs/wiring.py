@@ -350,7 +350,7 @@ class _Git:
         if self._worktrees is None:
             from pucs.git.worktrees import GitWorktrees  # noqa: PLC0415 - light verbs never need it
 
-            self._worktrees = GitWorktrees(self._opened(), sign=self.sign())
+            self._worktrees = GitWorktrees(self._opened(), sign=self.sign)
         return self._worktrees
 
     def _opened(self) -> GitRepository:

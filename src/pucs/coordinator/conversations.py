@@ -12,10 +12,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from pucs.agents.records import Agent, Conversation, Enforcement
-from pucs.coordinator.agents import checked_name, register_in
 from pucs.coordinator.context import unit
 from pucs.coordinator.credentials import digest, matches
-from pucs.coordinator.granting import renew_in
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level
 
@@ -129,6 +127,8 @@ def _registered(context: Context, call: Call) -> Agent:
                 f"{found.checkout} is the worktree of agent {other}, and this call does not come from it.",
                 remedy="Start the program in a checkout of your own.",
             )
+        from pucs.coordinator.agents import register_in  # noqa: PLC0415 - once in a conversation
+
         agent = register_in(
             context,
             opened,
@@ -148,6 +148,8 @@ def _registered(context: Context, call: Call) -> Agent:
 
 def _name(opened: Unit, call: Call) -> str:
     """Return a free id for the agent of a conversation, or the one it had before."""
+    from pucs.coordinator.agents import checked_name  # noqa: PLC0415 - once in a conversation
+
     plain = _UNSAFE.sub("-", call.conversation)
     tails = [plain[:length] for length in NAME_CHARS]
     tails.append(hashlib.sha256(call.conversation.encode("utf-8", "surrogatepass")).hexdigest()[:32])
@@ -217,6 +219,8 @@ def keep_alive(context: Context, agent: Agent, now: Instant) -> None:
         if known is None or not known.active:
             return
         opened.tx.agents.put(replace(known, heartbeat_s=opened.now.boot_s, boot_id=opened.now.boot_id))
+        from pucs.coordinator.granting import renew_in  # noqa: PLC0415 - seldom, see above
+
         renew_in(opened, agent.id, lease_s(opened.tx, known))
 
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from pucs.coordinator.context import unit
 from pucs.coordinator.conversations import lease_s
 from pucs.coordinator.noting import note
-from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.whereabouts import own_place
 from pucs.core.errors import Refused
 from pucs.core.resources import Resource, file_path, file_resource, is_directory, is_symbol, overlaps
@@ -91,18 +90,23 @@ def secure(context: Context, agent: Agent, targets: Sequence[Target]) -> Secured
     return stale or Secured(told=tuple(told))
 
 
+def _generated(tx: Transaction, session: str, path: Resource) -> bool:
+    from pucs.coordinator.partition import boundaries_of  # noqa: PLC0415 - most edits are under a lease already
+
+    return boundaries_of(tx, session).generated(file_path(path))
+
+
 def covered(tx: Transaction, agent: Agent, now: Instant, paths: Iterable[Resource]) -> Cover:
     """Sort files by how the agent's live leases cover them; generated files need none."""
-    boundaries = boundaries_of(tx, agent.session)
     paths = list(paths)
     around = tx.leases.overlapping(paths)
     mine = [lease for lease in around if lease.agent == agent.id and lease.state is LeaseState.HELD]
     held = [lease for lease in mine if not expired(lease, now.boot_id, now.boot_s)]
     found = Cover()
     for path in paths:
-        if not is_directory(path) and boundaries.generated(file_path(path)):
-            continue
         lease = covering(path, held)
+        if lease is None and not is_directory(path) and _generated(tx, agent.session, path):
+            continue
         inside = [one for one in mine if is_symbol(one.resource) and file_resource(one.resource) == path]
         if lease is not None:
             found.tokens[path] = lease.token

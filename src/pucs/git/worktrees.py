@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
-from pucs.git import changes, commands, locations, paths
+from pucs.git import changes, locations, paths
 from pucs.git.repository import GitRepository, worktree_list
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revision
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from pucs.coordinator.records import Location, Ran
     from pucs.core.resources import Resource
@@ -38,16 +38,17 @@ AGENTS_MARK = "pucs-agent"
 class GitWorktrees:
     """The worktrees of one repository."""
 
-    def __init__(self, repository: GitRepository, *, sign: bool = False) -> None:
+    def __init__(self, repository: GitRepository, *, sign: Callable[[], bool] = bool) -> None:
+        """Bind to a repository; ``sign`` tells whether a commit may be signed, asked when one is made."""
         self._repository = repository
         self._git = Git(directory=repository.common_dir, environment={"GIT_DIR": repository.common_dir})
         self._sign = sign
 
     @staticmethod
-    def open(path: str, *, sign: bool = False) -> GitWorktrees:
+    def open(path: str, *, sign: Callable[[], bool] = bool) -> GitWorktrees:
         """Return the worktrees of the repository that a directory belongs to.
 
-        ``sign`` lets commits be signed as the user's git is configured; off, so that none waits for a passphrase.
+        ``sign`` tells whether commits may be signed as the user's git is configured; no, so that none waits for a passphrase.
 
         Raises:
             GitError: see ``GitRepository.open``.
@@ -182,7 +183,7 @@ class GitWorktrees:
             GitError: a hook refused (the message carries what it printed), or git failed.
             Refused: files still contain conflict markers.
         """
-        return changes.commit(changes.at(path), message, author=author, only=only, sign=self._sign)
+        return changes.commit(changes.at(path), message, author=author, only=only, sign=self._sign())
 
     def snapshot(
         self, path: str, message: str, *, author: str, only: Sequence[Resource] | None = None
@@ -249,6 +250,8 @@ class GitWorktrees:
         Raises:
             EnvironmentFailure: it could not be started.
         """
+        from pucs.git import commands  # noqa: PLC0415 - hooks run none
+
         return commands.run_shell(path, command, timeout_s=timeout_s)
 
     def read(self, path: str, resource: str) -> bytes | None:

@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.guarding import guard
 from pucs.core.errors import NotFound
-from pucs.hooks import claude, codex, wire
+from pucs.hooks import claude, wire
 
 if TYPE_CHECKING:
+    from types import ModuleType
+
     from pucs.coordinator.context import Context
 
-_DIALECTS = {"claude": claude, "codex": codex}
+PROGRAMS = ("claude", "codex")
+"""Programs that hooks answer."""
 
 
 def answer(context: Context, program: str, body: bytes, *, agent: str = "", secret: str = "") -> bytes:
@@ -23,12 +26,12 @@ def answer(context: Context, program: str, body: bytes, *, agent: str = "", secr
         NotFound: nobody here speaks the program's dialect.
         Usage: the report is not understood; where it could have been an edit, it has to be blocked.
     """
-    dialect = _DIALECTS.get(program)
-    if dialect is None:
+    if program not in PROGRAMS:
         raise NotFound(
             f"No hook is known for the program {program[: wire.NAME_CHARS_MAX]!r}.",
-            remedy=f"There are {' and '.join(_DIALECTS)}.",
+            remedy=f"There are {' and '.join(PROGRAMS)}.",
         )
+    dialect = _dialect(program)
     report = wire.document(body)
     event = wire.event(report)
     moment = wire.MOMENTS[event]
@@ -36,3 +39,11 @@ def answer(context: Context, program: str, body: bytes, *, agent: str = "", secr
         return wire.encoded({})
     call = wire.begun(report, program, moment, agent=agent, secret=secret)
     return wire.encoded(dialect.answered(event, guard(context, dialect.understood(report, call))))
+
+
+def _dialect(program: str) -> ModuleType:
+    if program == "claude":
+        return claude
+    from pucs.hooks import codex  # noqa: PLC0415 - each program loads its own
+
+    return codex
