@@ -14,6 +14,8 @@ from pucs.core.errors import GitError, Refused
 from pucs.streams.records import StreamState
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
     from pucs.core.resources import Resource
@@ -71,8 +73,9 @@ def verify(context: Context) -> Verification:
     findings = _intentions(context)
     findings += _landings(context, session, rows)
     findings += _merges(context, session, rows)
+    worktrees = context.worktrees.paths() if agents else {}
     for agent in agents:
-        findings += _agent(context, session, rows, agent)
+        findings += _agent(context, session, rows, agent, worktrees)
     findings += [
         Finding(
             severity=Weight.INFO,
@@ -161,24 +164,41 @@ def _merges(context: Context, session: Session, rows: list[StreamRow]) -> list[F
     return found
 
 
-def _agent(context: Context, session: Session, rows: list[StreamRow], agent: Agent) -> list[Finding]:
+def _agent(
+    context: Context, session: Session, rows: list[StreamRow], agent: Agent, worktrees: Container[str]
+) -> list[Finding]:
     """Account for one agent's branch and worktree."""
     if agent.worktree in {"", context.repository.root}:
         return []  # a person's checkout is the person's
     tip = context.repository.resolve(f"refs/heads/{agent.branch}") if agent.branch else None
-    if tip is None:
-        return []
-    found = _commits(context, session, rows, agent, tip)
+    found = _commits(context, session, rows, agent, tip) if tip is not None else []
+    if agent.worktree in worktrees:
+        return [*found, *_checkout(context, session, agent)]
+    if tip is None or not agent.active:
+        return found  # removed when it ended
+    gone = f"The worktree {agent.worktree} of {agent.id} is gone; its branch is there."
+    return [
+        *found,
+        Finding(severity=Weight.INFO, kind="worktree", message=gone, agent=agent.id, ref=agent.branch),
+    ]
+
+
+def _checkout(context: Context, session: Session, agent: Agent) -> list[Finding]:
+    """Account for what lies in an agent's worktree, whatever it made of its branch and of git's files."""
     try:
         dirty = context.worktrees.dirty(agent.worktree)
-    except GitError:
-        if not agent.active:
-            return found  # removed when it ended
-        gone = f"The worktree {agent.worktree} of {agent.id} is gone; its branch is there."
+    except GitError as error:
         return [
-            *found,
-            Finding(severity=Weight.INFO, kind="worktree", message=gone, agent=agent.id, ref=agent.branch),
+            Finding(
+                severity=Weight.OPEN,
+                kind="worktree",
+                message=f"What {agent.id} did in {agent.worktree} cannot be looked at: {error}",
+                remedy="Mend it: git worktree repair",
+                agent=agent.id,
+                stream=agent.stream,
+            )
         ]
+    found: list[Finding] = []
     if dirty and not _kept(context, session, agent, dirty):
         found.append(
             Finding(
@@ -191,7 +211,29 @@ def _agent(context: Context, session: Session, rows: list[StreamRow], agent: Age
                 files=tuple(dirty),
             )
         )
+    if not context.worktrees.branch(agent.worktree):
+        found += _detached(context, agent)
     return found
+
+
+def _detached(context: Context, agent: Agent) -> list[Finding]:
+    """Account for commits that an agent made on no branch: they go with its worktree."""
+    head = context.worktrees.head(agent.worktree)
+    own = f"refs/heads/{agent.branch}"
+    on_branch = context.repository.resolve(own) is not None and context.repository.contains(own, head)
+    if on_branch or salvaging.is_safe(context, head):
+        return []
+    return [
+        Finding(
+            severity=Weight.OPEN,
+            kind="commits",
+            message=f"The worktree {agent.worktree} has commits of {agent.id} on no branch.",
+            remedy=f"Keep them: git branch NAME {head[:12]}",
+            agent=agent.id,
+            stream=agent.stream,
+            ref=head,
+        )
+    ]
 
 
 def _commits(
@@ -239,7 +281,10 @@ def _commits(
 
 def _kept(context: Context, session: Session, agent: Agent, dirty: list[Resource]) -> bool:
     """Tell whether a salvage holds exactly these edits."""
-    now = context.worktrees.snapshot(agent.worktree, "look", author=agent.id, only=dirty)
+    try:
+        now = context.worktrees.snapshot(agent.worktree, "look", author=agent.id, only=dirty)
+    except GitError:
+        return False  # its branch is gone, for one
     refs = context.repository.refs(f"{salvaging.PREFIX}{session.id}/{agent.id}/")
     return now is not None and any(
         not set(dirty) & set(context.repository.changed(commit, now)) for commit in refs.values()

@@ -28,9 +28,12 @@ def at(path: str) -> Git:
         GitError: there is no worktree.
     """
     if not os.path.lexists(Path(path, ".git")):
+        there = os.path.isdir(path)  # noqa: PTH112 - a name stays one
         raise GitError(
             f"{path} is not a worktree any more.",
-            remedy="A worktree deleted by hand is made again when its agent starts.",
+            remedy=f"Its .git file is gone; mend it: git worktree repair"
+            if there
+            else "A worktree deleted by hand is made again when its agent starts.",
             path=path,
         )
     return Git(

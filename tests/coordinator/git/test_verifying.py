@@ -79,3 +79,36 @@ def test_unfinished_step_is_found(world: Any, killed: type[BaseException]) -> No
     assert (step.severity, "dead" in step.message) == (Weight.OPEN, True)
     world.land("a1")
     assert found(world) == [("info", "merge")]
+
+
+def test_worktree_without_its_git_file_is_open_until_it_is_mended(world: Any) -> None:
+    """What lies in a directory that git does not know any more is nowhere else; the remedy brings it back."""
+    place = world.agent("a1")
+    world.edit("a1", "core/a.py", "a = 2\n")
+    (place / ".git").unlink()
+    (lost,) = verifying.verify(world.context).findings
+    assert (lost.severity, lost.kind) == (Weight.OPEN, "worktree")
+    assert lost.remedy == "Mend it: git worktree repair"
+    world.git("worktree", "repair")
+    assert found(world) == [("open", "edits")]
+
+
+def test_edits_are_open_also_without_their_branch(world: Any) -> None:
+    """An agent that deletes its own branch has its files still."""
+    place = world.agent("a1")
+    world.edit("a1", "core/a.py", "a = 2\n")
+    world.git("update-ref", "-d", world.git("symbolic-ref", "HEAD", at=place))
+    assert found(world) == [("open", "edits")]
+
+
+def test_commits_on_no_branch_are_open(world: Any) -> None:
+    """They would go with the worktree; on a branch of any name they stay."""
+    place = world.agent("a1")
+    world.edit("a1", "core/a.py", "a = 2\n")
+    world.git("checkout", "-q", "--detach", at=place)
+    assert found(world) == [("open", "edits")]
+    world.git("commit", "-q", "-a", "-m", "mine", at=place)
+    (open_one,) = verifying.verify(world.context).findings
+    assert (open_one.kind, open_one.ref) == ("commits", world.git("rev-parse", "HEAD", at=place))
+    world.git("switch", "-q", "-c", "own", at=place)
+    assert found(world) == []
