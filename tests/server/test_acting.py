@@ -83,6 +83,18 @@ def test_a_launched_agent_acts_only_with_its_secret(hands: Context, supervisor: 
     assert row(hands, "ada").active
 
 
+def test_an_agent_whose_supervisor_has_died_is_not_begun_anew(hands: Context) -> None:
+    """Its leases stay with its supervisor's recovery; a client's id, though, can be used again by the next client."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as child:
+        dead = processes.identity(child.pid)
+        assert dead is not None
+    for agent, program in (("ada", "claude"), ("bob", "client")):
+        agents.register(hands, agent=agent, program=program, owner=dead)
+        assert OnStdio(hands, fixed=agent, launched=True)("claude-code", "", joining=False) == agent
+    assert row(hands, "ada").owner == dead
+    assert row(hands, "bob").owner == hands.processes.current()
+
+
 def test_an_agent_that_lives_elsewhere_is_not_taken(hands: Context, supervisor: Process) -> None:
     """Two clients that were given one id by mistake do not share its leases."""
     agents.register(hands, agent="ada", program="client", owner=supervisor)

@@ -173,6 +173,20 @@ def request(method: str, parameters: dict[str, Any]) -> dict[str, Any]:
     return {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
 
 
+def test_a_server_that_cannot_start_says_so_at_once(hands: Context, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever wanted it is not left waiting for an answer."""
+
+    async def broken(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "lifespan.startup.failed", "message": "broken"})
+
+    monkeypatch.setattr("pucs.server.app.make_app", lambda *_, **__: broken)
+    began = time.monotonic()
+    with pytest.raises(EnvironmentFailure, match="did not start"):
+        Hosted(hands, bound())
+    assert time.monotonic() - began < hosting.START_S_MAX / 2
+
+
 def test_a_port_that_is_taken_is_said_to_be(hands: Context) -> None:
     """With what to do, and without leaving a socket behind."""
     (listener,) = bound()

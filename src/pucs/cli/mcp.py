@@ -46,8 +46,10 @@ def mcp(door: Door, agent: str) -> None:
 
     def leave(number: int, _: object) -> NoReturn:
         # Clients end their servers by a signal; the loop that waits for input would not notice an exception.
-        who.leave()
-        os._exit(128 + number)
+        try:
+            who.leave()
+        finally:
+            os._exit(128 + number)
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, leave)

@@ -187,7 +187,8 @@ class OnStdio:
     def _of_others(self, known: Agent) -> bool:
         """Tell whether somebody else minds the agent: its supervisor, or the hooks of its program."""
         if known.owner is not None:
-            return self._launched and self._context.processes.alive(known.owner) is not False
+            lives = self._context.processes.alive(known.owner) is not False
+            return self._launched and (known.launched or lives)
         with self._context.store.read() as tx:
             return bool(tx.conversations.of_agent(known.id))
 
@@ -217,13 +218,12 @@ class OnStdio:
 
     def leave(self) -> None:
         """End the agents that are this process's own; their work is landed or kept, their leases are free."""
-        for agent in self._own:
+        for agent in tuple(self._own):
             try:
                 _ = releasing.give_up(self._context, agent=agent, leaving=True)
                 _ = agents.retire(self._context, agent=agent)
             except PucsError:
                 continue  # the end of this process frees them as well
-        self._own.clear()
 
 
 def client_for(context: Context, agent: str) -> PUCSClient:

@@ -110,7 +110,7 @@ class Hosted:
         if not self._answers():
             self.stop()
             raise EnvironmentFailure(
-                f"The server on {self.url} did not start.", remedy="Look at what it printed above."
+                f"The server on {self.url} did not start.", remedy="Try again; pucs doctor looks at the rest."
             )
 
     def _run(self) -> None:
@@ -118,6 +118,8 @@ class Hosted:
             self._server.run(sockets=self._sockets)
         finally:
             self.ended.set()
+            for listener in self._sockets:
+                listener.close()  # whoever waits for an answer is told that there will be none
 
     def _answers(self) -> bool:
         """Ask the server something; the kernel holds the question until it is there."""
@@ -137,8 +139,6 @@ class Hosted:
         self._workers.close()
         self._server.should_exit = True
         self._thread.join(STOP_S_MAX)
-        for listener in self._sockets:
-            listener.close()
 
 
 @contextmanager
