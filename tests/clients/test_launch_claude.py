@@ -228,3 +228,12 @@ def test_dead_server_lets_no_edit_through(launches: Launches) -> None:
     assert found.returncode != 0
     assert leases.cleanup(context) is not None
     assert {agent.active for agent in registry.agents(context)} == {False}
+
+
+def test_edit_outside_of_the_worktree_is_refused(launches: Launches) -> None:
+    """What PUCS has no say in is left to Claude Code's own borders, which nothing here opens."""
+    outside = launches.stage.root / "outside.txt"
+    steps = [{"write": str(outside), "text": "x\n"}, {"text": "Done."}]
+    assert launches(steps).exit_status == 0, launches.log()
+    assert not outside.exists()
+    assert "(refused or failed: " in launches.log()
