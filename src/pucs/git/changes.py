@@ -31,7 +31,7 @@ def at(path: str) -> Git:
         there = os.path.isdir(path)  # noqa: PTH112 - a name stays one
         raise GitError(
             f"{path} is not a worktree any more.",
-            remedy=f"Its .git file is gone; mend it: git worktree repair"
+            remedy="Its .git file is gone; mend it: git worktree repair"
             if there
             else "A worktree deleted by hand is made again when its agent starts.",
             path=path,
