@@ -87,6 +87,7 @@ class Hosted:
         self.ended = threading.Event()
         self._workers = Workers()
         self._sockets = list(sockets)
+        self._failure = ""
         names = (LOOPBACK, "localhost", f"[{LOOPBACK_6}]")
         app = make_app(
             context, self._workers, hosts=frozenset(f"{name}:{port}" for name in names), token=token
@@ -110,12 +111,15 @@ class Hosted:
         if not self._answers():
             self.stop()
             raise EnvironmentFailure(
-                f"The server on {self.url} did not start.", remedy="Try again; pucs doctor looks at the rest."
+                f"The server on {self.url} did not start{self._failure}.",
+                remedy="Try again; pucs doctor looks at the rest.",
             )
 
     def _run(self) -> None:
         try:
             self._server.run(sockets=self._sockets)
+        except (Exception, SystemExit) as error:  # noqa: BLE001 - a background loop; whoever looks is told
+            self._failure = f" ({type(error).__name__}: {error})"
         finally:
             self.ended.set()
             for listener in self._sockets:
