@@ -111,6 +111,7 @@ def test_every_way_of_writing_json_keeps_its_own(shop: Path, pucs: Pucs, text: s
     assert left == {key: value for key, value in json.loads(text).items() if key != "hooks"}
 
 
+@pytest.mark.slow
 def test_twice_changes_nothing(shop: Path, pucs: Pucs) -> None:
     """Installing again finds all as it should be, and uninstalling again finds nothing."""
     written(PEOPLES)
@@ -122,6 +123,7 @@ def test_twice_changes_nothing(shop: Path, pucs: Pucs) -> None:
     assert "Nothing is to be changed." in pucs.ok("uninstall", "claude")
 
 
+@pytest.mark.slow
 def test_an_installation_that_moved_takes_the_place_of_the_old_one(shop: Path, pucs: Pucs) -> None:
     """Hooks of another installation are replaced; no event is asked twice."""
     command = command_line("/gone/pucs-hook", "claude", denies=True, user=1)
@@ -205,6 +207,7 @@ def test_a_symlink_is_not_written_through(shop: Path, tmp_path: Path, pucs: Pucs
     assert list((tmp_path / "claude").iterdir()) == []
 
 
+@pytest.mark.slow
 def test_read_only_and_committed_settings_are_refused(shop: Path, pucs: Pucs) -> None:
     """Neither what its owner protects nor what colleagues share is changed."""
     written("{}")
@@ -227,12 +230,15 @@ def test_a_read_only_directory_is_told(shop: Path, pucs: Pucs) -> None:
     assert str(SETTINGS) in answer.err
 
 
-def test_a_full_place_leaves_no_trace(shop: Path, pucs: Pucs) -> None:
-    """A directory that is a file cannot be written; nothing half-done is left beside it."""
+def test_where_one_place_cannot_be_written_nothing_is(shop: Path, pucs: Pucs) -> None:
+    """The settings' directory is a file, so that git's list of what it leaves out stays as well."""
     SETTINGS.parent.write_text("", encoding="utf-8")
+    excluded = EXCLUDE.read_bytes() if EXCLUDE.exists() else None
     answer = pucs("install", "claude", "--yes")
     assert answer.status == 4
+    assert f"{shop / SETTINGS} cannot be written; nothing was changed." in answer.err
     assert SETTINGS.parent.read_text(encoding="utf-8") == ""
+    assert (EXCLUDE.read_bytes() if EXCLUDE.exists() else None) == excluded
 
 
 def test_nothing_is_written_without_being_agreed_to(
@@ -251,6 +257,7 @@ def test_nothing_is_written_without_being_agreed_to(
     assert not SETTINGS.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.process
 @pytest.mark.parametrize(("word", "status"), [(b"y\n", 0), (b"n\n", 1)])
 def test_a_person_is_asked_at_the_terminal(shop: Path, word: bytes, status: int) -> None:
@@ -266,12 +273,14 @@ def test_a_person_is_asked_at_the_terminal(shop: Path, word: bytes, status: int)
     assert (asked.returncode, SETTINGS.exists()) == (status, status == 0)
 
 
+@pytest.mark.slow
 def test_disabled_hooks_are_told(shop: Path, pucs: Pucs) -> None:
     """Hooks that will not run are no enforcement."""
     written('{"disableAllHooks": true}')
     assert "no hook runs" in pucs.ok("install", "claude", "--yes")
 
 
+@pytest.mark.slow
 def test_a_linked_worktree_installs_into_the_main_checkout(shop: Path, pucs: Pucs) -> None:
     """Claude Code reads the main checkout's settings in its worktrees as well."""
     subprocess.run(["git", "worktree", "add", "-q", "../linked"], check=True)
@@ -291,6 +300,7 @@ def test_codex_gets_its_own_file(shop: Path, codex_home: Path, pucs: Pucs) -> No
     assert not (codex_home / "hooks.json").exists()
 
 
+@pytest.mark.slow
 def test_a_file_that_changes_meanwhile_is_left_alone(shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not shown is not overwritten."""
     from pucs.core.errors import Refused  # noqa: PLC0415
@@ -377,6 +387,7 @@ def test_a_command_line_survives_any_shell(tmp_path: Path) -> None:
             assert ended.stdout == f"{hook}|claude"
 
 
+@pytest.mark.slow
 def test_uninstalling_needs_no_installation(
     shop: Path, pucs: Pucs, make_repository: Callable[..., Path]
 ) -> None:

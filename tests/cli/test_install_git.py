@@ -350,6 +350,7 @@ def test_hooks_that_know_their_name_are_left_alone(session: Path, pucs: Pucs) ->
     assert (answer.status, "there both" in answer.err) == (1, True)
 
 
+@pytest.mark.slow
 def test_check_files_by_hand(agent: Path, pucs: Pucs, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names, an agent, JSON; a person's checkout has nobody to judge, and without a session nothing is refused."""
     assert pucs.ok("check", "files", "lib/b.py") == "Nobody objects to 1 file.\n"

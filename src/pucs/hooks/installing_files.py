@@ -124,18 +124,26 @@ def shown(changes: Sequence[Change]) -> str:
 def make(changes: Sequence[Change]) -> None:
     """Make the changes one after the other, each of them whole or not at all; permissions of files stay.
 
+    Nothing is begun where one of the places can be seen not to be writable.
+
     Raises:
         Refused: a file is not any more what it was when the change was shown.
         EnvironmentFailure: a place cannot be written.
     """
-    for change in changes:
-        place = change.path if isinstance(change, Write) else change.to
+    places = [change.path if isinstance(change, Write) else change.to for change in changes]
+    for place in places:
+        above = next(parent for parent in place.parents if parent.exists())
+        if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+            raise EnvironmentFailure(
+                f"{place} cannot be written; nothing was changed.",
+                remedy=f"{above} has to be a directory that you may write to.",
+            )
+    for place, change in zip(places, changes, strict=True):
         try:
             _make(change)
         except OSError as error:
             raise EnvironmentFailure(
-                f"{error.filename or place} cannot be written: {error.strerror}.",
-                remedy="Check the permissions of its directory; what was shown for it was not done.",
+                f"{place} cannot be written: {error.strerror}.", remedy="What was shown for it was not done."
             ) from error
 
 
