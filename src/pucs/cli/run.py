@@ -194,8 +194,8 @@ def _check_programs(
     from pucs.coordinator import tasks as todo  # noqa: PLC0415
     from pucs.wiring import check_programs  # noqa: PLC0415
 
-    left = todo.unfinished(door.context()) if ready else []
-    asked = [task for task in (*left, *parsed) if task.prompt]
+    left = {task.id: task for task in todo.unfinished(door.context())} if ready else {}
+    asked = [task for task in (left | {task.id: task for task in parsed}).values() if task.prompt]
     if not asked:
         return [], []
     words = list(dict.fromkeys(task.agent or program for task in asked))
