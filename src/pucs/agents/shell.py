@@ -258,6 +258,8 @@ def _options(
 
 @dataclass(frozen=True, slots=True)
 class _Wrapper:
+    """How the command that another one starts is found."""
+
     letters: str = ""
     """Options with a value."""
     longs: tuple[str, ...] = ()
@@ -449,6 +451,8 @@ def _apply_patch(reading: _Reading, words: list[Word], redirects: list[Redirect]
 
 @dataclass(frozen=True, slots=True)
 class _Formatter:
+    """When a formatter writes."""
+
     needs: frozenset[str] = frozenset()
     """Flags of which one makes it write; empty: it always does."""
     word: str = ""
