@@ -182,7 +182,7 @@ def _report(root: Path, path: str, command: str = "") -> bytes:
         }
     )
     document = {
-        "session_id": "0f0e0d0c-bench",
+        "session_id": f"bench-{path or command}",  # one each: what one is refused would ride on the answers to the other
         "transcript_path": "/none",
         "cwd": str(root),
         "hook_event_name": "PreToolUse",

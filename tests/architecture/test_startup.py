@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -40,11 +41,13 @@ with open(sys.argv[-1], "w") as file:
 """
 
 
-def loaded_by(load: str, arguments: list[str], where: Path, report: Path) -> set[str]:
+def loaded_by(
+    load: str, arguments: list[str], where: Path, report: Path, given: IO[str] | None = None
+) -> set[str]:
     """Return the modules that a fresh interpreter loads for a command line, which has to succeed."""
     run_pucs = "; ".join(["from pucs.cli import main", f"main(args={arguments!r}, prog_name='pucs')"])
     call = [sys.executable, "-c", REPORTER.format(load=load or run_pucs), str(report)]
-    result = subprocess.run(call, cwd=where, check=False, capture_output=True, text=True)
+    result = subprocess.run(call, cwd=where, stdin=given, check=False, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     document = json.loads(report.read_text(encoding="utf-8"))
     assert document["status"] == 0, result.stdout + result.stderr
@@ -93,6 +96,30 @@ def test_light_commands_load_nothing_heavy_at_work(
     ):
         modules = loaded_by("", arguments, repository, tmp_path / "report.json")
         assert too_heavy(modules) == set(), arguments
+
+
+@pytest.mark.process
+@pytest.mark.git
+def test_a_hooks_own_step_loads_even_less(make_repository: Callable[..., Path], tmp_path: Path) -> None:
+    """Without a server each edit pays for every module: no command line, no YAML, and nothing that starts git."""
+    repository = make_repository(files={"shop/cart.py": "TOTAL = 0\n"})
+    subprocess.run([sys.executable, "-m", "pucs", "init"], cwd=repository, check=True, capture_output=True)
+    edit = {"file_path": str(repository / "shop/cart.py"), "old_string": "0", "new_string": "1"}
+    report = {"session_id": "c-1", "cwd": str(repository), "hook_event_name": "PreToolUse"}
+    body = json.dumps({**report, "tool_name": "Edit", "tool_input": edit})
+    step = (
+        "import os, runpy; os._exit = sys.exit; sys.argv[1:] = ['claude', sys.argv[-1]];"
+        "runpy.run_module('pucs.hooks', run_name='__main__')"
+    )
+    for _ in ("the edit that takes the lease", "one under it"):
+        with (tmp_path / "body").open("w+") as report_file:
+            report_file.write(body)
+            report_file.seek(0)
+            modules = loaded_by(step, [], repository, tmp_path / "report.json", report_file)
+        assert too_heavy(modules) == set()
+        assert "pucs.coordinator.guarding" in modules
+        assert {"click", "yaml", "pucs.cli", "pucs.client", "pucs.coordinator.landing"} & modules == set()
+    assert {"statistics", "pucs.coordinator.granting", "pucs.coordinator.leases"} & modules == set()
 
 
 def test_heavy_modules_are_told_from_light_ones() -> None:
