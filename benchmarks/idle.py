@@ -105,11 +105,7 @@ def asleep(root: Path, agents: int) -> Iterator[int]:
 def suspended(root: Path, agents: int) -> Iterator[int]:
     """Agents that wait for a file that one more agent has, without a process of their own."""
     repository = place(root, agents)
-    program = shim(root / "bin")
-    call = program.read_text(encoding="utf-8").replace("exec ", f"HOOK_AGENT_PLAN='{root}/plan.json' exec ")
-    program.write_text(
-        call, encoding="utf-8"
-    )  # a run leaves no variables of a surrounding PUCS to its agents
+    shim(root / "bin", plan=root / "plan.json")
     thinks = [{"sleep": 3600}, {"text": "Done."}]
     waits = [{"text": "I come back."}]
     plan = [
