@@ -30,9 +30,11 @@ def locate(common_dir: str, directory: str, name: str) -> Location:
         # The directories are resolved as the kernel does; a last part that is a symlink is a file of its own here.
         last = joined.name if name.rstrip("/").rpartition("/")[2] not in {"", ".", ".."} else ""
         path = os.path.join(os.path.realpath(joined.parent if last else joined), last).rstrip("/") or "/"  # noqa: PTH118 - pathlib would keep the parent's dots
-        with suppress(FileNotFoundError, NotADirectoryError, PermissionError):
+        with suppress(FileNotFoundError, NotADirectoryError):
             Path(path).lstat()
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise Usage(f"{name!r} cannot be looked at: {error.strerror}.", remedy="Leave it alone.") from error
+    except ValueError as error:
         raise Usage(f"{name!r} is not a path.", remedy="Name the file with its whole path.") from error
     top, common = _around(path)
     ours = common == common_dir
