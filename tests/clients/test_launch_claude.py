@@ -192,11 +192,12 @@ def test_what_cannot_work_fails_with_its_reason(
     assert failed.salvage == ""
 
 
-def test_person_who_switched_hooks_off_does_not_switch_off_these(launches: Launches) -> None:
+@pytest.mark.parametrize("written", ['{"disableAllHooks": true}', '{"hooks": ['], ids=["hooks off", "broken"])
+def test_persons_settings_do_not_switch_these_hooks_off(launches: Launches, written: str) -> None:
     """The settings of the launch come after the person's, so that its hooks call in and edits are held to the locks."""
     settings = launches.stage.home / ".claude"
     settings.mkdir(exist_ok=True)
-    (settings / "settings.json").write_text('{"disableAllHooks": true}')
+    (settings / "settings.json").write_text(written)
     assert leases.acquire(launches.scene.context, agent="alice", resources=("shop/b.txt",)).granted
     steps = [
         {"write": "shop/b.txt", "text": "x\n"},
