@@ -199,6 +199,14 @@ def test_secrets_go_to_this_machine_only(hook: Hook, url: str) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def test_a_server_of_another_store_is_not_asked(hook: Hook, server: Server, tmp_path: Path) -> None:
+    """Whoever works with a store elsewhere is answered by that one, here that it is not there."""
+    done = hook(PUCS_STORE=str(tmp_path / "other.db"))
+    assert (done.returncode, server.requests) == (BLOCK, [])
+    assert b"other.db" in done.stderr
+    assert hook(PUCS_STORE=str(hook.marker.parent / "state.db")).stdout.strip() == ANSWER
+
+
 def test_the_endpoint_of_a_run_comes_first(hook: Hook, server: Server) -> None:
     """Launched agents are told where their run listens."""
     (hook.marker.parent / "server.json").unlink()

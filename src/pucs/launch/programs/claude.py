@@ -105,7 +105,12 @@ class Claude:
         ]
         return Launch(
             argv=tuple(argv),
-            env={"PUCS_HOOKED": "1", "PUCS_SECRET": brief.secret, "DISABLE_AUTOUPDATER": "1"},
+            env={
+                "PUCS_HOOKED": "1",
+                "PUCS_SECRET": brief.secret,
+                "DISABLE_AUTOUPDATER": "1",
+                **({"PUCS_ENDPOINT": brief.endpoint.url} if brief.endpoint is not None else {}),
+            },
             conversation=ClaudeTalk(conversation, brief.prompt, brief.called_in),
         )
 
