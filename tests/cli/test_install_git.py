@@ -98,6 +98,16 @@ def test_an_agents_commit_of_a_foreign_path_is_refused(agent: Path, path: str, s
 
 
 @pytest.mark.slow
+def test_a_launched_agent_stands_in_its_worktree(agent: Path, session: Path, pucs: Pucs) -> None:
+    """Its environment names the main checkout as the repository; what counts is where it commits."""
+    changed(agent, "app/a.py")
+    launched = {"PUCS_LAUNCH": "x", "PUCS_AGENT": "one", "PUCS_REPO": str(session)}
+    assert git("commit", "-qm", GOOD, at=agent, **launched).status == 0
+    changed(agent, "lib/b.py")
+    assert "lib/b.py belongs to stream lib" in git("commit", "-qm", GOOD, at=agent, **launched).out
+
+
+@pytest.mark.slow
 def test_commit_all_is_judged_by_what_it_commits(agent: Path) -> None:
     """`git commit -a` uses an index of its own, which git names to the hook."""
     (agent / "lib/b.py").write_text("b = 3\n", encoding="utf-8")

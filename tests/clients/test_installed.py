@@ -175,3 +175,20 @@ def test_a_codex_that_does_not_trust_its_hooks_is_not_counted(world: World) -> N
     assert (world.root / "core/a.py").read_text() == "a = 2\n"
     assert doctor(world, "codex hooks") == "blocks"
     assert doctor(world, "codex calls") == "none in this session yet"
+
+
+def test_a_launched_claude_cannot_commit_what_is_held(world: World) -> None:
+    """What the text of a command does not show is seen when git commits it: the model is told whose the file is."""
+    pucs(world, "install", "git", "--yes")
+    world.hold("agent-2", "core/b.py", task="T-2")
+    hidden = "python3 -c \"open('core/b.py', 'w').write('b = 3')\""
+    commit = "git commit -qam '[PUCS-core] feat: Change b'"
+    world.stage.models.script("x", [{"shell": hidden}, {"shell": commit}, DONE, DONE, DONE])
+    agent = world.agent("agent-1")
+    with world.claude(agent, "x") as talk:
+        assert talk.ask("Change b")["subtype"] == "success"
+    assert world.stage.models.saw("x", "Leave it out, and ask for it: pucs lock core/b.py --wait 60")
+    log = subprocess.run(
+        ["git", "log", "--format=%s"], cwd=agent.worktree, capture_output=True, text=True, check=True
+    )
+    assert "Change b" not in log.stdout

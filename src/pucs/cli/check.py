@@ -168,7 +168,8 @@ def message(door: Door, file: str | None, text: str | None) -> None:
 
 def checkout(door: Door, repository: Repository, worktrees: Worktrees) -> str:
     """Return the top of the checkout that the call stands in: the worktree of an agent, or the main one."""
-    here = Path(door.repo).resolve()
+    # Launched agents have the main checkout in PUCS_REPO, and stand in a worktree of their own.
+    here = Path("." if door.repo == os.environ.get("PUCS_REPO") else door.repo).resolve()
     tops = [top for top in {repository.root, *worktrees.paths()} if here.is_relative_to(Path(top).resolve())]
     return max(tops, key=len, default=repository.root)
 

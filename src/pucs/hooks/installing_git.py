@@ -65,8 +65,8 @@ pucs_judged() {  # a merge brings others' work with it, which was judged where i
 if pucs_agents; then pucs_judged "$@" || exit 1; fi
 """
 _CHECKS = {
-    "pre-commit": 'if [ -n "$PUCS_PROBE" ]; then "$pucs" check files .git/probe; else "$pucs" check files --staged; fi',
-    "commit-msg": '"$pucs" check message "$1"',
+    "pre-commit": 'if [ -n "$PUCS_PROBE" ]; then "$pucs" check files --repo . .git/probe; else "$pucs" check files --repo . --staged; fi',
+    "commit-msg": '"$pucs" check message --repo . "$1"',
 }
 _PUSH = """\
 if [ -z "$PUCS_PUSH" ]; then
