@@ -1,0 +1,82 @@
+"""Conversations, secrets and sights, on every store there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pucs.agents.records import Conversation
+from pucs.store.sqlite import IN_MEMORY, SQLiteStore
+from pucs.testing.fakes import FakeClock
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CONVERSATION = Conversation(
+    program="claude",
+    id="c1",
+    session="S",
+    agent="ann",
+    place="/work",
+    refusals=1,
+    denied=("a\\012b.py", "c.py"),
+    begun_at="2025-12-06T10:00:00.000Z",
+)
+
+
+@pytest.fixture(params=["file", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
+    place = IN_MEMORY if request.param == "memory" else tmp_path / "state.db"
+    return SQLiteStore(place, FakeClock())
+
+
+def test_a_conversation_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+    """It is one of a program and a session, and overwritten whole."""
+    with store.transaction() as tx:
+        tx.conversations.put(CONVERSATION)
+        tx.conversations.put(replace(CONVERSATION, id="c0"))
+        tx.conversations.put(replace(CONVERSATION, session="T", denied=()))
+    with store.transaction() as tx:
+        assert tx.conversations.get("claude", "c1", "S") == CONVERSATION
+        assert tx.conversations.get("codex", "c1", "S") is None
+        assert [(one.id, one.session) for one in tx.conversations.of_agent("ann")] == [
+            ("c0", "S"),
+            ("c1", "S"),
+            ("c1", "T"),
+        ]
+        tx.conversations.put(replace(CONVERSATION, denied=(), refusals=0))
+        assert tx.conversations.get("claude", "c1", "S") == replace(CONVERSATION, denied=(), refusals=0)
+
+
+def test_a_secret_is_found_by_agent_and_by_digest(store: SQLiteStore) -> None:
+    """A new one takes the place of the old one, an empty one of any."""
+    with store.transaction() as tx:
+        tx.secrets.put("ann", "one")
+        tx.secrets.put("ann", "two")
+        assert (tx.secrets.digest("ann"), tx.secrets.agent("two"), tx.secrets.agent("one")) == (
+            "two",
+            "ann",
+            "",
+        )
+        tx.secrets.put("ann", "")
+        assert (tx.secrets.digest("ann"), tx.secrets.agent("two")) == ("", "")
+
+
+def test_what_was_seen_and_under_which_lease_do_not_overwrite_each_other(store: SQLiteStore) -> None:
+    """A file may be known by either alone; forgetting takes both."""
+    with store.transaction() as tx:
+        tx.sights.base("ann", "a.py", 7)
+        assert (tx.sights.get("ann", "a.py"), tx.sights.based("ann", "a.py")) == ("", 7)
+        tx.sights.put("ann", "a.py", "x")
+        tx.sights.base("ann", "a.py", 9)
+        tx.sights.put("ann", "b.py", "y")
+        tx.sights.put("bob", "a.py", "z")
+        assert (tx.sights.get("ann", "a.py"), tx.sights.based("ann", "a.py")) == ("x", 9)
+        assert (tx.sights.get("ann", "b.py"), tx.sights.based("ann", "b.py")) == ("y", 0)
+        tx.sights.forget("ann", ["a.py"])
+        assert (tx.sights.get("ann", "a.py"), tx.sights.based("ann", "a.py")) == ("", 0)
+        assert tx.sights.get("ann", "b.py") == "y"
+        tx.sights.forget("ann")
+        assert (tx.sights.get("ann", "b.py"), tx.sights.get("bob", "a.py")) == ("", "z")
