@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -316,25 +317,33 @@ def test_program_that_dies_fails_with_what_it_printed(talks: Talks) -> None:
 
 @pytest.mark.slow
 def test_who_holds_what_others_want_lands_it_before_it_sleeps(talks: Talks) -> None:
-    """Two programs want each other's file: neither waits for the other for ever."""
-    first = [
+    """Nobody waits for a sleeper: what it did so far lands when it is suspended, and it is told so."""
+    context = talks.scene.context
+    assert leases.acquire(context, agent="bob", resources=("core/b.txt",)).granted
+    got: list[bool] = []
+
+    def wait_for_it() -> None:
+        assert talks.line.next() == "held"
+        answer = leases.acquire(context, agent="alice", resources=("core/a.txt",), wait_s=20)
+        got.append(answer.granted)
+        leases.release(context, agent="bob")
+
+    alice = threading.Thread(target=wait_for_it)
+    alice.start()
+    queued = f"{sys.executable} -m pucs queue core/a.txt --json | grep -q alice"
+    plan = [
         {"read": "core/a.txt"},
         {"edit": "core/a.txt", "old": "a", "new": "one"},
-        {"shell": f"echo held > {talks.line.path}.one; read x < {talks.line.path}.two"},
-        {"write": "core/b.txt", "text": "one\n", "expect_denied": "held by core-agent-2"},
+        {"shell": f"echo held > {talks.line.path}; until {queued}; do sleep 0.1; done"},
+        {"write": "core/b.txt", "text": "one\n", "expect_denied": "held by bob"},
         {"text": "I come back."},
-        {"write": "core/b.txt", "text": "one\n"},
-        {"text": "Done."},
-    ]
-    second = [
         {"write": "core/b.txt", "text": "two\n"},
-        {"shell": f"read x < {talks.line.path}.one; echo held > {talks.line.path}.two"},
         {"text": "Done."},
     ]
-    talks.line.beside("one")
-    talks.line.beside("two")
-    result = talks(
-        {"Be first": first, "Be second": second}, asked("t1", "Be first"), asked("t2", "Be second")
-    )
+    result = talks(plan, asked("t1"))
+    alice.join()
     assert result.exit_status == 0, talks.log()
-    assert talks.scene.landed("core", "core/b.txt") == "one\n"
+    assert got == [True]
+    assert talks.scene.landed("core", "core/a.txt") == "one\n"
+    assert talks.scene.landed("core", "core/b.txt") == "two\n"
+    assert "What you did so far has landed, because others waited for it: alice." in talks.log()

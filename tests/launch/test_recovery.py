@@ -10,7 +10,7 @@ import pytest
 
 from pucs.agents.records import Agent, Phase
 from pucs.coordinator import agents as registry
-from pucs.coordinator import landing, leases, places, sessions
+from pucs.coordinator import landing, launching, leases, places, sessions
 from pucs.coordinator import tasks as todo
 from pucs.core.processes import Process
 from pucs.launch import events, leftovers, processes, recovery
@@ -87,6 +87,23 @@ def test_landed_work_is_not_done_again(scene: Scene) -> None:
     assert result.exit_status == 0, scene.said
     assert result.done[0].result.startswith("landed as ")
     assert result.agents == ()
+
+
+def test_part_that_a_program_landed_is_not_its_task(scene: Scene) -> None:
+    """A program gives way by landing what it has so far; if it is killed then, its task is still to be done."""
+    scene.tasks(task("t1", "echo rest >> core/a.txt"))
+    with subprocess.Popen(["sleep", "60"]) as owner:
+        identity = processes.identity(owner.pid)
+        assert identity
+        agent = dead_agent(scene, identity)
+        launching.started(scene.context, agent=agent.id, program="claude")
+        leases.acquire(scene.context, agent=agent.id, resources=("core/a.txt",), task="t1")
+        edit(agent)
+        assert isinstance(landing.land(scene.context, agent=agent.id), landing.Landed)
+        owner.kill()
+    assert scene.run().exit_status == 0, scene.said
+    assert scene.heard(events.TaskGivenBack)
+    assert scene.landed("core", "core/a.txt").endswith("rest\n")
 
 
 def test_worktree_deleted_by_hand_is_told(scene: Scene) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from pucs.coordinator import agents as registry
-from pucs.coordinator import sessions, settling, tasks
+from pucs.coordinator import launching, sessions, settling, tasks
 from pucs.core.errors import PucsError, Refused
 from pucs.launch import events, keeping, leftovers
 from pucs.launch.agents import MARK
@@ -92,7 +92,8 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
             return
     told: list[events.Event] = []
     settling.settle(context, agent=agent.id)  # a landing it died in is completed first
-    landed = _landed(context, agent)
+    # A program lands part of its work before it sleeps; only its supervisor knows when it was all.
+    landed = _landed(context, agent) if agent.program == launching.COMMAND else {}
     salvage = keeping.kept(context, agent, REASON, told.append) if agent.worktree else ""
     if told and not _dead(context, agent):
         return  # another run looked after it at this moment, and its worktree is gone already
