@@ -192,3 +192,14 @@ def test_a_launched_claude_cannot_commit_what_is_held(world: World) -> None:
         ["git", "log", "--format=%s"], cwd=agent.worktree, capture_output=True, text=True, check=True
     )
     assert "Change b" not in log.stdout
+
+
+def test_it_counts_in_a_directory_below(world: World) -> None:
+    """Started anywhere in the repository, Claude Code has the same hooks."""
+    pucs(world, "install", "claude", "--yes")
+    world.hold("agent-2", "core/a.py")
+    below = {"edit": "a.py", "old": "a = 1", "new": "a = 2"}
+    world.stage.models.script("x", [{"read": "a.py"}, below, DONE, DONE, DONE])
+    with world.stage.claude("x", world.root / "core") as talk:
+        assert talk.ask("Change a")["permission_denials"][0]["tool_name"] == "Edit"
+    assert (world.root / "core/a.py").read_text() == "a = 1\n"
