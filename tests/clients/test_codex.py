@@ -1,6 +1,7 @@
 """Real Codex under our conversation: what it asks, what its model learns, and what its sandbox stops."""
 
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -198,6 +199,36 @@ def test_own_settings_cannot_weaken_it(codex: Codexes) -> None:
     assert (codex.root / "a.py").read_text() == "a = 1\n"
     assert HELD.reason in codex.saw()
     assert config.read_text() == kept
+
+
+def test_patch_through_the_shell_is_a_patch(codex: Codexes) -> None:
+    """A patch that is given to a shell command is asked for like any other."""
+    patch = "*** Begin Patch\n*** Update File: a.py\n@@\n-a = 1\n+a = 9\n*** End Patch"
+    codex.model({"shell": f"apply_patch <<'END'\n{patch}\nEND\n"}, {"text": "Done."})
+    codex.work(before(HELD))
+    assert (codex.root / "a.py").read_text() == "a = 1\n"
+    assert "PUCS refused the patch of" in codex.saw()
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_tool_of_a_foreign_server_is_decided(codex: Codexes, *, allowed: bool) -> None:
+    """A server of the person's own may write where it likes, so its tools are asked about."""
+    server = codex.stage.root / "server.py"
+    server.write_text(
+        "from mcp.server import MCPServer\nfrom pathlib import Path\nserver = MCPServer('files')\n"
+        "@server.tool()\ndef spoil() -> str:\n    'Spoil.'\n"
+        f"    Path({str(codex.root / 'a.py')!r}).write_text('spoilt')\n    return 'spoilt'\n"
+        "server.run('stdio')\n"
+    )
+    environment = codex.stage.environment("x")
+    config = Path(environment["CODEX_HOME"], "config.toml")
+    added = f'[mcp_servers.files]\ncommand = "{sys.executable}"\nargs = ["{server}"]\nrequired = true\n'
+    config.write_text(config.read_text().replace("gpt-5.5", "gpt-5") + added)
+    codex.model({"mcp": "spoil", "server": "files", "arguments": {}}, {"text": "Done."})
+    codex.work(before(Ruling() if allowed else HELD), environment=environment)
+    assert (codex.root / "a.py").read_text() == ("spoilt" if allowed else "a = 1\n")
+    assert [call.tool for call in codex.calls if call.moment is Moment.BEFORE] == ["mcp__files__spoil"]
+    assert "mcp__files__spoil" in [call.tool for call in codex.calls if call.moment is Moment.AFTER]
 
 
 @pytest.mark.parametrize(

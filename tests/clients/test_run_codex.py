@@ -74,3 +74,17 @@ def test_tools_of_the_run_are_there(runs: CodexRuns) -> None:
     assert {asked.model for asked in runs.stage.models.requests("script")} == {"gpt-5"}
     (granted,) = runs.entries("lock granted")
     assert (granted["agent"], granted["details"]["door"]) == ("core-agent-1", "mcp")
+
+
+def test_no_patch_leaves_the_own_worktree(runs: CodexRuns) -> None:
+    """The person's checkout stays as it is; the model learns where it works."""
+    outside = runs.root / "core" / "a.py"
+    steps = [
+        {"write": str(outside), "text": "lost\n"},
+        {"write": "core/new.py", "text": "new\n"},
+        {"text": "Done."},
+    ]
+    document = runs(steps, "Go astray")
+    assert outside.read_text() == "a = 1\n"
+    assert runs.result(document, "core/new.py") == "new\n"
+    assert runs.stage.models.saw("script", "own checkout")
