@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 LATE_MAX = 100
 """Undeclared changes of one command that are looked at one by one; the rest is judged at landing like any other."""
 
+_OF_SERVERS = "mcp__"
+"""How agent programs name tools of MCP servers, which may write files and do not say which."""
+
 
 def observed(context: Context, agent: Agent, call: Call) -> Ruling:
     """Note what an agent has seen and changed, and tell it what of that others hold.
@@ -43,7 +46,7 @@ def observed(context: Context, agent: Agent, call: Call) -> Ruling:
         written += [edit.path for edit in touched(call.command).edits]
     changed = whereabouts.files(context, agent, call.cwd, written[: securing.FILES_MAX])
     seen = [*whereabouts.files(context, agent, call.cwd, call.reads[: securing.FILES_MAX]), *changed]
-    if call.command and agent.branch:
+    if agent.branch and (call.command or call.tool.startswith(_OF_SERVERS)):
         # A merge that goes on brings others' work: what of it is the agent's own is seen when it lands.
         merging = context.worktrees.merging(agent.worktree)
         changed = [] if merging else context.worktrees.dirty(agent.worktree)

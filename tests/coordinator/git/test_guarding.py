@@ -596,10 +596,15 @@ def test_undeclared_changes_of_a_command_take_late_leases(world: Any) -> None:
     assert "git checkout HEAD -- api/x.py core/a.py" in ruling.context
     assert world.held("a2") == ["core/b.py"]
     assert two.ran("make all").context == ""
+    (two.cwd / "core/c.py").write_text("by a server\n")
+    assert two.call(Moment.AFTER, tool="TodoWrite") == Ruling()
+    assert world.held("a2") == ["core/b.py"]
+    two.call(Moment.AFTER, tool="mcp__files__write")
+    assert world.held("a2") == ["core/b.py", "core/c.py"]
     assert not two.shell("sed -i s/1/2/ core/a.py").allowed
     assert not two.shell("git checkout main -- core/a.py").allowed
     assert two.shell("git checkout HEAD -- api/x.py core/a.py").allowed
-    assert [entry.level for entry in entries(world, "undeclared change")] == [Level.CONFLICT]
+    assert [entry.level for entry in entries(world, "undeclared change")] == [Level.CONFLICT, Level.INFO]
 
 
 def test_a_merge_that_goes_on_is_no_undeclared_change(world: Any) -> None:
