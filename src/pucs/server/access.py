@@ -127,7 +127,7 @@ class Door:
                 "No token.",
                 "Send Authorization: Bearer TOKEN (file pucs/token in the git directory).",
             )
-        if self._token and hmac.compare_digest(given.encode(), self._token.encode()):
+        if hmac.compare_digest(given.encode(), self._token.encode()):
             return Caller(named)
         try:
             agent = await self._workers.run(Kind.SHORT, agent_of, self._context, given)

@@ -222,7 +222,7 @@ def signal_intent(
     if done.success:
         text = f"Recorded; nothing is in the way of {named(done.files)}."
     else:
-        text = "Recorded, but " + " ".join(plain(one.details) for one in done.conflicts[:LISTED_MAX])
+        text = f"Recorded, but contested: {_in_the_way(done.conflicts)}."
     text += "".join(f" {plain(one)}" for one in done.suggestions)
     return Answer(
         text,
@@ -232,6 +232,13 @@ def signal_intent(
             "conflicts": _contests(done.conflicts),
             "expires_at": done.expires_at,
         },
+    )
+
+
+def _in_the_way(found: tuple[Contest, ...]) -> str:
+    """Say what is in the way of a plan; its details hold words of the other agent."""
+    return "; ".join(
+        f"{one.file}: {quoted_words(one.holder or 'PUCS', one.details)}" for one in found[:LISTED_MAX]
     )
 
 
@@ -253,7 +260,7 @@ def check_conflicts(turn: Turn, *, files: Files) -> Answer:
     found = turn.client.check_conflicts(files)
     if not found:
         return Answer("Nothing is in the way.", {"conflicts": []})
-    return Answer(" ".join(plain(one.details) for one in found[:LISTED_MAX]), {"conflicts": _contests(found)})
+    return Answer(f"In the way: {_in_the_way(found)}.", {"conflicts": _contests(found)})
 
 
 def negotiate_partition(
