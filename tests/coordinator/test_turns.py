@@ -386,6 +386,23 @@ def test_a_paused_agent_is_passed_over_and_keeps_its_place(world: World) -> None
     assert world.edit("bob", "a.py").granted
 
 
+def test_who_comes_back_to_a_circle_leaves_it(world: World) -> None:
+    """While it was paused, one that waits behind it got what it waits for: they would wait for each other for ever."""
+    acquire(world.context, agent="pat", resources=["a.py"], duration_s=7200.0)
+    world.edit("cyd", "b.py")
+    world.edit("bob", "a.py", "b.py")
+    world.edit("ann", "a.py")
+    world.edit("ann", "b.py")
+    pause(world.context, agent="bob", by="op")
+    world.free("cyd", "b.py")
+    assert world.edit("ann", "b.py").granted
+    resume(world.context, agent="bob", by="op")
+    assert world.awaited("bob") == ()
+    [told] = world.told("bob")
+    assert "nobody in this circle could go on: bob waits for b.py held by ann" in told.text
+    assert world.awaited("ann") == ("a.py",)
+
+
 def test_a_waiter_that_died_gives_way_while_one_sleeps(world: World) -> None:
     """The one ahead in the queue is suspended and its keeper dies: who sleeps behind it wakes and has the turn."""
     acquire(world.context, agent="pat", resources=["a.py"], duration_s=7200.0)

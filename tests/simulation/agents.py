@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
-from pucs.coordinator import handoffs, judging, leases
+from pucs.coordinator import handoffs, judging, leases, turns
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context
 from pucs.core.errors import PucsError, Refused
@@ -33,6 +33,8 @@ ANSWER_S = 1.6
 """A waiter that is never stopped hears of its grant, or of the end of its wait, at most that late: the one-second safety
 check and what comes between."""
 ENDLESS_S = 100_000.0
+TRIES_MAX = 4
+"""How often an agent tries an edit before it does something else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,8 @@ class Habits:
     """Chance of asking for what it holds in another mode, while holding something."""
     hands_over: float = 0.0
     """Chance of handing its work over, while holding something."""
+    suspended: float = 0.0
+    """Chance of waiting without a process, as an agent does whose edit was denied, for those that a process owns."""
     gives_up_waiting: float = 0.08
     without_owner: float = 0.15
     """Part of the agents that no process owns."""
@@ -70,6 +74,8 @@ class Agent:
     judge: Judge
     habits: Habits
     default_s: float
+    queue_s: float
+    """Longest wait in the queue."""
     closing: Callable[[], bool]
     remembered: list[Belief] = field(default_factory=list)
     """What it once held; it may come back to it."""
@@ -131,7 +137,8 @@ class Agent:
                 self._dwell_on_the_past()
             if chance.random() < 0.3:
                 self._take_over()
-            if self._ask():
+            turns_about = self.hands.owner is not None and chance.random() < self.habits.suspended
+            if self._take_turns() if turns_about else self._ask():
                 self._work()
             if self.absent:
                 return
@@ -191,6 +198,65 @@ class Agent:
             raise Broken("waits", f"{self.name} came late though it was awake: {answer.reason}")
         self.judge.told(self.name, answer)
         return answer.granted
+
+    def _take_turns(self) -> bool:
+        """Try to edit, as a hook asks for it; what is denied is waited for in sleep, come back to, or left."""
+        chance = self.world.random
+        names = self._some_names(WRITE)
+        for _ in range(TRIES_MAX):
+            self._say(f"tries to edit {', '.join(names)}")
+            self.judge.asks(self.name, tuple((name, WRITE) for name in names), self.default_s, self.queue_s)
+            answer = turns.line_up(self.context, agent=self.name, resources=names)
+            self._look()
+            self._say(f"is told {dict(answer.tokens) or answer.reason[:60]}")
+            self.judge.told(self.name, answer)
+            if answer.granted:
+                return True
+            dice = chance.random()
+            if dice < 0.5 and self._sleeps():
+                return True
+            if dice > 0.9:
+                self._say("leaves the queue")
+                turns.leave(self.context, agent=self.name)
+                self._look()
+                return False
+            if dice > 0.7:
+                return False  # goes on with something else; its place stays
+            self.hands.actor.sleep(chance.expovariate(1.0 / self.habits.work_s))
+        return False
+
+    def _sleeps(self) -> bool:
+        """Sleep until it is its turn for something, as its supervisor does."""
+        chance, actor = self.world.random, self.hands.actor
+        wait_s = chance.choice((2.0, 10.0, 40.0))
+        self._say(f"sleeps for {wait_s:g} s at most")
+        began_s, actor.overslept_s = self.world.schedule.now_s, 0.0
+        self.judge.count("sleeps")
+        answer = turns.wait(self.context, agent=self.name, wait_s=wait_s)
+        self._look()
+        lasted_s = self.world.schedule.now_s - began_s
+        if lasted_s > wait_s + actor.overslept_s + ANSWER_S:
+            raise Broken("waits", f"{self.name} was to sleep {wait_s:g} s and woke after {lasted_s:.3f} s")
+        if answer is None:
+            self._missed_nothing(actor.overslept_s)
+        if answer is None or not answer.granted:
+            self._say(f"wakes: {answer.reason[:60] if answer is not None else 'in vain'}")
+            return False
+        self.judge.count("woken at its turn")
+        self._say(f"wakes with {dict(answer.tokens)}")
+        self.judge.asks(self.name, tuple((name, WRITE) for name in answer.tokens), self.default_s, 0.0)
+        self.judge.told(self.name, answer)
+        return True
+
+    def _missed_nothing(self, overslept_s: float) -> None:
+        """Hold that nobody sleeps on while something is reserved for it."""
+        now_s = self.world.schedule.now_s
+        mine = [lease for lease in self.judge.held.values() if lease.agent == self.name and lease.reserved]
+        missed = [
+            one for one in mine if one.since_s + ANSWER_S + overslept_s < now_s < one.since_s + one.claim_s
+        ]
+        if missed:
+            raise Broken("waits", f"{self.name} slept on when it was its turn: {missed}")
 
     def _some_names(self, mode: Mode) -> list[str]:
         chance = self.world.random

@@ -34,6 +34,10 @@ class Held:
     length_s: float
     """What was asked for when it was granted; asking again does not change it."""
     reserved: bool
+    claim_s: float = 0.0
+    """How long it stays reserved."""
+    place: int = 0
+    """Place in the queue that it was given to."""
     early_s: float = float("inf")
     """When a lease began whose place this was to take, though that ran out before the claim: its life may count too."""
 
@@ -52,6 +56,8 @@ class Waiting:
     """Nobody waits there any more, though the queue may not know it yet."""
     paused: bool = False
     """It is passed over until its agent is resumed."""
+    suspended: bool = False
+    """No process sleeps for it; it lives as long as its agent."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -160,7 +166,8 @@ class Book:
         """Return those who wait and would go on waiting if everybody else gave up all there is; empty: nobody.
 
         Whoever does not wait ends one day; then whoever waits for nobody else is served, and ends too; and so on. A
-        knot that is ``certain`` is made of living waiters and of leases whose holders know that they have them.
+        knot that is ``certain`` is made of living waiters and of leases whose holders know that they have them; otherwise
+        an agent that waits for several sets may keep what it gets of them until it has the last.
         """
         now_s = self.now_s()
         stuck = {
@@ -177,6 +184,9 @@ class Book:
                 if not certain or self.beliefs[token].until_s > now_s + ROUNDING_S
             }
             free = {number for number in stuck if not self._stays_blocked(number, stuck, holding)}
+            if not certain:
+                tied = {self.waiting[number].agent for number in stuck - free}
+                free = {number for number in free if self.waiting[number].agent not in tied}
             if not free:
                 return [self.waiting[number] for number in self.turn if number in stuck]
             stuck -= free

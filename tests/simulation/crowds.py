@@ -52,6 +52,18 @@ CROWDS: Mapping[str, Habits] = {
         patient=1.0,
         hands_over=0.1,
     ),
+    "suspended": Habits(
+        names=("core/one.py::Cart", "core/one.py::Cart.add", *_FEW),
+        modes=(READ, WRITE, WRITE),
+        waits_s=(0.0, 6.0, 15.0),
+        think_s=1.5,
+        work_s=1.5,
+        grows=0.2,
+        patient=0.5,
+        suspended=0.75,
+        without_owner=0.1,
+    ),
 }
 """``many`` for hundreds of agents on files and directories; the others for a dozen: ``few`` on symbols, in all modes,
-growing and changing; ``slots`` on shared resources; ``hasty`` with short leases and long waits."""
+growing and changing; ``slots`` on shared resources; ``hasty`` with short leases and long waits; ``suspended`` with agents
+that wait without a process."""

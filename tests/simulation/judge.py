@@ -47,6 +47,8 @@ class Judge(Book):
     longest_s: Callable[[str], float]
     """Longest life of a lease on a resource, by the configuration."""
     claim_ttl_s: float
+    suspended_claim_s: float
+    """How long a reservation waits for a suspended agent."""
     notes: dict[str, Note] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
     """How often each resource was changed by work that landed."""
@@ -153,9 +155,9 @@ class Judge(Book):
                 self._believed(known)
 
     def waiter_died(self, agent: str) -> None:
-        """Note that the process is no more that waited for an agent."""
+        """Note that the process is no more that waited for an agent; suspended, it keeps its places."""
         for place in self.waiting.values():
-            if place.agent == agent:
+            if place.agent == agent and not place.suspended:
                 place.dead = True
 
     def weakens(self, agent: str, names: Iterable[str], to: Mode) -> None:
@@ -189,7 +191,8 @@ class Judge(Book):
 
     def died(self, agent: str) -> None:
         """Note that an agent's process is no more: it believes nothing."""
-        self.waiter_died(agent)
+        for place in self.waiting.values():
+            place.dead = place.dead or place.agent == agent
         self._forget([b for b in self.beliefs.values() if b.agent == agent])
 
     def landed(self, belief: Belief) -> None:
@@ -255,10 +258,12 @@ class Judge(Book):
 
     def _claimed(self, entry: Entry) -> None:
         for name in entry.files:
-            mine = [h for h in self._around(name) if h.agent == entry.agent and h.name == name and h.reserved]
+            place = entry.details["conflict"]
+            mine = [h for h in self._around(name) if h.name == name and h.reserved and h.place == place]
+            mine = [h for h in mine if h.agent == entry.agent]
             if len(mine) != 1:
                 raise Broken("entries", f"{entry.agent} claimed {name}, of which {mine} was reserved")
-            if self.now_s() > mine[0].since_s + self.claim_ttl_s + ROUNDING_S:
+            if self.now_s() > mine[0].since_s + mine[0].claim_s + ROUNDING_S:
                 raise Broken("order", f"{mine[0]} was claimed when its time had passed")
             mine[0].reserved = False
             old = self._taken_back(entry.agent, name)
@@ -331,9 +336,11 @@ class Judge(Book):
         modes, length_s = dict(asked.wanted), asked.length_s
         fresh = tuple((name, modes[name]) for name in entry.files)
         self._may_be_granted(agent, fresh, place)
+        claim_s = 0.0
         if place is not None:
-            if {name for name, _ in place.wanted} != set(entry.files):
+            if any(name not in entry.files and not self._has(place, name) for name, _ in place.wanted):
                 raise Broken("all or nothing", f"{place} was reserved only {entry.files}")
+            claim_s = self.suspended_claim_s if place.suspended else self.claim_ttl_s
             self._leave(place.number)
             touched.add(place.number)
         for (name, mode), token in zip(fresh, entry.details["tokens"], strict=True):
@@ -342,7 +349,22 @@ class Judge(Book):
             old = [*mine, *self._taken_back(agent, name)]
             first_s = min([now_s, *(lease.first_s for lease in old)])
             early_s = min([first_s, *(lease.early_s for lease in old)])
-            self._hold(Held(token, agent, name, mode, now_s, first_s, length_s, reserved, early_s))
+            twice = [h for h in self._around(name) if h.agent == agent and h.name == name and h.reserved]
+            if place is None and any(h.claim_s > self.claim_ttl_s and self._in_time(h) for h in twice):
+                raise Broken("entries", f"{agent} was granted {name}, which is reserved for it: {twice}")
+            number = place.number if place is not None else 0
+            lease = Held(
+                token, agent, name, mode, now_s, first_s, length_s, reserved, claim_s, number, early_s
+            )
+            self._hold(lease)
+
+    def _in_time(self, lease: Held) -> bool:
+        return self.now_s() < lease.since_s + lease.claim_s - ROUNDING_S
+
+    def _has(self, place: Waiting, name: str) -> bool:
+        """Tell whether a suspended agent has, or has reserved, a part of a set that it waited for by another place."""
+        mine = [h for h in self._around(name) if h.agent == place.agent and h.name == name]
+        return place.suspended and any(h.mode is dict(place.wanted)[name] for h in mine)
 
     def _may_be_granted(self, agent: str, fresh: Wanted, place: Waiting | None) -> None:
         """Hold a grant against the leases of others and against those whose turn comes before."""
@@ -365,14 +387,12 @@ class Judge(Book):
         return [] if old is None else [old]
 
     def _place(self, entry: Entry) -> Waiting:
-        """Return the place in the queue that an entry speaks of; its agent may have left a dead one there too."""
-        mine = [w for w in self.waiting.values() if w.agent == entry.agent]
-        whole = [w for w in mine if {name for name, _ in w.wanted} == set(entry.files)]
-        whole = [w for w in whole if dict(w.wanted)[entry.files[0]] is Mode(entry.details["mode"])] or whole
-        part = [w for w in mine if {name for name, _ in w.wanted} & set(entry.files)]
-        if not whole and not part:
-            raise Broken("entries", f"{entry.files} was reserved for {entry.agent}, which waits for {mine}")
-        return min(whole or part, key=lambda place: (place.paused, place.number))
+        """Return the place in the queue that an entry speaks of."""
+        place = self.waiting.get(entry.details["conflict"])
+        meant = place is not None and place.agent == entry.agent
+        if place is None or not meant or not set(entry.files) <= {name for name, _ in place.wanted}:
+            raise Broken("entries", f"{entry.files} was reserved for {entry.agent}, which waits as {place}")
+        return place
 
     def _queued(self, entry: Entry) -> None:
         number = entry.details["conflict"]
@@ -390,7 +410,8 @@ class Judge(Book):
         note = self.notes[entry.agent]
         modes = dict(note.wanted)
         wanted = tuple((name, modes[name]) for name in entry.files)
-        return Waiting(number, entry.agent, wanted, note.length_s, note.until_s)
+        suspended = entry.details.get("suspended", False)
+        return Waiting(number, entry.agent, wanted, note.length_s, note.until_s, suspended=suspended)
 
     def _refused(self, entry: Entry) -> None:
         """A wait is refused only if there would be a knot."""
@@ -450,7 +471,18 @@ class Judge(Book):
             for lease in tx.leases.live():
                 reserved = lease.state is LeaseState.RESERVED
                 now_s = self.now_s()
-                held = Held(lease.token, lease.agent, lease.resource, lease.mode, now_s, now_s, 0.0, reserved)
+                held = Held(
+                    lease.token,
+                    lease.agent,
+                    lease.resource,
+                    lease.mode,
+                    now_s,
+                    now_s,
+                    0.0,
+                    reserved,
+                    self.claim_ttl_s,
+                    lease.request,
+                )
                 self.held[lease.token] = self.granted[lease.token] = held
                 self._held_at.setdefault(lease.resource, set()).add(lease.token)
             for request in tx.requests.waiting():

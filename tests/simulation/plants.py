@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from pucs.coordinator import asking, granting, handoffs, leases, limits, liveness, pausing, waiting
+from pucs.coordinator import asking, claiming, granting, handoffs, leases, limits, liveness, pausing, waiting
 from pucs.coordinator.context import Unit, unit
 from pucs.core import resources
 from pucs.core.modes import Mode
@@ -298,6 +298,14 @@ def _the_paused_are_served(patch: Patch) -> None:
     patch.setattr(RequestRows, "pause", lambda *_, **__: [])
 
 
+def _a_turn_is_granted_twice(patch: Patch) -> None:
+    patch.setattr(claiming, "claim_reserved", lambda *_: [])
+
+
+def _a_turn_is_for_a_part(patch: Patch) -> None:
+    patch.setattr(granting, "_not_had", lambda _, request, __: request.resources[:1])
+
+
 def _resuming_serves_nobody(patch: Patch) -> None:
     patch.setattr(pausing, "serve", lambda *_, **__: [])
 
@@ -330,6 +338,16 @@ PLANTS: Mapping[str, Plant] = {
         wrong="a waiter is served although an earlier one must go on waiting for the same",
         install=_serving_ignores_who_stays,
         caught_by=BOTH,
+    ),
+    "a turn is granted twice": Plant(
+        wrong="a suspended agent that asks again gets a second lease beside what is reserved for it",
+        install=_a_turn_is_granted_twice,
+        caught_by=("simulator",),
+    ),
+    "a turn is for a part": Plant(
+        wrong="only the first resource of a set is reserved for a suspended agent",
+        install=_a_turn_is_for_a_part,
+        caught_by=("simulator",),
     ),
     "late claims are accepted": Plant(
         wrong="a reservation that has passed its time can still be claimed",

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
-from pucs.coordinator import leases, pausing
+from pucs.coordinator import leases, pausing, turns
 from pucs.core.errors import PucsError
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 LIMITS = Limits(default_duration_s=10.0, max_duration_s=30.0, queue_timeout_s=40.0, claim_ttl_s=2.0)
+SUSPENDED_CLAIM_S = 5.0
+"""Time a suspended agent has to claim its grant here: short enough that some come too late."""
 CRITICAL, CRITICAL_S = "core/two.py", 6.0
 RESOURCES = (
     ResourceLimit(name="slots", concurrency=3),
@@ -84,6 +86,7 @@ class Simulation:
             longest_s=_longest_s,
             say=self.schedule.say,
             claim_ttl_s=LIMITS.claim_ttl_s,
+            suspended_claim_s=SUSPENDED_CLAIM_S,
         )
         self.judge.slots = {
             f"res:{one.name}": Slots(agents=one.concurrency, grants=one.rate, period_s=one.period_s)
@@ -105,6 +108,7 @@ class Simulation:
             judge=self.judge,
             habits=CROWDS[self.order.crowd],
             default_s=LIMITS.default_duration_s,
+            queue_s=LIMITS.queue_timeout_s,
             closing=lambda: self.closing,
         )
         hands.actor = Actor(self.schedule, name, agent.live)
@@ -126,6 +130,7 @@ class Simulation:
             tx.sessions.put_configuration(
                 Configuration(limits=LIMITS, critical_files=critical, resources=RESOURCES)
             )
+        usual_s, turns.CLAIM_S = turns.CLAIM_S, SUSPENDED_CLAIM_S
         try:
             for agent in self.agents:
                 agent.hands.actor.start(self.random.uniform(0.0, 3.0))
@@ -134,6 +139,7 @@ class Simulation:
             self.schedule.run(lambda: self.schedule.now_s >= self.order.seconds)
             self._run_out()
         finally:
+            turns.CLAIM_S = usual_s
             self._end_threads()
         return Outcome(self.schedule.steps, self.schedule.digest, self.judge.counts)
 

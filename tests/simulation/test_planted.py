@@ -25,7 +25,7 @@ CROWDED = Faults(interrupted=0.5, interruption_s=0.15)
 def hunt() -> None:
     for seed in range(1, TRIES_MAX + 1):
         simulate(Order(seed=seed, agents=60, seconds=40.0, faults=CROWDED))
-        for crowd in ("few", "slots", "hasty"):
+        for crowd in ("few", "slots", "hasty", "suspended"):
             simulate(Order(seed=seed, crowd=crowd, agents=12, seconds=40.0))
 
 

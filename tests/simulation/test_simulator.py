@@ -35,6 +35,16 @@ def test_sets_that_grow_and_change_break_no_rule() -> None:
     assert counts["lock refused"] > 0, "nobody ever met a circle"
 
 
+def test_agents_that_wait_without_a_process_break_no_rule() -> None:
+    """Denied edits keep their places, sleepers are woken at their turn, and a turn that nobody claims passes on."""
+    counts: Counter[str] = Counter()
+    for seed in range(1, 5):
+        counts.update(simulate(Order(seed=seed, crowd="suspended", agents=12, seconds=30.0)).counts)
+    assert counts["woken at its turn"] > 10
+    assert counts["lease lapsed"] > 0
+    assert counts["lock refused"] > 0
+
+
 def test_the_same_seed_tells_the_same_history() -> None:
     """A history follows from its seed alone, down to the last step."""
     one, two, other = (simulate(Order(seed=seed, agents=30, seconds=10.0)) for seed in (7, 7, 8))
@@ -58,7 +68,7 @@ def test_what_breaks_a_rule_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_long_run_breaks_a_rule(seed: int) -> None:
     """The same, longer, with agents of both kinds."""
     simulate(Order(seed=seed, agents=300, seconds=30.0))
-    for crowd in ("few", "slots", "hasty"):
+    for crowd in ("few", "slots", "hasty", "suspended"):
         simulate(Order(seed=seed, crowd=crowd, agents=30, seconds=60.0))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import ended_by
 from pucs.coordinator.messages import alert, send_in, unsay_in
@@ -114,6 +113,8 @@ def end(
         opened.tx.leases.end((lease.token,), opened.now.boot_s, why)
         together.setdefault((lease.agent, why), []).append(lease)
         if lease.state is LeaseState.RESERVED:
+            from pucs.coordinator.conflicts import decide_in  # noqa: PLC0415 - few waits end with a decision
+
             wait = decide_in(
                 opened, lease.request, f"{lease.agent} did not claim its grant in time; it passed on"
             )
@@ -161,10 +162,13 @@ def serve(opened: Unit, freed: Sequence[str], *, context: Context | None = None)
         own = opened.tx.leases.of_agent(request.agent)
         weak = weaker(request.agent, request.resources, own)
         needed = _not_had(opened, request, own) if request.suspended else request.resources
+        opened.rings.append(request.bell)
+        if not needed:
+            withdraw(opened, [request], "was for what its agent has by now")
+            continue
         grant(opened, request, needed, owner, claim_by_s=claim_by_s, instead_of=weak)
         if request.suspended:
             _tell_turn(opened, request, needed, claim_s)
-        opened.rings.append(request.bell)
     return grants
 
 
@@ -176,10 +180,7 @@ def _not_had(opened: Unit, request: Request, own: Iterable[Lease]) -> tuple[tupl
 
 
 def _tell_turn(opened: Unit, request: Request, given: Sequence[tuple[str, Mode]], claim_s: float) -> None:
-    """Tell an agent that no process waits for what is reserved for it; without anything new its wait is over."""
-    if not given:
-        decide_in(opened, request.id, f"{request.agent} got it by another request")
-        return
+    """Tell an agent that no process waits for what is reserved for it."""
     names = [resource for resource, _ in given]
     send_in(
         opened,
@@ -276,6 +277,7 @@ def grant(
         files=[lease.resource for lease in leases],
         tokens=[lease.token for lease in leases],
         mode=leases[0].mode,
+        **({} if claim_by_s is None else {"conflict": request.id}),
     )
     return leases
 
@@ -314,6 +316,8 @@ def withdraw(opened: Unit, requests: Iterable[Request], why: str = _UNWATCHED) -
     """Take requests out of the queue and close their records."""
     for request in requests:
         opened.tx.requests.remove(request.id)
+        from pucs.coordinator.conflicts import decide_in  # noqa: PLC0415 - few waits end with a decision
+
         decide_in(opened, request.id, f"{request.agent} left the queue without the lease: its wait {why}")
         opened.log(
             f"lock wait {why}",

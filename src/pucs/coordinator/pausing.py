@@ -17,15 +17,19 @@ from typing import TYPE_CHECKING
 from pucs.agents.records import Agent, Halt
 from pucs.coordinator import salvaging
 from pucs.coordinator.agents import retire
+from pucs.coordinator.asking import told_circle
 from pucs.coordinator.context import unit
-from pucs.coordinator.granting import serve, withdraw
+from pucs.coordinator.granting import RESOURCES_TOLD, serve, withdraw
 from pucs.coordinator.messages import send_in, unknown_agent
 from pucs.core.errors import PucsError, Refused, Usage
 from pucs.messages.records import MessageKind
 from pucs.messages.rules import quoted_words
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pucs.coordinator.context import Context, Unit
+    from pucs.locks.records import Request
 
 REASON_LENGTH_MAX = 500
 """Longest reason: it is shown in every refusal while the agent is paused."""
@@ -78,8 +82,29 @@ def resume(context: Context, *, agent: str, by: str) -> Agent:
         waiting = opened.tx.requests.pause(agent, paused=False)
         opened.log("resumed", agent=agent, stream=known.stream, by=by, waiting=len(waiting))
         send_in(opened, MessageKind.RESUME, agent, text=f"Go on. Ordered by {quoted_words(by, '')}.", by=by)
+        _leave_circles(context, opened, waiting)
         serve(opened, [name for request in waiting for name, _ in request.resources], context=context)
         return resumed
+
+
+def _leave_circles(context: Context, opened: Unit, waiting: Sequence[Request]) -> None:
+    """Withdraw what would never end: while the agent was passed over, others who wait for it may have got what it waits for.
+
+    It takes an agent with several places in the queue, because who waits in one gets nothing otherwise.
+    """
+    for request in reversed(waiting):
+        told = told_circle(context, opened, request)
+        if told:
+            withdraw(opened, [request], "would never have ended")
+            send_in(
+                opened,
+                MessageKind.LOCK_DENIED,
+                request.agent,
+                text=f"You wait no more, because nobody in this circle could go on: {told}. Land or release what the others "
+                "wait for, then ask again.",
+                conflict=request.id,
+                files=[resource for resource, _ in request.resources][:RESOURCES_TOLD],
+            )
 
 
 def terminate(context: Context, *, agent: str, by: str, reason: str = "") -> Agent:

@@ -15,7 +15,7 @@ from pucs.coordinator.claiming import claim, reserved_for
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import given_up, serve, settled
 from pucs.coordinator.liveness import standing
-from pucs.coordinator.waiting import look, sleep, unpinned
+from pucs.coordinator.waiting import SHORTEST_SLEEP_S, look, sleep, unpinned
 from pucs.core.modes import Mode
 from pucs.core.resources import is_named, is_symbol
 from pucs.locks.records import LeaseState, Request
@@ -101,7 +101,7 @@ def wait(
                 return None
             names = [name for request in waiting for name, _ in request.resources]
             if rest is not None and not unpinned(context, names):
-                bell.wait(min(rest[0], left_s), rest[1])
+                bell.wait(max(SHORTEST_SLEEP_S, min(rest[0], left_s)), rest[1])
 
 
 def leave(context: Context, *, agent: str) -> None:
@@ -166,7 +166,7 @@ def _passed_on(request: Request) -> Acquired:
     names = ", ".join(name for name, _ in request.resources[:3])
     return Acquired(
         granted=False,
-        reason=f"The wait for {names} has ended: its grant was not claimed in time, or it took too long.",
+        reason=f"The wait for {names} has ended: nobody claimed the grant in time, or its agent has it otherwise.",
         conflict=request.id,
         late=True,
     )

@@ -47,11 +47,11 @@ _TIMED_OUT = "timed out"
 
 def unpinned(context: Context, resources: Sequence[str]) -> bool:
     """Complete or undo landings on these resources that dead processes left behind; tell whether there were any."""
-    from pucs.coordinator.settling import settle  # noqa: PLC0415 - light verbs never need it
-
     with context.store.read() as tx:
         if not tx.intentions.all():
             return False
+    from pucs.coordinator.settling import settle  # noqa: PLC0415 - most verbs find nothing to settle
+
     return settle(context, resources) > 0
 
 
@@ -213,7 +213,14 @@ def _claimed(opened: Unit, request: Request, asked: Sequence[tuple[str, Mode]], 
             conflict=request.id,
             tokens={lease.resource: lease.token for lease in leases[:RESOURCES_TOLD]},
         )
-    opened.log("lock claimed", agent=request.agent, stream=request.stream, files=names, waited_s=waited_s)
+    opened.log(
+        "lock claimed",
+        agent=request.agent,
+        stream=request.stream,
+        files=names,
+        waited_s=waited_s,
+        conflict=request.id,
+    )
     answer = answered(opened, [resource for resource, _ in asked], leases)
     return replace(answer, conflict=request.id, waited_s=waited_s)
 
