@@ -41,13 +41,15 @@ class Launches:
         hear: Callable[[events.Event], None] | None = None,
         hook: str = str(place()),
         endpoint: str = "",
-        **environment: str,
+        variables: dict[str, str] | None = None,
     ) -> RunResult:
         """Run one task with what the model does."""
         self.stage.models.script("script", steps)
         self.scene.tasks(task("t1", "", prompt="Do it.", files=()))
         env = {
-            name: value for name, value in self.stage.environment("script", **environment).items() if value
+            name: value
+            for name, value in self.stage.environment("script", **(variables or {})).items()
+            if value
         }
         settings = {"program": "claude", "programs": {"claude": Claude()}, "environment": env}
         supervisor = self.scene.supervisor(hear, **settings, hook=(hook,), endpoint=endpoint)
@@ -186,7 +188,7 @@ def test_what_cannot_work_fails_with_its_reason(
     launches: Launches, environment: dict[str, str], hook: str, steps: object, reason: str
 ) -> None:
     """Login, model and hooks: the reason is the program's own, and nothing was edited."""
-    result = launches(steps, hook=hook or str(place()), **environment)
+    result = launches(steps, hook=hook or str(place()), variables=environment)
     (failed,) = result.failed
     assert reason in failed.result, (failed.result, launches.log())
     assert failed.salvage == ""

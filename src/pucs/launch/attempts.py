@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
     from pucs.launch.agents import Keeper
+    from pucs.launch.programs import Program
     from pucs.launch.pulse import Pulse
     from pucs.launch.settings import RunSettings
     from pucs.streams.settings import Configuration
@@ -47,6 +48,8 @@ class Attempt:
     """File for the output of an attempt."""
     stopping: Callable[[], bool]
     emit: Callable[[events.Event], None]
+    converse: Callable[[Attempt, Task, Program, float], Verdict]
+    """Gives a leased task to an agent program; the last argument is the time that its leases took."""
 
     def work(self, task: Task) -> Verdict:
         """Do a task: lease its files, sync, run its command, land."""
@@ -69,9 +72,7 @@ class Attempt:
         self.pulse.rest(self.stopping, task.files)
         waited_s = answer.waited_s if answer else 0.0
         if program is not None:
-            from pucs.launch.conversing import Conversing  # noqa: PLC0415 - it works with attempts
-
-            return Conversing(self, task, program, waited_s).work()
+            return self.converse(self, task, program, waited_s)
         return self._ran(task, command, waited_s)
 
     def _ran(self, task: Task, command: str, waited_s: float) -> Verdict:

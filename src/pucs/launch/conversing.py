@@ -35,11 +35,16 @@ CHANCES_MAX = 2
 """Refused landings that the program may put right: who could not in two turns hands over to another agent."""
 
 
-class Conversing:
+def converse(attempt: Attempt, task: Task, program: Program, waited_s: float) -> Verdict:
+    """Give a task to a program that waited so long for its declared files, and land what it did."""
+    return _Conversing(attempt, task, program, waited_s).work()
+
+
+class _Conversing:
     """One attempt of a program; used once."""
 
     def __init__(self, attempt: Attempt, task: Task, program: Program, waited_s: float) -> None:
-        """Prepare to give a task to a program that waited so long for its declared files."""
+        """Prepare; nothing runs yet."""
         self._attempt = attempt
         self._context = attempt.context
         self._agent = attempt.agent

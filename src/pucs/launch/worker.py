@@ -17,6 +17,7 @@ from pucs.core.errors import PucsError, Refused, Terminated
 from pucs.launch import environment, events, keeping
 from pucs.launch.agents import Command, Keeper
 from pucs.launch.attempts import Attempt
+from pucs.launch.conversing import converse
 from pucs.launch.pulse import Pulse
 from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained
 from pucs.tasks.records import TaskState
@@ -220,6 +221,7 @@ class Worker:
             output=lambda task: self._output(f"{task.id}.{task.attempts}.{agent.id}"),
             stopping=self._dispatcher.stopping,
             emit=self._emit,
+            converse=converse,
         )
         try:
             verdict: Verdict = attempt.work(task)
