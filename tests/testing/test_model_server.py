@@ -173,11 +173,7 @@ def test_gemini_replaces_text(models: ModelServer, way: str, first: str) -> None
         "contents": [
             {
                 "role": "user",
-                "parts": [
-                    {
-                        "text": "I'm currently working in the directory: `/w`. The current working directory is: /w"
-                    }
-                ],
+                "parts": [{"text": "- **Workspace Directories:**\n  - /w\n- **Directory Structure:**"}],
             }
         ],
         "tools": [{"functionDeclarations": [tool]}],

@@ -27,7 +27,9 @@ _ARGUMENTS = {
 }
 """Names under which tools take what a step says."""
 
-_WORKING_DIRECTORY = re.compile(r"(?:working directory(?: is)?: *|<cwd>)`?(/[^\n<`]*)", re.IGNORECASE)
+_WORKING_DIRECTORY = re.compile(
+    r"(?:working directory(?: is)?: *|<cwd>|workspace directories:\**\s*- )`?(/[^\n<`]*)", re.IGNORECASE
+)
 """How programs tell the model where they work."""
 
 _SEARCHES = ("ToolSearch", "tool_search")
@@ -134,7 +136,8 @@ def _patch(kind: str, path: str, step: Mapping[str, Any]) -> str:
 
 
 def _absolute(path: str, asked: Asked) -> str:
-    return str(PurePosixPath(working_directory(asked) or "/", path))
+    """Return a path as tools want it; as it is where the program does not say where it works."""
+    return str(PurePosixPath(working_directory(asked), path))
 
 
 def _filled(value: Any, asked: Asked) -> Any:
