@@ -333,7 +333,8 @@ def hook_of(tmp_path: Path, text: str) -> str:
         ("", "a session", 2),
         ("", "no session", 0),
         ("", "a colleague's session", 0),
-        ("exit 2", "a colleague's session", 2),
+        ("exit 2", "a colleague's session", 0),
+        ("exec /gone/python", "a colleague's session", 0),
     ],
 )
 def test_a_hook_blocks_where_it_has_to_and_nowhere_else(

@@ -25,7 +25,8 @@ _IF_LAUNCHED = '[ -z "$PUCS_HOOKED" ] || exit 0'
 """Launched agents have hooks of their own, and must not depend on what a person once installed."""
 _ASK_INSTALLED = 'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi'
 _ASK_ON_PATH = 'if command -v "$1" >/dev/null; then "$1" "$2"; s=$?; fi'
-_IF_ASKED = 'case $s in 0) exit 0;; 2) exit "$3";; esac'
+_IF_ANSWERED = "[ $s != 0 ] || exit 0"
+_IF_BLOCKED = '[ $s != 2 ] || exit "$3"'
 _IF_ANOTHER_USER = '[ "$(id -u)" = "$4" ] || exit 0'
 _IF_NO_SESSION = (
     'd=$(git -C "${CLAUDE_PROJECT_DIR:-.}" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)',
@@ -40,9 +41,19 @@ take its hooks out of the settings of $2, or end the session: rm $d/pucs/active"
 def command_line(hook: str, program: str, *, denies: bool, user: int) -> str:
     """Return the command of a hook for the settings of one person (``user``: their number).
 
+    The hook says no in its answer; another status is a failure, which counts for that person only.
     ``denies``: its failure stops what the agent program is about to do.
     """
-    steps = (_IF_LAUNCHED, "s=127", _ASK_INSTALLED, _IF_ASKED, _IF_ANOTHER_USER, *_IF_NO_SESSION, _ELSE)
+    steps = (
+        _IF_LAUNCHED,
+        "s=127",
+        _ASK_INSTALLED,
+        _IF_ANSWERED,
+        _IF_ANOTHER_USER,
+        _IF_BLOCKED,
+        *_IF_NO_SESSION,
+        _ELSE,
+    )
     return _joined(steps, hook, program, str(_DENIES if denies else _TELLS), str(user))
 
 
@@ -51,7 +62,16 @@ def shared_command_line(name: str, program: str, *, denies: bool) -> str:
 
     Whoever has no such program is let through, except in a session that they started themselves.
     """
-    steps = (_IF_LAUNCHED, "s=127", _ASK_ON_PATH, _IF_ASKED, *_IF_NO_SESSION, _IF_ANOTHERS_SESSION, _ELSE)
+    steps = (
+        _IF_LAUNCHED,
+        "s=127",
+        _ASK_ON_PATH,
+        _IF_ANSWERED,
+        _IF_BLOCKED,
+        *_IF_NO_SESSION,
+        _IF_ANOTHERS_SESSION,
+        _ELSE,
+    )
     return _joined(steps, name, program, str(_DENIES if denies else _TELLS))
 
 
