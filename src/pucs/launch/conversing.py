@@ -67,14 +67,16 @@ class _Conversing:
             shutil.rmtree(directory, ignore_errors=True)
             directory.mkdir(mode=0o700)
             credentials.remember(self._context, agent=self._agent.id, secret=self._secret)
-            return self._rounds(transcript, str(directory))
+            verdict = self._rounds(transcript, str(directory))
         except OSError as error:
-            return Failure(f"what {self._program.name} needs cannot be written: {error}")
+            verdict = Failure(f"what {self._program.name} needs cannot be written: {error}")
         finally:
             transcript.close()
             shutil.rmtree(directory, ignore_errors=True)
             turns.leave(self._context, agent=self._agent.id)
+        if isinstance(verdict, Done):  # every other verdict ends the agent as well
             launching.ended(self._context, agent=self._agent.id)
+        return verdict
 
     def _rounds(self, transcript: Transcript, directory: str) -> Verdict:
         """Launch the program until there is nothing more to tell it."""
