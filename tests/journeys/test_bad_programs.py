@@ -173,8 +173,9 @@ def test_git_that_is_not_for_agents_is_refused(place: Place) -> None:
             "git checkout -q --detach && git commit -qam mine",
             "is on no branch instead of pucs/agent/app-agent-1",
         ),
+        ("git update-ref -d $(git symbolic-ref HEAD)", "is gone"),
     ],
-    ids=["no git file", "other branch", "no branch"],
+    ids=["no git file", "other branch", "no branch", "branch gone"],
 )
 def test_script_that_ruins_its_worktree_loses_nothing(place: Place, script: str, told: str) -> None:
     """What no hook can read is found at the landing: the work stays where it is, named, until somebody takes it."""

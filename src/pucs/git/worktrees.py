@@ -149,8 +149,20 @@ class GitWorktrees:
         return {path: fields.get("branch", "").removeprefix("refs/heads/") for path, fields in listed}
 
     def head(self, path: str) -> str:
-        """Return the commit a worktree has checked out."""
-        return changes.at(path)("rev-parse", "--verify", "HEAD^{commit}").line
+        """Return the commit a worktree has checked out.
+
+        Raises:
+            GitError: it has none, because its branch is gone.
+        """
+        found = changes.at(path)("rev-parse", "--verify", "--quiet", "HEAD^{commit}", ok=(0, 1))
+        if found.status:
+            raise GitError(
+                f"The branch of the worktree {path} is gone.",
+                remedy="Its files are there. Make the branch again with git update-ref; its git directory has the commits "
+                "in logs/HEAD.",
+                path=path,
+            )
+        return found.line
 
     def branch(self, path: str) -> str:
         """Return the branch a worktree has checked out, empty if detached (also while a rebase goes on)."""
