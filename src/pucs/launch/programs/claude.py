@@ -109,6 +109,8 @@ class Claude:
                 "PUCS_HOOKED": "1",
                 "PUCS_SECRET": brief.secret,
                 "DISABLE_AUTOUPDATER": "1",
+                # The end of a turn is the end of the work: nothing may go on behind it.
+                "CLAUDE_CODE_DISABLE_BACKGROUND_TASKS": "1",
                 **({"PUCS_ENDPOINT": brief.endpoint.url} if brief.endpoint is not None else {}),
             },
             conversation=ClaudeTalk(conversation, brief.prompt, brief.called_in),
