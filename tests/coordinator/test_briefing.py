@@ -144,6 +144,7 @@ def test_a_persons_agent_is_told_its_id_and_how_to_land(world: World) -> None:
     assert 'Pass agent="claude-1"' in told
     assert "pucs land --agent claude-1" in told
     assert "a person's own checkout, /home/pat/repo" in told
+    assert "another stream" not in told, "no boundary is refused to it"
 
 
 def test_it_is_told_what_others_hold_near_by(world: World) -> None:

@@ -223,17 +223,20 @@ def how_it_works(agent: Agent) -> list[str]:
             f'When a piece of work is done, land it: pucs land {me} -m "feat: …" (or the tool land); that brings it to the '
             "others and gives its leases up."
         )
+    theirs = asked = ""
+    if agent.stream:
+        theirs = ", that it belongs to another stream"
+        asked = f"A change in another stream's files is asked for: pucs request FILE --reason WHY {me}. "
     return [
         "How it works:",
         "- Just edit: the first edit of a free file leases it to you.",
         (
-            "- A denied edit means that somebody else has the file, that it belongs to another stream, or that your copy "
-            f"is out of date; the reason says which, and what to do. {refused}"
+            f"- A denied edit means that somebody else has the file{theirs}, or that your copy is out of date; the reason "
+            f"says which, and what to do. {refused}"
         ),
         f"- {landed}",
         (
-            f"- A change in another stream's files is asked for: pucs request FILE --reason WHY {me}. Do not work around a "
-            "denial: what really changed is checked after each call and again at landing."
+            f"- {asked}Do not work around a denial: what really changed is checked after each call and again at landing."
         ),
         (
             f'- Write to others with: pucs message send "TEXT" --to AGENT {me}. Lines with > and words in quotation marks '

@@ -162,7 +162,7 @@ def _left_to_do(context: Context, agent: Agent, changed: list[Lease]) -> list[st
     if changed:
         names = listed([lease.resource for lease in changed])
         left.append(
-            f'You changed {names} and others wait for it to land: pucs land {me} -m "feat: …" (or the tool land). What is not '
+            f'You changed {names}, and nobody else may before it lands: pucs land {me} -m "feat: …" (or the tool land). What is not '
             f"done yet may stay; say so. To give the leases up: pucs unlock {me}."
         )
     with context.store.read() as tx:
