@@ -29,6 +29,7 @@ _SAID = {
     "task started": ("▶", "cyan", "takes"),
     "lock queued": ("◌", "yellow", "waits for"),
     "lock claimed": ("●", "yellow", "is woken and gets"),
+    "program started": ("▷", "cyan", "hands it to"),
     "agent suspended": ("◌", "yellow", "sleeps until it may have"),
     "agent resumed": ("●", "yellow", "goes on"),
     "boundary refused": ("⊘", "red", "is refused"),
@@ -122,6 +123,8 @@ class Progress:
 
 def told(entry: Entry) -> tuple[str, str, str] | None:
     """Return mark, colour and sentence of an entry worth showing, None for the others."""
+    if entry.action == "program started" and entry.details.get("conversation"):
+        return None  # that it goes on is told by an entry of its own
     if entry.action not in _SAID:
         if entry.action in _UNSAID or entry.level in {Level.DEBUG, Level.INFO}:
             return None
@@ -143,6 +146,7 @@ def _object(entry: Entry) -> str:
         "landed": _parts(entry),
         "lock claimed": f"{files} after {details.get('waited_s', 0):.2f} s",
         "boundary refused": f"{files}: it belongs to stream {details.get('other')}",
+        "program started": str(details.get("program")),
         "agent resumed": f"{f'with {files} ' if files else ''}after {details.get('waited_s', 0):.2f} s",
         "task started": f"{task}: {details.get('title', '')}{again}",
         "task done": str(task),
