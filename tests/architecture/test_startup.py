@@ -111,6 +111,7 @@ def test_a_hooks_own_step_loads_even_less(make_repository: Callable[..., Path], 
         "import os, runpy; os._exit = sys.exit; sys.argv[1:] = ['claude', sys.argv[-1]];"
         "runpy.run_module('pucs.hooks', run_name='__main__')"
     )
+    modules: set[str] = set()
     for _ in ("the edit that takes the lease", "one under it"):
         with (tmp_path / "body").open("w+") as report_file:
             report_file.write(body)

@@ -8,7 +8,7 @@ import shutil
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -38,8 +38,12 @@ class Hook:
 
     def report(self, event: str = "PreToolUse", **more: Any) -> bytes:
         """Return what Claude Code would report about an edit."""
-        tool = {"file_path": str(self.root / "shop/cart.py"), "old_string": "0", "new_string": "1"}
-        document = {
+        tool: dict[str, Any] = {
+            "file_path": str(self.root / "shop/cart.py"),
+            "old_string": "0",
+            "new_string": "1",
+        }
+        document: dict[str, Any] = {
             "session_id": "c-1",
             "transcript_path": "/t",
             "cwd": str(self.root),
@@ -54,14 +58,15 @@ class Hook:
         *arguments: str,
         where: Path | None = None,
         shell: tuple[str, ...] = (),
-        **environment: str,
+        environment: Mapping[str, str] | None = None,
+        **more: str,
     ) -> subprocess.CompletedProcess[bytes]:
         """Call the script and return what came of it."""
         return subprocess.run(
             [*shell, str(place()), *(arguments or ("claude",))],
             input=self.report() if body is None else body,
             cwd=where or self.root,
-            env={**os.environ, **environment},
+            env={**os.environ, **(environment or {}), **more},
             capture_output=True,
             check=False,
             timeout=50,
@@ -151,7 +156,7 @@ def test_large_reports_arrive_whole(hook: Hook, server: Server) -> None:
     hook(body)
     ours, theirs = socket.socketpair()
     with subprocess.Popen(
-        [place(), "claude"], cwd=hook.root, stdin=theirs, stdout=subprocess.PIPE
+        [str(place()), "claude"], cwd=hook.root, stdin=theirs, stdout=subprocess.PIPE
     ) as process:
         theirs.close()
         ours.sendall(body)
@@ -161,20 +166,23 @@ def test_large_reports_arrive_whole(hook: Hook, server: Server) -> None:
     assert server.requests[1][2] == body
 
 
-@pytest.mark.parametrize(
-    ("status", "answer", "cut"),
-    [(401, ANSWER, 0), (403, b"{}", 0), (500, ANSWER, 0), (200, b"<html>", 0), (200, ANSWER, 7), (200, b"", 0), (204, b"", 0)],
-)  # fmt: skip
-def test_a_server_that_does_not_answer_properly_is_passed_over(
-    hook: Hook, server: Server, status: int, answer: bytes, cut: int
-) -> None:
+@pytest.mark.slow
+def test_a_server_that_does_not_answer_properly_is_passed_over(hook: Hook, server: Server) -> None:
     """The second step asks the store itself; nothing of the bad answer shows."""
-    server.status, server.answer, server.cut = status, answer, cut
-    done = hook()
-    assert len(server.requests) == 1
-    assert (done.returncode, done.stderr) == (0, b"")
-    assert b"from the server" not in done.stdout
-    assert json.loads(done.stdout) is not None
+    bad = [
+        (401, ANSWER, 0),
+        (403, b"{}", 0),
+        (500, ANSWER, 0),
+        (200, b"<html>", 0),
+        (200, ANSWER, 7),
+        (200, b"", 0),
+    ]
+    for number, (server.status, server.answer, server.cut) in enumerate(bad, 1):
+        done = hook()
+        assert len(server.requests) == number
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"from the server" not in done.stdout
+        assert json.loads(done.stdout) is not None
 
 
 def test_without_a_server_the_store_is_asked(hook: Hook, context: Context) -> None:
@@ -192,11 +200,17 @@ def test_without_a_server_the_store_is_asked(hook: Hook, context: Context) -> No
     assert "agent-2" in specific["permissionDecisionReason"]
 
 
-@pytest.mark.parametrize("url", ["http://198.51.100.7:80", "http://127.0.0.1.example.invalid:80", "https://127.0.0.1:1", "http://127.0.0.1:x", "", "http://127.0.0.1:80@h:1"])  # fmt: skip
-def test_secrets_go_to_this_machine_only(hook: Hook, url: str) -> None:
+def test_secrets_go_to_this_machine_only(hook: Hook) -> None:
     """A server elsewhere, or what is no address, is not asked."""
-    done = hook(PUCS_ENDPOINT=url, PUCS_SECRET="s")
-    assert (done.returncode, done.stderr) == (0, b"")
+    for url in (
+        "http://198.51.100.7:80",
+        "http://127.0.0.1.example.invalid:80",
+        "https://127.0.0.1:1",
+        "http://127.0.0.1:80@h:1",
+    ):
+        done = hook(PUCS_ENDPOINT=url, PUCS_AGENT="nobody")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"nobody" in done.stdout
 
 
 def test_a_server_of_another_store_is_not_asked(hook: Hook, server: Server, tmp_path: Path) -> None:
@@ -244,15 +258,16 @@ def test_a_persons_hook_is_silent_for_launched_agents(hook: Hook, server: Server
     assert hook(None, "claude", "--launched", PUCS_HOOKED="1").stdout
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'{"a": "\xff\xfe"}', b"[]", b'{"hook_event_name":"Invented"}'])
-def test_what_is_not_understood_is_blocked(hook: Hook, body: bytes) -> None:
+def test_what_is_not_understood_is_blocked(hook: Hook) -> None:
     """A report that cannot be read may be one of an edit."""
-    done = hook(body)
-    assert (done.returncode, done.stdout) == (BLOCK, b"")
-    assert done.stderr.startswith(b"PUCS: ")
-    assert b"Traceback" not in done.stderr
+    for body in (b"", b"{", b'{"a": "\xff\xfe"}', b'{"hook_event_name":"Invented"}'):
+        done = hook(body)
+        assert (done.returncode, done.stdout) == (BLOCK, b"")
+        assert done.stderr.startswith(b"PUCS: ")
+        assert b"Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_endless_report_is_blocked(hook: Hook, server: Server) -> None:
     """It is not sent anywhere, and the limit is named."""
     done = hook(hook.report(tool_input={"content": "x" * 25_200_000}))
@@ -289,29 +304,27 @@ def test_a_lost_store_blocks(hook: Hook) -> None:
     assert hook().returncode == BLOCK
 
 
-@pytest.mark.parametrize("python", ["/nowhere/python", "", shutil.which("false") or "/bin/false"])
-def test_without_a_python_edits_are_blocked(hook: Hook, python: str, tmp_path: Path) -> None:
+def test_without_a_python_edits_are_blocked(hook: Hook, tmp_path: Path) -> None:
     """The sentence says what to do; other events pass with a note."""
-    lines = hook.marker.read_text().splitlines()
-    hook.marker.write_text(
-        "".join(f"{line}\n" for line in lines if not line.startswith("python=")) + f"python={python}\n"
-    )
+    facts = [line for line in hook.marker.read_text().splitlines() if not line.startswith("python=")]
     # A copy, because beside the installed script there is a Python that could take over.
     script = shutil.copy(place(), tmp_path / "pucs-hook")
-    for event, status in (("PreToolUse", BLOCK), ("Stop", 0)):
-        done = subprocess.run(
-            [script, "claude"], input=hook.report(event), cwd=hook.root, capture_output=True, check=False
-        )
-        assert (done.returncode, done.stdout) == (status, b"")
-        assert b"pucs" in done.stderr
+    for python in ("/nowhere/python", "", shutil.which("false")):
+        hook.marker.write_text("".join(f"{line}\n" for line in [*facts, f"python={python}"]))
+        for event, status in (("PreToolUse", BLOCK), ("Stop", 0)):
+            report = hook.report(event)
+            done = subprocess.run(
+                [script, "claude"], input=report, cwd=hook.root, capture_output=True, check=False
+            )
+            assert (done.returncode, done.stdout) == (status, b"")
+            assert b"pucs" in done.stderr
 
 
-@pytest.mark.parametrize("shell", [("dash",), ("bash", "--posix"), ("bash",)])
-def test_any_shell_will_do(hook: Hook, server: Server, shell: tuple[str, ...]) -> None:
+def test_any_shell_will_do(hook: Hook, server: Server) -> None:
     """Whatever /bin/sh is, the answer is the same."""
-    if shutil.which(shell[0]) is None:
-        pytest.skip(f"there is no {shell[0]}")
-    assert hook(shell=shell).stdout.strip() == ANSWER
+    for shell in (("dash",), ("bash", "--posix"), ("bash",)):
+        if shutil.which(shell[0]):
+            assert hook(shell=shell).stdout.strip() == ANSWER
 
 
 @pytest.mark.skipif(shutil.which("dash") is None, reason="there is no dash")
@@ -329,7 +342,7 @@ def test_without_bash_the_python_step_answers(hook: Hook, server: Server, tmp_pa
     dash = shutil.which("dash")
     assert dash
     environment = {**os.environ, "PATH": str(tools)}
-    done = subprocess.run([dash, script, "claude"], input=hook.report(), cwd=hook.root, env=environment, capture_output=True, check=False)  # fmt: skip
+    done = subprocess.run([dash, str(script), "claude"], input=hook.report(), cwd=hook.root, env=environment, capture_output=True, check=False)  # fmt: skip
     assert (done.returncode, done.stderr, server.requests) == (0, b"", [])
     assert json.loads(done.stdout) is not None
 
@@ -338,7 +351,11 @@ def test_the_environment_of_a_program_cannot_mislead_it(hook: Hook, server: Serv
     """Start-up files, functions and Python settings of whoever runs the agent are not for the hook."""
     trap = tmp_path / "trap"
     trap.write_text("exit 0\n")
-    done = hook(BASH_ENV=str(trap), ENV=str(trap), **{"BASH_FUNC_printf%%": "() { exit 0; }"})
+    done = hook(
+        None,
+        "claude",
+        environment={"BASH_ENV": str(trap), "ENV": str(trap), "BASH_FUNC_printf%%": "() { exit 0; }"},
+    )
     assert done.stdout.strip() == ANSWER
     (hook.marker.parent / "server.json").unlink()
     (hook.root / "json.py").write_text("raise SystemExit(0)\n")
