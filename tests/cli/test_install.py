@@ -8,6 +8,7 @@ import pty
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -274,10 +275,22 @@ def test_a_person_is_asked_at_the_terminal(shop: Path, word: bytes, status: int)
 
 
 @pytest.mark.slow
-def test_disabled_hooks_are_told(shop: Path, pucs: Pucs) -> None:
-    """Hooks that will not run are no enforcement."""
-    written('{"disableAllHooks": true}')
-    assert "no hook runs" in pucs.ok("install", "claude", "--yes")
+@pytest.mark.parametrize("where", ["mine", "shared", "home"])
+def test_disabled_hooks_are_told(
+    shop: Path, tmp_path: Path, pucs: Pucs, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """Hooks that will not run are no enforcement, whichever of the three files says so; the personal one has the last word."""
+    monkeypatch.setenv("CLAUDE_CONFIG_DIR", str(tmp_path / "home"))
+    files = {
+        "mine": SETTINGS,
+        "shared": SETTINGS.with_name("settings.json"),
+        "home": tmp_path / "home" / "settings.json",
+    }
+    written('{"disableAllHooks": true}', files[where])
+    assert f"No hook runs while {files[where].absolute()} says" in pucs.ok("install", "claude", "--yes")
+    if where != "mine":
+        written('{"disableAllHooks": false}')
+        assert "No hook runs" not in pucs.ok("install", "claude", "--yes")
 
 
 @pytest.mark.slow
@@ -404,6 +417,13 @@ def test_the_plugin_has_the_hooks_that_are_installed(project: Path) -> None:
     if os.environ.get("PUCS_WRITE"):
         path.write_text(made, encoding="utf-8")
     assert path.read_text(encoding="utf-8") == made
+
+
+def test_the_plugin_has_the_version_of_the_package(project: Path) -> None:
+    """Whoever updates one updates the other."""
+    manifest = json.loads((project / "plugins/claude/.claude-plugin/plugin.json").read_text(encoding="utf-8"))
+    package = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    assert manifest["version"] == package["project"]["version"]
 
 
 @pytest.mark.process

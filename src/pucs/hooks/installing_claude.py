@@ -96,7 +96,7 @@ def install(site: Site) -> Plan:
         changes += _exclude(site)
     if text.encode() != before:
         changes.append(Write(path=path, before=before, after=text.encode(), folder=True))
-    return Plan(program=PROGRAM, changes=tuple(changes), notes=_notes(text), next=_next(site))
+    return Plan(program=PROGRAM, changes=tuple(changes), notes=_notes(site, text), next=_next(site))
 
 
 def uninstall(site: Site) -> Plan:
@@ -156,10 +156,28 @@ def _exclude(site: Site, *, back: bool = False) -> list[Change]:
     )
 
 
-def _notes(text: str) -> tuple[str, ...]:
-    if json.loads(text).get("disableAllHooks") is True:
-        return ('The settings say "disableAllHooks": true, so that no hook runs until that line is gone.',)
-    return ()
+def switched_off(site: Site, settings: str | None = None) -> Path | None:
+    """Return the file that says that no hook runs, None if none does; ``settings`` stands for what the personal one says.
+
+    The personal file counts before the shared one of the repository, and that before the one of the home directory.
+    """
+    home = os.environ.get("CLAUDE_CONFIG_DIR")
+    user = Path(home) if home else Path.home() / ".claude"
+    mine = Path(site.repository.root, SETTINGS)
+    for path in (mine, mine.with_name("settings.json"), user / "settings.json"):
+        try:
+            text = settings if path == mine and settings is not None else path.read_text(encoding="utf-8")
+            says = json.loads(text).get("disableAllHooks")
+        except (OSError, ValueError, AttributeError):
+            continue  # what cannot be read counts for nothing; what we write into is looked at with more care
+        if isinstance(says, bool):
+            return path if says else None
+    return None
+
+
+def _notes(site: Site, text: str) -> tuple[str, ...]:
+    path = switched_off(site, text)
+    return (f'No hook runs while {path} says "disableAllHooks": true.',) if path else ()
 
 
 def _next(site: Site) -> tuple[str, ...]:

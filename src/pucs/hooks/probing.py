@@ -79,8 +79,9 @@ def _of_program(site: Site, program: str) -> Probe:
     if not commands:
         return Probe(front=front, ok=True, found="not installed", installed=False)
     again = f"Install them again: pucs install {program}"
-    if _switched_off(site, program):
-        again = f'Take "disableAllHooks" out of {kind.settings_file(site)}'
+    off = installing_claude.switched_off(site) if program == installing_claude.PROGRAM else None
+    if off is not None:
+        again = f'Take "disableAllHooks" out of {off}'
         problem = "does NOT block: no hook runs, for the settings say so"
     elif (command := dict(reversed(commands)).get("PreToolUse")) is None:
         problem = "does NOT block: there is none before a tool"
@@ -94,11 +95,6 @@ def _of_program(site: Site, program: str) -> Probe:
         )
     where = "" if is_active(site) else "; tried aside, for no session is active here"
     return Probe(front=front, ok=True, found=f"blocks{where}")
-
-
-def _switched_off(site: Site, program: str) -> bool:
-    path = _PROGRAMS[program].settings_file(site)
-    return program == "claude" and json.loads(path.read_text(encoding="utf-8")).get("disableAllHooks") is True
 
 
 def _unblocked(site: Site, program: str, command: str) -> str:
