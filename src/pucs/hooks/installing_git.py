@@ -249,6 +249,6 @@ def _at(path: Path) -> _Found:
         raise Refused(f"{path} is a directory; nothing was changed.", remedy="Move it away.")
     try:
         link = stat.S_ISLNK(path.lstat().st_mode)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return _Found(None)
     return _Found(path.read_bytes() if path.exists() else None, link)
