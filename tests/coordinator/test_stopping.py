@@ -194,7 +194,9 @@ def test_orders_and_alerts_are_heard_before_the_end_and_once(world: World) -> No
     ruling = world.stop("minded")
     assert not ruling.allowed
     assert "resume from the coordinator" in ruling.reason
+    world.clock.pass_s(300)
     assert world.stop("minded", again=True).allowed
+    assert briefing.riding(world.context, world.agent("minded")) == ""
 
 
 def test_small_talk_waits_for_the_next_turn(world: World) -> None:
