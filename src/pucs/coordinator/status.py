@@ -66,6 +66,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
     with context.store.read() as tx:
         session = _session(context, tx)
         waiting = tx.requests.waiting()
+        asleep = _asleep(waiting)
         leases = standing(context.processes, context.clock.now(), tx.leases.live())
         agents = tx.agents.all(session.id)
         tasks = tx.tasks.all(session.id)
@@ -81,7 +82,7 @@ def _glance(context: Context) -> tuple[dict[str, Any], bool]:
             "base": session.base,
             "target": session.target,
             "streams": [_stream(row, agents, tasks, leases) for row in tx.sessions.streams(session.id)],
-            "agents": [_agent(context, agent, waiting) for agent in agents],
+            "agents": [_agent(context, agent, asleep) for agent in agents],
             "locks": [
                 {
                     "resource": lease.resource,
@@ -160,7 +161,16 @@ def _stream(
     }
 
 
-def _agent(context: Context, agent: Agent, waiting: Iterable[Request]) -> dict[str, Any]:
+def _asleep(waiting: Iterable[Request]) -> dict[str, list[str]]:
+    """Return what each suspended agent waits for."""
+    found: dict[str, list[str]] = {}
+    for request in waiting:
+        if request.suspended:
+            found.setdefault(request.agent, []).extend(name for name, _ in request.resources)
+    return found
+
+
+def _agent(context: Context, agent: Agent, asleep: Mapping[str, Sequence[str]]) -> dict[str, Any]:
     alive = context.processes.alive(agent.owner) if agent.owner is not None and agent.active else None
     life = "ended" if not agent.active else {True: "alive", False: "dead", None: "unknown"}[alive]
     return {
@@ -176,12 +186,7 @@ def _agent(context: Context, agent: Agent, waiting: Iterable[Request]) -> dict[s
         "halted_by": agent.halted_by,
         "halted_because": agent.halted_because,
         "worktree": agent.worktree,
-        "waits_for": [
-            name
-            for request in waiting
-            if request.suspended and request.agent == agent.id
-            for name, _ in request.resources
-        ],
+        "waits_for": list(asleep.get(agent.id, ())),
     }
 
 
@@ -227,9 +232,9 @@ def agents_document(context: Context) -> list[dict[str, Any]]:
     """Return every agent of the session with what is known of its life; unknown is said to be unknown (DESIGN §3.8)."""
     with context.store.read() as tx:
         session = _session(context, tx)
-        waiting = tx.requests.waiting()
+        asleep = _asleep(tx.requests.waiting())
         return [
-            {**_agent(context, agent, waiting), "called_in_at": _called_in_at(tx, agent)}
+            {**_agent(context, agent, asleep), "called_in_at": _called_in_at(tx, agent)}
             for agent in tx.agents.all(session.id)
         ]
 
