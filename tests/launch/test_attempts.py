@@ -42,6 +42,12 @@ def test_failure_in_one_line(outcome: Outcome, said: str) -> None:
     assert verdicts.explained(outcome, 60.0) == said
 
 
+def test_words_of_a_program_are_one_bounded_line() -> None:
+    """What a program says about its failure goes into the task's record, the log and the next agent's context."""
+    assert verdicts.one_line("no\n\n  such\tmodel\x1b[2J") == "no such model\ufffd[2J"
+    assert len(verdicts.one_line("x" * 10**7)) == verdicts.REASON_LENGTH_MAX
+
+
 class Beats:
     """A pulse over a scripted store."""
 

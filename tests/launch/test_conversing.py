@@ -346,4 +346,4 @@ def test_who_holds_what_others_want_lands_it_before_it_sleeps(talks: Talks) -> N
     assert got == [True]
     assert talks.scene.landed("core", "core/a.txt") == "one\n"
     assert talks.scene.landed("core", "core/b.txt") == "two\n"
-    assert "What you did so far has landed, because others waited for it: alice." in talks.log()
+    assert "What you did so far has landed, because others waited for it: alice (landed 1 file" in talks.log()

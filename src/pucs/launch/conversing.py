@@ -21,7 +21,7 @@ from pucs.launch.agents import Command, Ending
 from pucs.launch.launched import Launched, called_in
 from pucs.launch.programs import Brief, Endpoint
 from pucs.launch.transcript import Transcript
-from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained
+from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained, one_line
 
 if TYPE_CHECKING:
     from pucs.coordinator.asking import Acquired
@@ -163,7 +163,7 @@ class _Conversing:
         last = launched.last
         paused = launched.paused or self._attempt.pulse.paused
         if isinstance(last, Broke) and not paused:
-            return Failure(f"{self._program.name}: {last.reason}")
+            return Failure(f"{self._program.name}: {one_line(last.reason)}")
         awaited = turns.awaited(self._context, agent=self._agent.id)
         if awaited:
             return self._suspended(awaited)
@@ -217,7 +217,7 @@ class _Conversing:
             verdict = self._attempt.landed()
         except PucsError:
             return ""  # it keeps what it holds; the others wait for the end of its task
-        return telling_programs.gave_way(waiting) if isinstance(verdict, Done) else ""
+        return telling_programs.gave_way(waiting, verdict.result) if isinstance(verdict, Done) else ""
 
     def _synced(self) -> tuple[tuple[str, ...], str]:
         """Bring in what others landed; return the files that changed, and what went wrong in words."""

@@ -105,7 +105,7 @@ class Launched:
         now = time.monotonic()
         if self.paused and self.last is None and now > self._patient_until:
             self._attempt.keeper.stop()
-        if not self._confirmed() and now - self._began > CALL_IN_S:
+        if not self._attempt.pulse.paused and not self._confirmed() and now - self._began > CALL_IN_S:
             self._refuse(f"its hooks did not call in within {CALL_IN_S:g} s")
 
     def _heard(self, event: ProgramEvent) -> None:

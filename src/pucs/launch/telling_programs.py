@@ -63,9 +63,9 @@ def changed(paths: Sequence[str]) -> str:
     )
 
 
-def gave_way(waiting: Sequence[str]) -> str:
-    """Say that what was done so far has landed."""
-    return f"What you did so far has landed, because others waited for it: {', '.join(waiting)}."
+def gave_way(waiting: Sequence[str], result: str) -> str:
+    """Say that what was done so far has landed, and what became of it."""
+    return f"What you did so far has landed, because others waited for it: {', '.join(waiting)} ({result})."
 
 
 def not_landed(reason: str, remedy: str) -> str:

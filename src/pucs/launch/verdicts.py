@@ -70,9 +70,14 @@ def explained(outcome: Outcome, timeout_s: float) -> str:
 
 def last_line(output: str) -> str:
     """Return the last line of an output that says anything, printable and not too long."""
-    lines = [line.strip() for line in output.splitlines() if line.strip()]
-    last = "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in lines[-1]) if lines else ""
-    return last[:REASON_LENGTH_MAX]
+    lines = [line for line in output.splitlines() if line.strip()]
+    return one_line(lines[-1]) if lines else ""
+
+
+def one_line(text: str) -> str:
+    """Return what others said as part of a reason: on one line, printable and not too long."""
+    plain = " ".join(text[: 2 * REASON_LENGTH_MAX].split())[:REASON_LENGTH_MAX]
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in plain)
 
 
 def _signal_name(number: int) -> str:
