@@ -13,6 +13,7 @@ from pucs.coordinator import agents as registry
 from pucs.coordinator import leases, pausing, spending
 from pucs.hooks import place
 from pucs.launch import events
+from pucs.launch.programs import Program
 from pucs.launch.programs.claude import TRIED, Claude
 from pucs.launch.settings import RunResult
 from pucs.server.hosting import hosted
@@ -26,6 +27,8 @@ PATIENCE_S = 30
 
 class Launches:
     """Runs of the real program over a session, in this process."""
+
+    program: Program = Claude()
 
     def __init__(self, stage: Stage, root: Path) -> None:
         """Start the session."""
@@ -51,7 +54,8 @@ class Launches:
             for name, value in self.stage.environment("script", **(variables or {})).items()
             if value
         }
-        settings = {"program": "claude", "programs": {"claude": Claude()}, "environment": env}
+        name = self.program.name
+        settings = {"program": name, "programs": {name: self.program}, "environment": env}
         supervisor = self.scene.supervisor(hear, **settings, hook=(hook,), endpoint=endpoint)
         self.stop = supervisor.stop
         return supervisor.run()
