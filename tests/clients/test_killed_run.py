@@ -70,6 +70,7 @@ def test_killed_run_leaves_nothing_running_and_the_next_one_goes_on(
     )
     assert done.returncode == 0, (done.stdout, done.stderr)
     document = json.loads(done.stdout)
+    assert not list(root.glob(".git/pucs/output/*/*.launch")), "no secret is left behind"
     shown = subprocess.run(
         ["git", "show", f"{document['branch']}:core/whole.py"],
         cwd=root,

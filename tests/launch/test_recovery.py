@@ -101,9 +101,13 @@ def test_part_that_a_program_landed_is_not_its_task(scene: Scene) -> None:
         edit(agent)
         assert isinstance(landing.land(scene.context, agent=agent.id), landing.Landed)
         owner.kill()
+    secrets = scene.outputs / f"t1.1.{agent.id}.launch"
+    secrets.mkdir(parents=True)
+    (secrets / "settings.json").write_text("hush")
     assert scene.run().exit_status == 0, scene.said
     assert scene.heard(events.TaskGivenBack)
     assert scene.landed("core", "core/a.txt").endswith("rest\n")
+    assert not secrets.exists()
 
 
 def test_worktree_deleted_by_hand_is_told(scene: Scene) -> None:

@@ -7,8 +7,12 @@ two runs at once.
 
 from __future__ import annotations
 
+import shutil
 from contextlib import suppress
+from glob import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from pucs.coordinator import agents as registry
 from pucs.coordinator import launching, sessions, settling, tasks
@@ -90,6 +94,8 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
             pids = ", ".join(map(str, alive))
             yield events.Problem(message=f"Agent {agent.id} left process {pids}, which does not die.")
             return
+        for left in Path(settings.output).glob(f"*.{escape(quote(agent.id, safe=''))}.launch"):
+            shutil.rmtree(left, ignore_errors=True)  # settings of its program, with its secret
     told: list[events.Event] = []
     settling.settle(context, agent=agent.id)  # a landing it died in is completed first
     # A program lands part of its work before it sleeps; only its supervisor knows when it was all.
