@@ -50,7 +50,7 @@ class Hook:
             "hook_event_name": event,
         }
         document |= {"tool_name": "Edit", "tool_input": tool} if "Tool" in event else {}
-        return json.dumps(document | more, separators=(",", ":")).encode()
+        return json.dumps(document | more, separators=(",", ":"), ensure_ascii=False).encode()
 
     def __call__(
         self,
@@ -76,16 +76,20 @@ class Hook:
 class Server:
     """Answers like ``pucs serve``, or however a test says."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, host: str = "127.0.0.1") -> None:
         self.requests: list[tuple[str, dict[str, str], bytes]] = []
         self.status = 200
         self.answer = ANSWER
         self.cut = 0
         """Bytes that are promised and not sent."""
+        self.hangs_up = False
         server = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
+                if server.hangs_up:
+                    self.close_connection = True
+                    return
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 server.requests.append((self.path, headers, body))
@@ -97,8 +101,8 @@ class Server:
             def log_message(self, *_: object) -> None:
                 pass
 
-        self.http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.http.server_port}"
+        self.http = ThreadingHTTPServer((host, 0), Handler)
+        self.url = f"http://{host}:{self.http.server_port}"
         (directory / "server.json").write_text(
             json.dumps({"url": self.url, "pid": os.getpid(), "started": "now"}, indent=1)
         )
@@ -156,7 +160,7 @@ def test_large_reports_arrive_whole(hook: Hook, server: Server) -> None:
     hook(body)
     ours, theirs = socket.socketpair()
     with subprocess.Popen(
-        [str(place()), "claude"], cwd=hook.root, stdin=theirs, stdout=subprocess.PIPE
+        [str(place()), "claude"], cwd=hook.root, stdin=theirs.fileno(), stdout=subprocess.PIPE
     ) as process:
         theirs.close()
         ours.sendall(body)
@@ -200,10 +204,19 @@ def test_without_a_server_the_store_is_asked(hook: Hook, context: Context) -> No
     assert "agent-2" in specific["permissionDecisionReason"]
 
 
+def test_a_server_that_hangs_up_is_passed_over(hook: Hook, server: Server) -> None:
+    """Writing to nobody kills many a shell; programs would take that for a yes."""
+    server.hangs_up = True
+    done = hook(hook.report(note="x" * 5_000_000))
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert json.loads(done.stdout) is not None
+
+
 def test_secrets_go_to_this_machine_only(hook: Hook) -> None:
     """A server elsewhere, or what is no address, is not asked."""
+    elsewhere = Server(hook.marker.parent, "127.0.0.2")
     for url in (
-        "http://198.51.100.7:80",
+        elsewhere.url,
         "http://127.0.0.1.example.invalid:80",
         "https://127.0.0.1:1",
         "http://127.0.0.1:80@h:1",
@@ -211,6 +224,9 @@ def test_secrets_go_to_this_machine_only(hook: Hook) -> None:
         done = hook(PUCS_ENDPOINT=url, PUCS_AGENT="nobody")
         assert (done.returncode, done.stderr) == (0, b"")
         assert b"nobody" in done.stdout
+    elsewhere.http.shutdown()
+    elsewhere.http.server_close()
+    assert elsewhere.requests == []
 
 
 def test_a_server_of_another_store_is_not_asked(hook: Hook, server: Server, tmp_path: Path) -> None:
@@ -235,7 +251,8 @@ def test_every_directory_of_every_worktree_finds_the_session(
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     assert hook(where=hook.root / "shop").stdout
-    assert hook(where=tmp_path / "linked" / "shop").stdout
+    linked = tmp_path / "linked" / "shop"
+    assert hook(hook.report(cwd=str(linked)), where=linked).stdout
     assert hook(where=elsewhere).stdout
     assert hook(hook.report(cwd=str(elsewhere)), where=elsewhere, CLAUDE_PROJECT_DIR=str(hook.root)).stdout
     assert not hook(hook.report(cwd=str(elsewhere)), where=elsewhere).stdout
