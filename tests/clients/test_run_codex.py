@@ -55,8 +55,9 @@ def test_one_is_stopped_suspended_and_resumed_at_its_turn(runs: CodexRuns) -> No
     (resumed,) = runs.entries("agent resumed")
     assert suspended["files"] == resumed["files"] == ["core/a.py"]
     assert runs.stage.models.saw("script", "It is your turn: core/a.py is yours now.")
-    assert document["spent"][0]["program"] == "codex"
-    assert document["spent"][0]["cost_usd"] is None
+    assert document["spent"]["agents"].keys() == {"core-agent-1", "core-agent-2"}
+    assert document["spent"]["unpriced_tokens"] > 0
+    assert document["spent"]["cost_usd"] is None
 
 
 def test_tools_of_the_run_are_there(runs: CodexRuns) -> None:
