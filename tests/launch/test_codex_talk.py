@@ -510,6 +510,13 @@ def test_turns_that_are_added_are_bounded() -> None:
     assert codex.events == [TurnEnded()]
 
 
+def test_words_that_name_their_sender_are_left_as_they_are() -> None:
+    """Whoever reads them in the person's place sees once whose they are."""
+    codex = Codex(on(Moment.STOP, Ruling(allowed=False, reason="[PUCS] Read this before you end:"))).works()
+    codex.ends()
+    assert codex.words("turn/start")[1:] == ["[PUCS] Read this before you end:"]
+
+
 def test_agent_is_suspended_at_its_end() -> None:
     """A paused agent does not begin another turn."""
     codex = Codex(on(Moment.STOP, Ruling(suspend=True))).works()

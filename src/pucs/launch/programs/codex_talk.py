@@ -48,7 +48,7 @@ MANNERS: Final = """\
 You work as agent {agent} in your own checkout, beside other agents. Change files with apply_patch only: each patch is \
 checked before it is applied, and shell commands cannot write. Ask to run a command outside the sandbox only where it \
 must write or reach the network (tests, builds). Do not commit: what you changed is committed and landed for you. \
-Messages that begin with "PUCS" come from the system that coordinates the agents."""
+Messages that begin with PUCS come from the system that coordinates the agents."""
 """Said once, before the first words of a new conversation."""
 
 
@@ -505,7 +505,7 @@ class CodexTalk:
 
 def _named(words: str) -> str:
     """Return words that name their sender: they come to the model in the person's own place."""
-    return words if not words or words.startswith("PUCS") else f"PUCS: {words}"
+    return words if not words or words.startswith(("PUCS", "[PUCS]")) else f"PUCS: {words}"
 
 
 def _input(words: str) -> list[dict[str, Any]]:
