@@ -237,6 +237,14 @@ def test_a_server_of_another_store_is_not_asked(hook: Hook, server: Server, tmp_
     assert hook(PUCS_STORE=str(hook.marker.parent / "state.db")).stdout.strip() == ANSWER
 
 
+def test_the_server_of_the_store_is_asked_from_a_worktree(hook: Hook, server: Server, tmp_path: Path) -> None:
+    """There the way to the store has another spelling."""
+    place = tmp_path / "worktree"
+    subprocess.run(["git", "worktree", "add", "-q", str(place)], cwd=hook.root, check=True, capture_output=True)
+    done = hook(where=place, PUCS_STORE=str(hook.marker.parent / "state.db"))
+    assert done.stdout.strip() == ANSWER
+
+
 def test_the_endpoint_of_a_run_comes_first(hook: Hook, server: Server) -> None:
     """Launched agents are told where their run listens."""
     (hook.marker.parent / "server.json").unlink()
