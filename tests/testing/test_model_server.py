@@ -1,10 +1,14 @@
 """The scripted model server, asked as each agent program asks it."""
 
 import json
+import signal
+import subprocess
+import sys
 import threading
 import urllib.error
 import urllib.request
 from collections.abc import Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -250,3 +254,20 @@ def test_closing_does_not_wait_for_thoughts() -> None:
             thread.join(0.01)
     thread.join(10)
     assert not thread.is_alive()
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("content", "names"), [([{"text": "done"}], ["main"]), ({"a": [{"text": "x"}], "b": []}, ["a", "b"])]
+)
+def test_it_serves_a_file_without_any_python(tmp_path: Path, content: object, names: list[str]) -> None:
+    """A shell script starts it, reads the addresses from its output, and interrupts it at the end."""
+    (tmp_path / "script.json").write_text(json.dumps(content))
+    call = [sys.executable, "-m", "pucs.testing.model_server", str(tmp_path / "script.json")]
+    with subprocess.Popen(call, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        urls = [process.stdout.readline().strip() for _ in names]
+        assert [url.rpartition("/")[2] for url in urls] == names
+        assert post(f"{urls[0]}/v1/messages", anthropic())[0] == 200
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 0
