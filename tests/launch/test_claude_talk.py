@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from pucs.agents.output import Broke, ChangedFile, ProgramEvent, Said, Spent, TurnEnded, UsedTool
 from pucs.launch.programs.claude_talk import NONSENSE_MAX, ClaudeTalk
@@ -113,7 +115,7 @@ def test_a_turn_is_told_in_events() -> None:
         SPENT,
         TurnEnded(text="All done."),
     ]
-    assert session.talk.id == "other"
+    assert session.talk.id == ID, "it was given at the start, and whatever a line says does not change it"
 
 
 def test_refusal_is_seen_by_people() -> None:
@@ -205,9 +207,10 @@ def test_model_in_trouble_is_waited_for_within_bounds() -> None:
         b"\xff\xfe{",
         b'{"type": "assistant"}',
         b'{"type": "assistant", "message": {"content": [{"type": "tool_use"}]}}',
-        b'{"type": "system", "subtype": "init"}',
+        b'{"type": "system", "subtype": "init", "mcp_servers": [1]}',
         b'{"type": "system", "subtype": "api_retry", "attempt": "x"}',
         b'{"type": "result", "modelUsage": []}',
+        b'{"type": "result", "modelUsage": {"m": {"inputTokens": Infinity}}}',
         b"[" * 100_000,
     ],
 )
@@ -218,6 +221,69 @@ def test_malformed_line_is_noted_and_survived(line: bytes) -> None:
     assert isinstance(event, Said)
     assert event.text.startswith("(not understood: ")
     assert session.hear(RESULT)[-1] == TurnEnded(text="All done.")
+
+
+WORDS = [
+    "type",
+    "subtype",
+    "message",
+    "content",
+    "session_id",
+    "mcp_servers",
+    "status",
+    "name",
+    "attempt",
+    "error_status",
+    "hook_event",
+    "outcome",
+    "output",
+    "text",
+    "tool_use",
+    "tool_result",
+    "input",
+    "is_error",
+    "result",
+    "modelUsage",
+    "inputTokens",
+    "total_cost_usd",
+    "num_turns",
+    "errors",
+    "terminal_reason",
+    "system",
+    "assistant",
+    "user",
+    "api_retry",
+    "init",
+    "hook_started",
+    "hook_response",
+    "SessionStart",
+    "informational",
+    "prevent_continuation",
+    "tool_use_result",
+    "filePath",
+    "structuredPatch",
+    "control_response",
+]
+LEAVES = (
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.text(max_size=5)
+)
+VALUES = st.recursive(
+    LEAVES,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(WORDS), inner, max_size=5),
+    max_leaves=12,
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(VALUES | st.binary(max_size=30), max_size=6))
+def test_no_line_is_ever_an_exception(lines: list[Any]) -> None:
+    """Whatever comes over the wire, in whatever order, is events, and what is to be said stays JSON."""
+    session = Session()
+    for line in lines:
+        session.talk.receive(line if isinstance(line, bytes) else json.dumps(line).encode())
+        session.talk.tell("more")
+        session.talk.interrupt()
+        session.told()
 
 
 def test_nothing_but_nonsense_is_given_up() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import TYPE_CHECKING, Any
 
 from pucs.agents.output import Broke, ChangedFile, ProgramEvent, Said, Spent, TurnEnded, UsedTool
@@ -75,7 +76,7 @@ class ClaudeTalk:
         try:
             said = json.loads(line)
             return list(self._heard(said, str(said.get("type", ""))))
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (ValueError, KeyError, TypeError, AttributeError, ArithmeticError, RecursionError):
             self._nonsense += 1
             if self._nonsense > NONSENSE_MAX:
                 return [Broke("what it says is not stream-json")]
@@ -102,7 +103,6 @@ class ClaudeTalk:
 
     def _system(self, said: dict[str, Any], kind: str) -> Iterator[ProgramEvent]:
         if kind == "init":
-            self.id = str(said["session_id"])
             for server in said.get("mcp_servers", ()):
                 if server["status"] not in {"connected", "pending"}:
                     yield Said(f"(its MCP server {server['name']}: {server['status']})")
@@ -152,12 +152,12 @@ def _spent(said: dict[str, Any]) -> Spent:
     def total(*names: str) -> int:
         return sum(int(model.get(name) or 0) for model in models for name in names)
 
-    cost = said.get("total_cost_usd")
+    cost = float(said.get("total_cost_usd") or 0)
     return Spent(
         input_tokens=total("inputTokens", "cacheCreationInputTokens"),
         cached_tokens=total("cacheReadInputTokens"),
         output_tokens=total("outputTokens"),
-        cost_usd=None if cost is None else float(cost),
+        cost_usd=cost if math.isfinite(cost) else None,
     )
 
 
