@@ -17,6 +17,7 @@ from pucs.coordinator.leases import acquire, cleanup, release
 from pucs.coordinator.log import entries
 from pucs.coordinator.messages import inbox
 from pucs.coordinator.pausing import pause, resume, terminate
+from pucs.coordinator.releasing import give_up
 from pucs.coordinator.status import agents_document, status
 from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
@@ -329,6 +330,18 @@ def test_leaving_gives_back_places_and_reservations(world: World) -> None:
     assert world.awaited("bob") == ()
     assert world.told("bob") == []
     assert world.edit("cyd", "a.py").granted
+
+
+def test_giving_something_up_is_not_waiting_for_it_either(world: World) -> None:
+    """An agent that found another way is not woken for what it can do without; other places stay."""
+    world.edit("ann", "a.py", "b.py", "c.py")
+    world.edit("bob", "a.py", "b.py")
+    world.edit("bob", "c.py")
+    done = give_up(world.context, agent="bob", resources=["b.py"])
+    assert (done.resources, done.left) == ((), ("a.py", "b.py"))
+    assert world.awaited("bob") == ("c.py",)
+    assert give_up(world.context, agent="bob").left == ("c.py",)
+    assert give_up(world.context, agent="bob").left == ()
 
 
 @pytest.mark.parametrize("failed", [False, True])

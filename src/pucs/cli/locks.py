@@ -135,6 +135,8 @@ def _free(longest_s: float, usual_s: float | None) -> str:
 def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None, weaker: str | None) -> None:
     """Give up leases: the named ones, or all of the agent's. Unlanded work is landed or kept aside first.
 
+    A suspended agent also gives up its places in the queue for them.
+
     \b
     Example: pucs unlock shop/cart.py --agent shop-agent-1
     """
@@ -152,13 +154,16 @@ def unlock(door: Door, resources: tuple[str, ...], agent: str, token: int | None
         text = f"{agent!r} holds nothing{' of ' + ', '.join(names) if names else ''} that is stronger than {to.value}."
     else:
         text = f"{agent!r} holds {('none of ' + ', '.join(names)) if names else 'nothing'}."
+    if done.left:
+        left = f"{agent} does not wait for {', '.join(done.left)} any more."
+        text = f"{text} {left}" if done.resources else left
     if done.landed:
         text += f" Landed first: {', '.join(done.landed)}."
     if done.parked:
         text += "".join(f" Kept aside on {parked.ref}: {parked.reason}" for parked in done.parked)
     text += "".join(f"\nWarning: {warning}" for warning in done.warnings)
     door.say(done, text)
-    if not done.resources:
+    if not done.resources and not done.left:
         raise SystemExit(1)
 
 

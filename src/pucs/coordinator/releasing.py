@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from pucs.coordinator import landing, leases
+from pucs.coordinator import landing, leases, turns
 from pucs.coordinator.noting import note
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.core.modes import Mode, covers
@@ -33,6 +33,8 @@ class GivenUp:
     """What could not land and is on salvage refs."""
     tokens: dict[str, int] = field(default_factory=dict)
     """New token of each resource that is still held, in the weaker mode that was asked for."""
+    left: tuple[str, ...] = ()
+    """Resources that it was in the queue for without a process, and does not wait for any more."""
     warnings: tuple[str, ...] = ()
     """What the landing is to be watched for: no passing test run covers it."""
 
@@ -48,8 +50,8 @@ def give_up(
 ) -> GivenUp:
     """Give up an agent's leases, all or those on these resources or with this token.
 
-    Edits under them land if they can; what cannot is kept on a salvage ref before its lease ends. Giving up what one
-    does not hold changes nothing. With ``to`` each lease that is stronger is turned into one of that mode instead, under
+    Edits under them land if they can; what cannot is kept on a salvage ref before its lease ends. Places in the queue that
+    a suspended agent has for them are given up, too. Giving up what one does not hold changes nothing. With ``to`` each lease that is stronger is turned into one of that mode instead, under
     a new token and in one step, so that nobody else can write in between; named resources have no weaker mode.
 
     Raises:
@@ -61,15 +63,17 @@ def give_up(
         raise Usage(
             "No mode is stronger than exclusive.", remedy="Name shared or intent, or none to give up."
         )
+    # Whoever gives something up does not want to be woken for it either.
+    left = turns.leave(context, agent=agent, resources=resources) if token is None and to is None else ()
     held = _held(context, agent, resources, token, leaving=leaving)
     if to is not None:
         held = [lease for lease in held if not is_named(lease.resource) and not covers(to, lease.mode)]
     if not held:
-        return GivenUp(resources=())
+        return GivenUp(resources=(), left=left)
     names = [lease.resource for lease in held]
     changed = [] if _untouched(context, agent, held) else _changed(context, agent, held)
     if not changed:
-        return _let_go(context, agent, names, token, to=to)
+        return replace(_let_go(context, agent, names, token, to=to), left=left)
     outcome = landing.land(context, agent=agent, files=changed, release=to is None)
     parked = list(outcome.parked)
     landed: tuple[str, ...] = ()
@@ -85,6 +89,7 @@ def give_up(
     return replace(
         done,
         resources=done.resources if to else tuple(names),
+        left=left,
         landed=landed,
         parked=tuple(parked),
         warnings=warnings,

@@ -233,7 +233,8 @@ def _why(context: Context, agent: Agent, answer: Acquired, wanted: Sequence[str]
     if waits:
         return (
             f"{answer.reason.removesuffix('.')}; you are {place} in line. Work on something that does not need it. When "
-            "there is nothing else, end your turn: you will be woken when it is yours."
+            "there is nothing else, end your turn: you will be woken when it is yours. If you can do without it, give your place "
+            f"up: pucs unlock {wanted[0]} (or the tool release_locks)."
         )
     return (
         f"{answer.reason.removesuffix('.')}; you would be {place} in line, but nothing is kept for you. Work on something "

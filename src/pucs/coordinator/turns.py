@@ -17,11 +17,11 @@ from pucs.coordinator.granting import given_up, serve, settled
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.waiting import SHORTEST_SLEEP_S, look, sleep, unpinned
 from pucs.core.modes import Mode
-from pucs.core.resources import is_named, is_symbol
+from pucs.core.resources import is_named, is_symbol, overlaps
 from pucs.locks.records import LeaseState, Request
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pucs.core.processes import Process
 
@@ -104,16 +104,30 @@ def wait(
                 bell.wait(max(SHORTEST_SLEEP_S, min(rest[0], left_s)), rest[1])
 
 
-def leave(context: Context, *, agent: str) -> None:
-    """Withdraw what an agent is in the queue for and give back what is reserved for it; safe to repeat."""
+def leave(context: Context, *, agent: str, resources: Collection[str] | None = None) -> tuple[str, ...]:
+    """Withdraw what an agent is in the queue for and give back what is reserved for it; safe to repeat.
+
+    With ``resources`` only the sets that overlap any of them, each whole. Returns what the agent does not wait for any more.
+    """
     waiting, reserved = _places(context, agent)
-    if not waiting and not reserved:
-        return
+    if not any(_names(request, resources) for request in (*waiting, *reserved)):
+        return ()
+    left: set[str] = set()
     with unit(context) as opened:
-        for request in _waiting(opened, agent):
-            look(context, opened, request, request.asked_s, cancelled=True)
-        for request in reserved_for(opened.tx, agent):
-            claim(context, opened, request, cancelled=True)
+        for request in (*_waiting(opened, agent), *reserved_for(opened.tx, agent)):
+            if not _names(request, resources):
+                continue
+            left.update(name for name, _ in request.resources)
+            if opened.tx.requests.get(request.id) is not None:
+                look(context, opened, request, request.asked_s, cancelled=True)
+            elif opened.tx.leases.of_request(request.id):
+                claim(context, opened, request, cancelled=True)
+    return tuple(sorted(left))
+
+
+def _names(request: Request, resources: Collection[str] | None) -> bool:
+    """Tell whether a set has anything to do with these resources; with None it has."""
+    return resources is None or any(overlaps(one, name) for name, _ in request.resources for one in resources)
 
 
 def _bell(agent: str) -> str:

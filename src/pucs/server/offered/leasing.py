@@ -167,11 +167,14 @@ def release_locks(
     """Give up what you do not need any more, so that others can go on. After finished work call land instead.
 
     Changes under what you give up are landed first if they can be; if not, they are kept aside and the answer names where.
+    It also gives up your place in line for files that you were refused and can do without.
     """
     done = turn.client.release_locks(files, to)
-    if not done.resources:
+    if not done.resources and not done.left:
         return Answer("There was nothing to give up.", {"resources": []})
-    text = f"Given up: {named(done.resources)}."
+    text = f"Given up: {named(done.resources)}." if done.resources else ""
+    if done.left:
+        text = f"{text} You do not wait for {named(done.left)} any more.".strip()
     if done.landed:
         text += f" Landed first: {named(done.landed)}."
     for one in done.parked:
