@@ -251,6 +251,7 @@ def run_tasks(
         environment=dict(os.environ),
         keep_worktrees=keep_worktrees,
     )
+    mark_active(context)  # hooks of its agents would let everything pass without
     over = threading.Event()
     threading.Thread(target=_back_up_hourly, args=(context, over), name="backup", daemon=True).start()
     try:

@@ -212,6 +212,15 @@ def test_a_server_that_hangs_up_is_passed_over(hook: Hook, server: Server) -> No
     assert json.loads(done.stdout) is not None
 
 
+@pytest.mark.slow
+def test_a_server_that_keeps_silent_is_passed_over(hook: Hook) -> None:
+    """After ten seconds the store is asked; both together stay far below what programs wait for."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        done = hook(PUCS_ENDPOINT=f"http://127.0.0.1:{silent.getsockname()[1]}", PUCS_AGENT="nobody")
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"nobody" in done.stdout
+
+
 def test_secrets_go_to_this_machine_only(hook: Hook) -> None:
     """A server elsewhere, or what is no address, is not asked."""
     elsewhere = Server(hook.marker.parent, "127.0.0.2")
