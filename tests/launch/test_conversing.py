@@ -347,3 +347,52 @@ def test_who_holds_what_others_want_lands_it_before_it_sleeps(talks: Talks) -> N
     assert talks.scene.landed("core", "core/a.txt") == "one\n"
     assert talks.scene.landed("core", "core/b.txt") == "two\n"
     assert "What you did so far has landed, because others waited for it: alice (landed 1 file" in talks.log()
+
+
+WAITING = [
+    {"write": "core/mine.txt", "text": "mine\n"},
+    {"write": "core/a.txt", "text": "b\n", "expect_denied": "held by alice"},
+    {"text": "I come back."},
+    {"text": "Then not."},
+]
+"""A program that ends its turn without what it wanted."""
+
+
+@pytest.mark.slow
+def test_wait_in_vain_fails_the_attempt(talks: Talks) -> None:
+    """Nobody sleeps for ever: after the longest wait in the queue the attempt has failed, and its work is kept."""
+    scene = talks.scene
+    agents = AgentSettings(attempts=1, timeout_s=30.0)
+    limits = replace(CONFIGURATION.limits, queue_timeout_s=0.3)
+    scene.configure(replace(CONFIGURATION, limits=limits, agents=agents))
+    assert leases.acquire(scene.context, agent="alice", resources=("core/a.txt",)).granted
+
+    def hear(event: events.Event) -> None:
+        if isinstance(event, events.AgentStarted):  # so that its place in the queue outlives its turn
+            scene.configure(replace(CONFIGURATION, agents=agents))
+
+    (failed,) = talks(WAITING, asked("t1"), hear=hear).failed
+    assert "for core/a.txt in vain" in failed.result
+    assert scene.git("show", f"{failed.salvage}:core/mine.txt") == "mine\n"
+    with scene.context.store.read() as tx:
+        assert tx.requests.waiting() == []
+
+
+@pytest.mark.slow
+def test_sleeper_that_is_terminated_leaves_the_queue(talks: Talks) -> None:
+    """An order reaches an agent that has no process: it ends, its place in the queue is free, its work is kept."""
+    context = talks.scene.context
+    assert leases.acquire(context, agent="alice", resources=("core/a.txt",)).granted
+
+    def hear(event: events.Event) -> None:
+        if isinstance(event, events.AgentSuspended):
+            pausing.terminate(context, agent="core-agent-1", by="me")
+            supervisor.stop()
+
+    talks.plan.write_text(json.dumps(WAITING))
+    talks.scene.tasks(asked("t1"))
+    supervisor = talks.scene.supervisor(hear)
+    (back,) = supervisor.run().unfinished
+    assert talks.scene.git("show", f"{back.salvage}:core/mine.txt") == "mine\n"
+    with context.store.read() as tx:
+        assert tx.requests.waiting() == []
