@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Phase
-from pucs.conflicts.records import Kind, Strategy
 from pucs.coordinator.agents import acting, step
-from pucs.coordinator.conflicts import record
 from pucs.coordinator.granting import bases, grant, settled, withdrawn
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
@@ -18,7 +16,6 @@ from pucs.core.errors import Refused, Usage
 from pucs.core.modes import Mode
 from pucs.core.resources import is_named
 from pucs.crosslog.records import Level
-from pucs.locks.deadlock import Link, circle, spelled
 from pucs.locks.records import Blocked, Granted, Lease, LeaseState, Request
 from pucs.locks.rules import decide, in_turn, normalised, weaker
 from pucs.messages.rules import quoted_words
@@ -30,6 +27,7 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
+    from pucs.locks.deadlock import Link
 
 RESOURCES_MAX = 10_000
 """Most resources in one set: a grant is one short transaction, and whoever wants more wants a directory."""
@@ -261,7 +259,11 @@ def circle_of(context: Context, opened: Unit, agent: str) -> str:
 def told_circle(context: Context, opened: Unit, request: Request) -> str:
     """Say in words the circle that a request is in, which waits already or is about to; empty if in none."""
     links = _circle(context, opened, request)
-    return spelled(links) if links else ""
+    if not links:
+        return ""
+    from pucs.locks.deadlock import spelled  # noqa: PLC0415 - circles are rare
+
+    return spelled(links)
 
 
 def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ...]:
@@ -279,11 +281,17 @@ def _circle(context: Context, opened: Unit, newcomer: Request) -> tuple[Link, ..
         for agent in {other.agent for other in queue}
     }
     names = {resource for other in (*queue, newcomer) for resource, _ in other.resources}
+    from pucs.locks.deadlock import circle  # noqa: PLC0415 - most have nothing that others wait for
+
     return circle(newcomer, queue, {**held, newcomer.agent: own}, limits_in(opened.tx, opened.now, names))
 
 
 def _refuse_circle(opened: Unit, newcomer: Request, links: Sequence[Link], blocked: Acquired) -> Acquired:
     """Record a wait that would never have ended, and what closes it."""
+    from pucs.conflicts.records import Kind, Strategy  # noqa: PLC0415 - most requests meet nobody
+    from pucs.coordinator.conflicts import record  # noqa: PLC0415 - the same
+    from pucs.locks.deadlock import spelled  # noqa: PLC0415 - the same
+
     told = spelled(links)
     names = tuple(resource for resource, _ in newcomer.resources)
     conflict = record(
@@ -327,6 +335,9 @@ def _crossed(opened: Unit, agent: str, stream: str, names: Iterable[str]) -> tup
 
 
 def _refuse_at_boundary(opened: Unit, agent: str, stream: str, resource: str, other: str) -> Acquired:
+    from pucs.conflicts.records import Kind, Strategy  # noqa: PLC0415 - most requests meet nobody
+    from pucs.coordinator.conflicts import record  # noqa: PLC0415 - the same
+
     reason = f"{resource} belongs to stream {other}; {agent} works for {stream}."
     conflict = record(
         opened,
@@ -415,6 +426,9 @@ def _planned_by(opened: Unit, names: Sequence[str], agent: str) -> tuple[str, ..
 
 
 def _enqueue(opened: Unit, request: Request, verdict: Blocked) -> Request:
+    from pucs.conflicts.records import Kind, Strategy  # noqa: PLC0415 - most requests meet nobody
+    from pucs.coordinator.conflicts import record  # noqa: PLC0415 - the same
+
     holders = sorted({lease.agent for lease in verdict.holders} | {other.agent for other in verdict.ahead})
     names = tuple(resource for resource, _ in request.resources)
     # A wait in which any path is in the way is one for files.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import step
 from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, Wish, answered, held_text
-from pucs.coordinator.conflicts import decide_in
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import (
     RESOURCES_TOLD,
@@ -200,6 +199,8 @@ def _claimed(opened: Unit, request: Request, asked: Sequence[tuple[str, Mode]], 
     leases = list(uncovered(request.agent, asked, opened.tx.leases.of_agent(request.agent))[1])
     waited_s = round(now.boot_s - began_s, 6)
     names = [resource for resource, _ in request.resources]
+    from pucs.coordinator.conflicts import decide_in  # noqa: PLC0415 - light verbs load this without waiting
+
     decide_in(opened, request.id, f"{request.agent} waited {waited_s:.3f} s in the queue and was granted")
     agent = opened.tx.agents.get(request.agent)
     if agent is not None:
