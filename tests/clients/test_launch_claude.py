@@ -244,3 +244,19 @@ def test_edit_outside_of_the_worktree_is_refused(launches: Launches) -> None:
     assert launches(steps).exit_status == 0, launches.log()
     assert not outside.exists()
     assert "(refused or failed: " in launches.log()
+
+
+def test_change_behind_the_text_of_a_command_does_not_get_out(launches: Launches) -> None:
+    """What ``python -c`` does to a held file is seen right afterwards, told, kept aside and never landed."""
+    assert leases.acquire(launches.scene.context, agent="alice", resources=("core/a.txt",)).granted
+    script = 'import pathlib; pathlib.Path("core/a.txt").write_text("mine\\n")'
+    steps = [
+        {"write": "core/new.txt", "text": "x\n"},
+        {"shell": f"python3 -c '{script}'"},
+        {"text": "Done."},
+    ]
+    result = launches(steps)
+    (done,) = result.tasks
+    assert launches.scene.landed("core", "core/a.txt") == "a\n"
+    assert launches.stage.models.saw("script", "alice")
+    assert "refs/pucs/salvage/" in done.result + done.salvage, (done, launches.log())
