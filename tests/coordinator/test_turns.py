@@ -31,7 +31,7 @@ from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from pucs.coordinator.asking import Acquired
+    from pucs.coordinator.answering import Acquired
     from pucs.core.processes import Process
     from pucs.messages.records import Message
 

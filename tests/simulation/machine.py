@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from pucs.conflicts.records import Status
-from pucs.coordinator import asking, leases
+from pucs.coordinator import answering, asking, leases
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.waiting import look
@@ -141,7 +141,9 @@ class LeaseMachine(RuleBasedStateMachine):
         waiter = self.processes.process(next(self.pids))
         self.processes.me = waiter
         with unit(self.context) as opened:
-            wish = asking.Wish(asked=asked, agent=agent, stream="", duration_s=duration_s, task="", noted={})
+            wish = answering.Wish(
+                asked=asked, agent=agent, stream="", duration_s=duration_s, task="", noted={}
+            )
             bell = f"bell-{waiter.pid}"
             answer, request = asking.ask(self.context, opened, wish, wait_s=wait_s, bell=bell)
         assert answer.granted == may, f"{agent} asked for {asked}: {answer}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.asking import Wish
+from pucs.coordinator.answering import Wish
 from pucs.coordinator.messages import unsay_in
 from pucs.coordinator.waiting import look
 from pucs.locks.records import LeaseState, Request
@@ -14,7 +14,7 @@ from pucs.messages.records import MessageKind
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pucs.coordinator.asking import Acquired
+    from pucs.coordinator.answering import Acquired
     from pucs.coordinator.context import Context, Unit
     from pucs.coordinator.ports import Transaction
     from pucs.locks.records import Lease

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.asking import held_text
+from pucs.coordinator.answering import held_text
 from pucs.coordinator.judging import judge
 from pucs.coordinator.liveness import standing
 from pucs.core.errors import NotFound

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, checked_name, step
-from pucs.coordinator.asking import RESOURCES_MAX, Acquired, Wish, ask, checked
+from pucs.coordinator.answering import Acquired, Wish
+from pucs.coordinator.asking import RESOURCES_MAX, ask, checked
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.granting import end, end_and_serve, over, renew_in, serve, withdraw, withdrawn
 from pucs.coordinator.liveness import standing

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.calls import Edit
     from pucs.agents.records import Agent
-    from pucs.coordinator.asking import Acquired
+    from pucs.coordinator.answering import Acquired
     from pucs.coordinator.context import Context
     from pucs.coordinator.ports import Transaction
     from pucs.coordinator.whereabouts import Target

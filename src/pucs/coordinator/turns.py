@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pucs.coordinator.agents import acting, checked_name
-from pucs.coordinator.asking import Acquired, Wish, ask, checked
+from pucs.coordinator.answering import Acquired, Wish
+from pucs.coordinator.asking import ask, checked
 from pucs.coordinator.claiming import claim, reserved_for
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import given_up, serve, settled

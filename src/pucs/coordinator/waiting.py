@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import step
-from pucs.coordinator.asking import HOLDERS_NAMED, Acquired, Wish, answered, held_text
+from pucs.coordinator.answering import HOLDERS_NAMED, Acquired, Wish, answered, held_text
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import (
     RESOURCES_TOLD,

@@ -24,7 +24,7 @@ from pucs.launch.transcript import Transcript
 from pucs.launch.verdicts import Abandoned, Done, Failure, Interrupted, Verdict, explained, one_line
 
 if TYPE_CHECKING:
-    from pucs.coordinator.asking import Acquired
+    from pucs.coordinator.answering import Acquired
     from pucs.launch.attempts import Attempt
     from pucs.launch.programs import Launch, Program
     from pucs.tasks.records import Task
