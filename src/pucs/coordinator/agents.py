@@ -7,7 +7,7 @@ frees what the old one held; registering one whose owner lives elsewhere is refu
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.agents.lifecycle import advance
 from pucs.agents.records import Agent, Enforcement, Phase
@@ -125,6 +125,7 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         agent = replace(
             agent, halt=known.halt, halted_by=known.halted_by, halted_because=known.halted_because
         )
+    halted: dict[str, Any] = {"halt": agent.halt.value} if agent.paused else {}
     opened.tx.agents.put(agent)
     opened.log(
         "registered",
@@ -132,7 +133,7 @@ def register_in(context: Context, opened: Unit, wanted: Agent) -> Agent:
         stream=wanted.stream,
         incarnation=agent.incarnation,
         program=agent.program,
-        **({"halt": agent.halt.value} if agent.paused else {}),
+        **halted,
     )
     if known is not None:
         forget_in(opened, agent.id, but=MessageKind.PAUSE if agent.paused else None)

@@ -7,7 +7,7 @@ Dead owners and expired leases are met where they stand in the way; no reaper pr
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import ended_by
@@ -270,6 +270,7 @@ def grant(
         opened.tx.leases.add(lease)
     if old and claim_by_s is None:
         end(opened, instead_of, EndReason.CONVERTED)
+    waited: dict[str, Any] = {} if claim_by_s is None else {"conflict": request.id}
     opened.log(
         "lock granted" if claim_by_s is None else "lock reserved",
         agent=request.agent,
@@ -277,7 +278,7 @@ def grant(
         files=[lease.resource for lease in leases],
         tokens=[lease.token for lease in leases],
         mode=leases[0].mode,
-        **({} if claim_by_s is None else {"conflict": request.id}),
+        **waited,
     )
     return leases
 
