@@ -77,7 +77,7 @@ class Runs:
     def entries(self, action: str) -> list[dict[str, Any]]:
         """Return the entries of the log with this action."""
         said = subprocess.run(
-            ["pucs", "log", "--json", "--limit", "1000"],
+            ["pucs", "log", "--all", "--json", "--limit", "1000"],
             cwd=self.root,
             env=self.stage.environment("script"),
             capture_output=True,

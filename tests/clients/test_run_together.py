@@ -90,6 +90,8 @@ def test_five_agents_of_two_programs_share_one_file(
         assert runs.result(document, f"core/own{number}.py") == f"own = {number}\n"
     assert run(runs, "verify", "--json")
     assert crowd.denied == {1, 2, 3, 4}
+    denied = {entry["agent"] for entry in runs.entries("edit denied") if entry["files"] == ["core/hot.py"]}
+    assert len(denied) == len(crowd.denied)
     assert len(runs.entries("agent suspended")) >= len(crowd.denied)
     assert len(runs.entries("agent resumed")) >= len(crowd.denied)
     assert stage.models.saw("script", "It is your turn: core/hot.py is yours now.")
