@@ -22,6 +22,7 @@ CONVERSATION = Conversation(
     place="/work",
     refusals=1,
     denied=("a\\012b.py", "c.py"),
+    briefings=2,
     begun_at="2025-12-06T10:00:00.000Z",
 )
 
@@ -80,3 +81,16 @@ def test_what_was_seen_and_under_which_lease_do_not_overwrite_each_other(store: 
         assert tx.sights.get("ann", "b.py") == "y"
         tx.sights.forget("ann")
         assert (tx.sights.get("ann", "b.py"), tx.sights.get("bob", "a.py")) == ("", "z")
+
+
+def test_what_an_agent_was_refused_is_remembered_once_and_forgotten(store: SQLiteStore) -> None:
+    """By agent, sorted, whatever it was told how often; some of it or all of it is forgotten."""
+    with store.transaction() as tx:
+        tx.refusals.add("ann", ["b.py", "a.py"])
+        tx.refusals.add("ann", ["a.py", "c.py"])
+        tx.refusals.add("bob", ["a.py"])
+        assert tx.refusals.of_agent("ann") == ["a.py", "b.py", "c.py"]
+        tx.refusals.forget("ann", ["b.py", "z.py"])
+        assert tx.refusals.of_agent("ann") == ["a.py", "c.py"]
+        tx.refusals.forget("ann")
+        assert (tx.refusals.of_agent("ann"), tx.refusals.of_agent("bob")) == ([], ["a.py"])
