@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.git, pytest.mark.process]
 SETTINGS = Path(".claude/settings.local.json")
+GUARD = Path(".git/pucs/hook")
 
 
 @pytest.fixture(autouse=True)
@@ -75,10 +76,14 @@ def test_a_hook_that_lets_pass_is_told(where: str, request: pytest.FixtureReques
     right = SETTINGS.read_text(encoding="utf-8")
     yes = Path("yes-hook").absolute()
     yes.write_text("exit 0\n", encoding="utf-8")
-    replaced(SETTINGS, site(open_repository(".")[0]).hook, str(yes))
+    guard = GUARD.read_text(encoding="utf-8")
+    replaced(GUARD, site(open_repository(".")[0]).hook, str(yes))
     found = probed("claude")
     assert (found.ok, found.found) == (False, "does NOT block: status 0")
     assert found.remedy == "Install them again: pucs install claude"
+    GUARD.unlink()
+    assert probed("claude").found == "does NOT block: status 0"
+    GUARD.write_text(guard, encoding="utf-8")
     SETTINGS.write_text(right.replace('"PreToolUse"', '"PreToolUsed"'), encoding="utf-8")
     assert probed("claude").found == "does NOT block: there is none before a tool"
     SETTINGS.write_text(right.replace("{", '{"disableAllHooks": true,', 1), encoding="utf-8")
@@ -93,7 +98,7 @@ def test_a_hook_that_lets_pass_is_told(where: str, request: pytest.FixtureReques
 def test_a_hook_that_stops_everything_is_told(session: Path, pucs: Pucs) -> None:
     """Blocking because nobody can be asked is not what was wanted either."""
     pucs.ok("install", "codex", "--yes")
-    path = Path(os.environ["CODEX_HOME"], "hooks.json")
+    path = Path(os.environ["CODEX_HOME"], "pucs", "hook")
     replaced(path, "pucs-hook", "gone-hook")
     found = probed("codex")
     assert not found.ok

@@ -14,7 +14,6 @@ from tests.clients.world import World
 READ = {"read": "core/a.py"}
 EDIT = {"edit": "core/a.py", "old": "a = 1", "new": "a = 2"}
 DONE = {"text": "done"}
-SETTINGS = Path(".claude/settings.local.json")
 
 
 def pucs(world: World, *arguments: str, status: int = 0) -> str:
@@ -83,18 +82,16 @@ def test_after_uninstalling_nobody_is_asked(world: World) -> None:
 def test_without_pucs_only_whoever_installed_it_is_stopped(world: World, whose: str, text: str) -> None:
     """The hook is gone and a session is active: its owner's edits stop with what to do; a colleague works on."""
     pucs(world, "install", "claude", "--yes")
-    path = world.root / SETTINGS
-    settings = path.read_text(encoding="utf-8").replace("pucs-hook", "gone-hook")
-    user = os.getuid()
+    path = world.root / ".git" / "pucs" / "hook"
+    guard = path.read_text(encoding="utf-8").replace("/pucs-hook\n", "/gone-hook\n")
     if whose == "a colleague's":
-        settings = settings.replace(f' claude 2 {user}"', f' claude 2 {user + 1}"')
-        settings = settings.replace(f' claude 1 {user}"', f' claude 1 {user + 1}"')
-    path.write_text(settings, encoding="utf-8")
+        guard = guard.replace(f"\nuser={os.getuid()} ", f"\nuser={os.getuid() + 1} ")
+    path.write_text(guard, encoding="utf-8")
     world.stage.models.script("x", [READ, EDIT, DONE])
     with world.stage.claude("x", world.root) as talk:
         assert talk.ask("Change a")["subtype"] == "success"
     assert (world.root / "core/a.py").read_text() == text
-    assert world.stage.models.saw("x", "take its hooks out") is (text == "a = 1\n")
+    assert world.stage.models.saw("x", "To work without it: rm ") is (text == "a = 1\n")
 
 
 def test_a_launched_claude_is_asked_once(world: World) -> None:
@@ -203,3 +200,15 @@ def test_it_counts_in_a_directory_below(world: World) -> None:
     with world.stage.claude("x", world.root / "core") as talk:
         assert talk.ask("Change a")["permission_denials"][0]["tool_name"] == "Edit"
     assert (world.root / "core/a.py").read_text() == "a = 1\n"
+
+
+def test_it_counts_in_a_linked_worktree(world: World) -> None:
+    """A person's worktree has no settings of its own; Claude Code reads the main checkout's, which name one place."""
+    pucs(world, "install", "claude", "--yes")
+    world.hold("agent-2", "core/a.py")
+    linked = world.root.with_name("linked")
+    subprocess.run(["git", "worktree", "add", "-q", str(linked)], cwd=world.root, check=True)
+    world.stage.models.script("x", [READ, EDIT, DONE, DONE, DONE])
+    with world.stage.claude("x", linked) as talk:
+        assert talk.ask("Change a")["permission_denials"][0]["tool_name"] == "Edit"
+    assert (linked / "core/a.py").read_text() == "a = 1\n"

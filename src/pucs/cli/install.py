@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 PROGRAMS = ("claude", "codex", "git")
 _PROGRAM = click.argument("program", type=click.Choice(PROGRAMS))
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would change, and change nothing.")
+_COLOURS = {"+": "green", "-": "red", "@": "cyan"}
 _YES = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
@@ -65,7 +67,8 @@ def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool
     plan = plan_of(program, site(repository))
     diff = shown(plan.changes)
     if not door.json:
-        click.echo("\n".join(part for part in (diff, *plan.notes) if part) or "Nothing is to be changed.")
+        said = [_coloured(diff), "", plan.what] if plan.changes else ["Nothing is to be changed."]
+        click.echo("\n".join([*said, *plan.notes]))
     agreed = bool(plan.changes) and not dry_run and (yes or _agreed(door))
     if agreed:
         make(plan.changes)
@@ -73,6 +76,7 @@ def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool
     if door.json:
         document = {
             "program": program,
+            "what": plan.what,
             "diff": diff,
             "written": agreed,
             "notes": plan.notes,
@@ -83,6 +87,18 @@ def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool
         click.echo("\n".join(["", *(["Done."] if agreed else []), *plan.next]).rstrip())
     if refused:
         raise SystemExit(1)
+
+
+def _coloured(diff: str) -> str:
+    """Return a diff as git shows it at a terminal; click leaves the colours out elsewhere."""
+    if "NO_COLOR" in os.environ:
+        return diff
+    return "\n".join(
+        click.style(line, bold=True)
+        if line.startswith(("--- ", "+++ ", "keep ", "put "))
+        else click.style(line, fg=_COLOURS.get(line[:1]))
+        for line in diff.splitlines()
+    )
 
 
 def _agreed(door: Door) -> bool:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.core.errors import Refused
 from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
-from pucs.hooks.installing_settings import (
-    Groups,
+from pucs.hooks.installing_guard import (
+    EDIT,
+    GUARD,
+    TELL,
     command_line,
-    installed,
-    ours,
-    shared_command_line,
-    uninstalled,
+    guard_text,
+    guarding,
+    unguarding,
 )
+from pucs.hooks.installing_settings import Groups, installed, ours, uninstalled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,17 +40,22 @@ DECISION_S = 60
 """Time of a decision, waits for the store's gate included; later the edit is blocked."""
 WORD_S = 30
 """Time of everything that only tells."""
+WHAT = (
+    "What it does: in this repository your Claude Code asks PUCS before it changes a file or runs a command,\n"
+    "and is told no while another agent holds the file. While no session of PUCS is active, nothing changes for you."
+)
 _IGNORED = "# pucs install claude"
 
 
-def hooks(hook: str, user: int) -> Groups:
-    """Return what is installed for one person."""
-    return _groups(lambda denies: command_line(hook, PROGRAM, denies=denies, user=user))
+def hooks(guard: str) -> Groups:
+    """Return what is installed; ``guard``: the file that all of them call."""
+    return _groups(lambda denies: command_line(guard, denies=denies))
 
 
 def plugin_hooks() -> dict[str, Groups]:
-    """Return ``hooks/hooks.json`` of the plugin (``plugins/claude``): the same, with the program on PATH."""
-    return {"hooks": _groups(lambda denies: shared_command_line("pucs-hook", PROGRAM, denies=denies))}
+    """Return ``hooks/hooks.json`` of the plugin (``plugins/claude``): the same, with the file that it brings along."""
+    place = '"${CLAUDE_PLUGIN_ROOT}/hooks/hook"'
+    return {"hooks": _groups(lambda denies: f"[ ! -r {place} ] || sh {place} {EDIT if denies else TELL}")}
 
 
 def _groups(command: Callable[[bool], str]) -> Groups:
@@ -90,13 +97,16 @@ def install(site: Site) -> Plan:
             remedy=f"Take it out of git first: git rm --cached {SETTINGS}",
         )
     before = read(path)
-    text = installed(text_of(path, before or b""), str(path), hooks(site.hook, os.getuid()))
-    changes: list[Change] = []
+    guard = _guard(site)
+    text = installed(text_of(path, before or b""), str(path), hooks(str(guard)))
+    changes = guarding(guard, guard_text(site.hook, PROGRAM, user=os.getuid(), everywhere=False))
     if not site.repository.ignores(SETTINGS):
         changes += _exclude(site)
     if text.encode() != before:
         changes.append(Write(path=path, before=before, after=text.encode(), folder=True))
-    return Plan(program=PROGRAM, changes=tuple(changes), notes=_notes(site, text), next=_next(site))
+    return Plan(
+        program=PROGRAM, what=WHAT, changes=tuple(changes), notes=_notes(site, text), next=_next(site)
+    )
 
 
 def uninstall(site: Site) -> Plan:
@@ -109,8 +119,10 @@ def uninstall(site: Site) -> Plan:
         if left != before:
             empty = json.loads(left) == {}
             changes.append(Write(path=path, before=before, after=None if empty else left, folder=True))
+    changes += unguarding(_guard(site))
     return Plan(
         program=PROGRAM,
+        what="Claude Code asks PUCS about nothing any more in this repository.",
         changes=(*changes, *_exclude(site, back=True)),
         next=("If you added the MCP server: claude mcp remove pucs",) if changes else (),
     )
@@ -136,6 +148,10 @@ def settings_file(site: Site) -> Path:
             remedy="Hooks written there would count elsewhere, too. Make it a directory of this checkout.",
         )
     return path
+
+
+def _guard(site: Site) -> Path:
+    return Path(site.repository.common_dir, GUARD)
 
 
 def _exclude(site: Site, *, back: bool = False) -> list[Change]:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pucs.hooks.installing_files import Change, Plan, Write, read, text_of
-from pucs.hooks.installing_settings import Groups, command_line, installed, ours, uninstalled
+from pucs.hooks.installing_guard import GUARD, command_line, guard_text, guarding, unguarding
+from pucs.hooks.installing_settings import Groups, installed, ours, uninstalled
 
 if TYPE_CHECKING:
     from pucs.hooks.installing_site import Site
@@ -26,13 +27,17 @@ DECISION_S = 60
 """Time of a decision; Codex lets an edit go on when it is over, so the hook itself ends long before."""
 WORD_S = 30
 """Time of everything that only tells."""
+WHAT = (
+    "What it does: in all repositories your Codex asks PUCS before it changes a file or runs a command,\n"
+    "and is told no while another agent holds the file. Where no session of PUCS is active, nothing changes for you."
+)
 _EVENTS = ("SessionStart", "UserPromptSubmit", "PreToolUse", "PostToolUse", "Stop", "SessionEnd")
 
 
-def hooks(hook: str, user: int) -> Groups:
-    """Return what is installed.
+def hooks(guard: str) -> Groups:
+    """Return what is installed; ``guard``: the file that all of them call.
 
-    Codex knows no ``onFailure`` and one hook of another type makes the whole file count for nothing, so the command itself
+    Codex knows no ``onFailure`` and one hook of another type makes the whole file count for nothing, so that file
     turns each failure before a tool into the exit status that stops it.
     """
     wanted: Groups = {}
@@ -40,7 +45,7 @@ def hooks(hook: str, user: int) -> Groups:
         denies = event == "PreToolUse"
         handler = {
             "type": "command",
-            "command": command_line(hook, PROGRAM, denies=denies, user=user),
+            "command": command_line(guard, denies=denies),
             "timeout": DECISION_S if denies else WORD_S,
         }
         matcher = {"matcher": TOOLS} if event in {"PreToolUse", "PostToolUse"} else {}
@@ -57,16 +62,15 @@ def install(site: Site) -> Plan:
     """
     path = settings_file(site)
     before = read(path)
-    text = installed(text_of(path, before or b""), str(path), hooks(site.hook, os.getuid()))
-    changes: list[Change] = []
+    guard = path.parent / GUARD
+    text = installed(text_of(path, before or b""), str(path), hooks(str(guard)))
+    changes = guarding(guard, guard_text(site.hook, PROGRAM, user=os.getuid(), everywhere=True))
     if text.encode() != before:
         changes.append(Write(path=path, before=before, after=text.encode()))
     return Plan(
         program=PROGRAM,
+        what=WHAT,
         changes=tuple(changes),
-        notes=(
-            "These hooks count in all repositories; where no session of PUCS is active they end at once.",
-        ),
         next=(
             "Start Codex and trust the hooks with /hooks: until then it skips them without a word.",
             f"If it shall have PUCS's tools as well: codex mcp add pucs -- {shlex.join([site.pucs, 'mcp'])}",
@@ -85,8 +89,10 @@ def uninstall(site: Site) -> Plan:
         if left != before:
             empty = json.loads(left) == {}
             changes.append(Write(path=path, before=before, after=None if empty else left))
+    changes += unguarding(path.parent / GUARD)
     return Plan(
         program=PROGRAM,
+        what="Codex asks PUCS about nothing any more, in no repository.",
         changes=tuple(changes),
         next=("If you added the MCP server: codex mcp remove pucs",) if changes else (),
     )

@@ -22,6 +22,7 @@ SETTINGS_BYTES_MAX = 4 * 1024 * 1024
 """Largest settings file that is edited: a thousand times what people have, and still read at once."""
 _EXECUTABLE = 0o777
 _PLAIN = 0o666
+_PRIVATE = 0o700
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +36,8 @@ class Write:
     executable: bool = False
     folder: bool = False
     """Its directory was made for it, and goes with it when nothing else is in there."""
+    private: bool = False
+    """If its directory has to be made, nobody else may look into it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Plan:
     """What installing or uninstalling would do, and what the person has to know or do beside it."""
 
     program: str
+    what: str
+    """What the changes are for, in plain words: a sentence or two, to be shown with them."""
     changes: tuple[Change, ...] = ()
     """In the order in which they are made; none: everything is as it should be."""
     notes: tuple[str, ...] = ()
@@ -178,7 +183,7 @@ def _write(change: Write) -> None:
             with suppress(OSError):
                 path.parent.rmdir()  # refused if anything is in it
         return
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(_PRIVATE if change.private else _EXECUTABLE, parents=True, exist_ok=True)
     mode = _mode(path, executable=change.executable)
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

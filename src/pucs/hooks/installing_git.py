@@ -22,6 +22,10 @@ if TYPE_CHECKING:
 
 PROGRAM = "git"
 NAMES = ("pre-commit", "commit-msg", "pre-push")
+WHAT = (
+    "What it does: git asks PUCS whether an agent may commit what it commits, and lets no agent push.\n"
+    "Commits of people are never judged; hooks that are there already are kept, and called first."
+)
 KEPT = ".before-pucs"
 """Ending of the name of a hook that was there before."""
 LEGACY = ".legacy"
@@ -129,6 +133,7 @@ def install(site: Site) -> Plan:
     note = f"core.hooksPath says {folder}: these hooks count for every repository that uses it."
     return Plan(
         program=PROGRAM,
+        what=WHAT,
         changes=tuple(changes),
         notes=(note,) if outside else (),
         next=("See that the hooks block: pucs doctor",),
@@ -142,7 +147,9 @@ def uninstall(site: Site) -> Plan:
     for name in NAMES:
         for path in (folder / name, folder / (name + LEGACY)):
             changes += _without(path, folder / (name + KEPT), name)
-    return Plan(program=PROGRAM, changes=tuple(changes))
+    return Plan(
+        program=PROGRAM, what="Git asks PUCS about no commit or push any more.", changes=tuple(changes)
+    )
 
 
 def _without(path: Path, kept: Path, name: str) -> list[Change]:

@@ -1,83 +1,15 @@
 """Our hooks in the settings of agent programs that write them as Claude Code does: put in, recognised, taken out.
 
 ``{"hooks": {EVENT: [{"matcher": M, "hooks": [{"type": "command", "command": C, ...}]}]}}``. Everything else in such a
-file belongs to the person, and stays as it is, down to the blanks.
-
-What a hook runs is a line of shell and not ``pucs-hook`` itself, because settings outlive environments: where the program
-is gone, edits are stopped only while a session is active in the repository, and only for whoever installed the hook.
+file belongs to the person, and stays as it is, down to the blanks. Ours are those that call our file (``installing_guard``).
 """
 
 from __future__ import annotations
 
-import shlex
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from pucs.hooks.installing_guard import calls_guard
 from pucs.hooks.installing_json import Node, added, parse, removed, wrong
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-MARK = "pucs-install"
-"""Name of the shell line, by which it is recognised."""
-_DENIES, _TELLS = 2, 1
-"""Exit statuses that agent programs take for "no", and for a failure that they tell and pass over."""
-_IF_LAUNCHED = '[ -z "$PUCS_HOOKED" ] || exit 0'
-"""Launched agents have hooks of their own, and must not depend on what a person once installed."""
-_ASK_INSTALLED = 'if [ -r "$1" ]; then /bin/sh "$1" "$2"; s=$?; fi'
-_ASK_ON_PATH = 'if command -v "$1" >/dev/null; then "$1" "$2"; s=$?; fi'
-_IF_ANSWERED = "[ $s != 0 ] || exit 0"
-_IF_BLOCKED = '[ $s != 2 ] || exit "$3"'
-_IF_ANOTHER_USER = '[ "$(id -u)" = "$4" ] || exit 0'
-_IF_NO_SESSION = (
-    'd=$(git -C "${CLAUDE_PROJECT_DIR:-.}" rev-parse --path-format=absolute --git-common-dir 2>/dev/null)',
-    '[ -e "$d/pucs/active" ] || exit 0',
-)
-_IF_ANOTHERS_SESSION = '[ -O "$d/pucs/active" ] || exit 0'
-_ELSE = """\
-echo "PUCS cannot be asked: $1 ended with status $s, and a session is active. Install PUCS again, \
-take its hooks out of the settings of $2, or end the session: rm $d/pucs/active" >&2; exit "$3\""""
-
-
-def command_line(hook: str, program: str, *, denies: bool, user: int) -> str:
-    """Return the command of a hook for the settings of one person (``user``: their number).
-
-    The hook says no in its answer; another status is a failure, which counts for that person only.
-    ``denies``: its failure stops what the agent program is about to do.
-    """
-    steps = (
-        _IF_LAUNCHED,
-        "s=127",
-        _ASK_INSTALLED,
-        _IF_ANSWERED,
-        _IF_ANOTHER_USER,
-        _IF_BLOCKED,
-        *_IF_NO_SESSION,
-        _ELSE,
-    )
-    return _joined(steps, hook, program, str(_DENIES if denies else _TELLS), str(user))
-
-
-def shared_command_line(name: str, program: str, *, denies: bool) -> str:
-    """Return the command of a hook for settings that many may share: it finds ``name`` on PATH.
-
-    Whoever has no such program is let through, except in a session that they started themselves.
-    """
-    steps = (
-        _IF_LAUNCHED,
-        "s=127",
-        _ASK_ON_PATH,
-        _IF_ANSWERED,
-        _IF_BLOCKED,
-        *_IF_NO_SESSION,
-        _IF_ANOTHERS_SESSION,
-        _ELSE,
-    )
-    return _joined(steps, name, program, str(_DENIES if denies else _TELLS))
-
-
-def _joined(steps: Iterable[str], *arguments: str) -> str:
-    return " ".join(shlex.quote(word) for word in ("/bin/sh", "-c", "; ".join(steps), MARK, *arguments))
-
 
 Groups = dict[str, list[dict[str, Any]]]
 """What hooks of ours there are to be: event → groups."""
@@ -190,4 +122,4 @@ def _handlers(group: Node) -> list[Node]:
 
 def _is_ours(handler: Node) -> bool:
     command = handler.value.get("command") if isinstance(handler.value, dict) else None
-    return isinstance(command, str) and f" {MARK} " in command
+    return isinstance(command, str) and calls_guard(command)
