@@ -11,7 +11,7 @@ from pucs.coordinator import launching, turns
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context
 from pucs.coordinator.conversations import enforced
-from pucs.coordinator.leases import acquire
+from pucs.coordinator.leases import acquire, release
 from pucs.coordinator.log import entries
 from pucs.coordinator.pausing import terminate
 from pucs.core.errors import Terminated
@@ -86,3 +86,20 @@ def test_who_waits_for_what_an_agent_holds(context: Context) -> None:
     turns.line_up(context, agent="bob", resources=("shop/a.py",))
     turns.line_up(context, agent="ann", resources=("lib/",))
     assert launching.wanted_by_others(context, agent="ann") == ("bob",)
+
+
+def test_refused_in_a_circle_until_it_is_had(context: Context) -> None:
+    """What was refused counts until it is granted, or until the program is started again."""
+    assert acquire(context, agent="ann", resources=("a.py",)).granted
+    assert acquire(context, agent="bob", resources=("b.py",)).granted
+    launching.started(context, agent="bob", program="claude")
+    assert turns.line_up(context, agent="ann", resources=("b.py",)).queue_position
+    assert not turns.line_up(context, agent="bob", resources=("a.py",)).queue_position
+    assert launching.refused_in_circles(context, agent="bob") == ("a.py",)
+    assert launching.refused_in_circles(context, agent="ann") == ()
+    release(context, agent="ann")
+    turns.leave(context, agent="ann")
+    assert turns.line_up(context, agent="bob", resources=("a.py",)).granted
+    assert launching.refused_in_circles(context, agent="bob") == ()
+    launching.started(context, agent="bob", program="claude", conversation="c")
+    assert launching.refused_in_circles(context, agent="bob") == ()

@@ -349,6 +349,45 @@ def test_who_holds_what_others_want_lands_it_before_it_sleeps(talks: Talks) -> N
     assert "What you did so far has landed, because others waited for it: alice (landed 1 file" in talks.log()
 
 
+@pytest.mark.slow
+def test_circle_is_left_by_landing(talks: Talks) -> None:
+    """Two programs want each other's file: the second is refused, lands what it has, and both are done in the end."""
+    line = talks.line
+    for name in ("one", "two", "three"):
+        line.beside(name)
+    again = [{"read": "core/a.txt"}, {"write": "core/a.txt", "text": "two\n"}]
+    first = [
+        {"write": "core/a.txt", "text": "one\n"},
+        {"shell": f"echo go > {line.path}.one; read x < {line.path}.two"},
+        {"write": "core/b.txt", "text": "one\n", "expect_denied": "held by"},
+        {"shell": f"echo go > {line.path}.three"},
+        {"text": "I come back."},
+        {"write": "core/c.txt", "text": "one\n"},
+        {"text": "Done."},
+    ]
+    second = [
+        {"write": "core/b.txt", "text": "two\n"},
+        {"shell": f"read x < {line.path}.one; echo go > {line.path}.two; read x < {line.path}.three"},
+        {"write": "core/a.txt", "text": "two\n", "expect_denied": "Nobody in this circle could go on"},
+        {"text": "I cannot go on."},
+        *again,
+        {"if_saw": "hook error", "then": [{"text": "I come back."}, *again], "else": []},
+        {"if_saw": "hook error", "then": again, "else": []},
+        {"text": "Done."},
+    ]
+    result = talks(
+        {"Be first": first, "Be second": second},
+        asked("t1", "Be first"),
+        asked("t2", "Be second"),
+    )
+    said = "\n".join(path.read_text() for path in talks.scene.outputs.glob("*.log"))
+    assert result.exit_status == 0, said
+    assert "What you did so far has landed (landed 1 file" in said
+    assert talks.scene.landed("core", "core/a.txt") == "two\n", said
+    assert talks.scene.landed("core", "core/b.txt") == "two\n"
+    assert talks.scene.landed("core", "core/c.txt") == "one\n"
+
+
 WAITING = [
     {"write": "core/mine.txt", "text": "mine\n"},
     {"write": "core/a.txt", "text": "b\n", "expect_denied": "held by alice"},

@@ -9,6 +9,7 @@ from pucs.agents.records import Enforcement
 from pucs.coordinator.agents import acting
 from pucs.coordinator.context import unit
 from pucs.core.resources import overlaps
+from pucs.crosslog.records import Query
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
 
 COMMAND = "command"
 """What an agent is between programs: its supervisor alone."""
+STARTED = "program started"
+ENTRIES_MAX = 1_000
+"""Newest answers about locks that are looked through: more than an agent gets in one turn."""
+_ANSWERS = ("lock refused", "lock granted", "lock claimed")
 
 
 def started(context: Context, *, agent: str, program: str, conversation: str = "") -> None:
@@ -28,7 +33,7 @@ def started(context: Context, *, agent: str, program: str, conversation: str = "
         known = acting(opened, agent)
         opened.tx.agents.put(replace(known, program=program, enforcement=Enforcement.CHECKED))
         opened.log(
-            "program started",
+            STARTED,
             agent=agent,
             stream=known.stream,
             program=program,
@@ -80,3 +85,18 @@ def wanted_by_others(context: Context, *, agent: str) -> tuple[str, ...]:
                 and any(overlaps(name, mine) for name, _ in request.resources for mine in held)
             })
         )
+
+
+def refused_in_circles(context: Context, *, agent: str) -> tuple[str, ...]:
+    """Return what an agent asked for since its program was started, was refused because of a circle, and has not got."""
+    with context.store.read() as tx:
+        said = tx.entries.select(Query(agent=agent, actions=(STARTED, *_ANSWERS), limit=ENTRIES_MAX))
+    refused: set[str] = set()
+    for entry in said:
+        if entry.action == STARTED:
+            refused.clear()
+        elif entry.action == "lock refused":
+            refused |= set(entry.files)
+        else:
+            refused -= set(entry.files)
+    return tuple(sorted(refused))

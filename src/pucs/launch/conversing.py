@@ -33,6 +33,8 @@ LAUNCHES_MAX = 50
 """Launches of one attempt: each is a wait for a file, a pause or a refused landing; fifty mean that it goes in circles."""
 CHANCES_MAX = 2
 """Refused landings that the program may put right: who could not in two turns hands over to another agent."""
+CIRCLES_MAX = 3
+"""Circles of waiters that an attempt gets out of by landing what it has: each leaves it with nothing in its hands."""
 
 
 def converse(attempt: Attempt, task: Task, program: Program, waited_s: float) -> Verdict:
@@ -56,6 +58,7 @@ class _Conversing:
         self._timeout_s = task.timeout_s or attempt.configuration.agents.timeout_s
         self._worked_s = 0.0
         self._chances = CHANCES_MAX
+        self._circles = CIRCLES_MAX
         self._conversation = ""
 
     def work(self) -> Verdict:
@@ -168,8 +171,26 @@ class _Conversing:
         if awaited:
             return self._suspended(awaited)
         # A turn that was cut short, from here or by the hook, is not the end of the task.
-        over = isinstance(last, TurnEnded) and not last.interrupted and not paused
-        return self._landed() if over else telling_programs.GO_ON
+        if not isinstance(last, TurnEnded) or last.interrupted or paused:
+            return telling_programs.GO_ON
+        refused = launching.refused_in_circles(self._context, agent=self._agent.id)
+        if refused and self._circles:
+            return self._out_of_circle(refused)
+        return self._landed()
+
+    def _out_of_circle(self, refused: tuple[str, ...]) -> Verdict | str:
+        """Land what others wait for, so that the agent may wait for what it was refused."""
+        self._circles -= 1
+        verdict = self._landed()
+        if not isinstance(verdict, Done):
+            return verdict
+        changed, trouble = self._synced()
+        parts = (
+            telling_programs.out_of_circle(refused, verdict.result),
+            telling_programs.changed(changed),
+            trouble,
+        )
+        return "\n".join(part for part in parts if part)
 
     def _landed(self) -> Verdict | str:
         try:

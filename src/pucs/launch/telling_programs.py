@@ -68,6 +68,15 @@ def gave_way(waiting: Sequence[str], result: str) -> str:
     return f"What you did so far has landed, because others waited for it: {', '.join(waiting)} ({result})."
 
 
+def out_of_circle(resources: Sequence[str], result: str) -> str:
+    """Say that the agent has nothing any more that others wait for, and may ask again."""
+    return (
+        f"You were refused {_names(resources)}, because you and others would have waited for each other. What you did so far "
+        f"has landed ({result}), so now you can wait: make that edit again, and if it is refused, end your turn. If you do "
+        "not need it, finish your task."
+    )
+
+
 def not_landed(reason: str, remedy: str) -> str:
     """Say that the work was refused, and what to do."""
     return (
