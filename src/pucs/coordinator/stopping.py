@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from pucs.agents.calls import Ruling
 from pucs.coordinator import leases as lease_verbs
 from pucs.coordinator.asking import ABOUT_A_WAIT
-from pucs.coordinator.briefing import RIDING_CHARS_MAX, listed, ordered
+from pucs.coordinator.briefing import listed, ordered
 from pucs.coordinator.context import unit
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import inbox
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 REFUSALS_MAX = 2
 """Refusals to end a turn in a row: whoever has heard it twice will not do it, and each costs a turn of the model."""
+MESSAGES_CHARS_MAX = 2_500
+"""Longest messages in one refusal, which is cut where an answer ends; a longer one rides on a later call."""
 _IMPORTANT = frozenset({
     MessageKind.PAUSE,
     MessageKind.RESUME,
@@ -68,7 +70,7 @@ def stopped(context: Context, agent: Agent, call: Call) -> Ruling:
         context,
         agent=agent.id,
         acknowledge=True,
-        chars_max=RIDING_CHARS_MAX,
+        chars_max=MESSAGES_CHARS_MAX,
         wanted=lambda message: _matters(agent, message),
     )
     shown = [quoted(message) for message in due]
@@ -127,10 +129,10 @@ def _matters(agent: Agent, message: Message) -> bool:
     """Tell whether an agent is to hear a message before it ends its turn."""
     # Whoever is landed as soon as its turn ends need not hear that somebody waits for what it holds.
     landed_soon = agent.launched and message.about.startswith(ABOUT_A_WAIT)
-    confirms = (
-        message.kind is MessageKind.LOCK_GRANTED and not message.text
-    )  # a process of its own waited for it
-    return message.kind in _IMPORTANT and not landed_soon and not confirms
+    # Without words it only confirms a lease that another process of the agent's waited for.
+    confirms = message.kind is MessageKind.LOCK_GRANTED and not message.text
+    fits = len(quoted(message)) <= MESSAGES_CHARS_MAX
+    return message.kind in _IMPORTANT and fits and not landed_soon and not confirms
 
 
 def _give_up_untouched(context: Context, agent: Agent) -> list[Lease]:
