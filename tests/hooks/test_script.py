@@ -249,7 +249,9 @@ def test_a_server_of_another_store_is_not_asked(hook: Hook, server: Server, tmp_
 def test_the_server_of_the_store_is_asked_from_a_worktree(hook: Hook, server: Server, tmp_path: Path) -> None:
     """There the way to the store has another spelling."""
     place = tmp_path / "worktree"
-    subprocess.run(["git", "worktree", "add", "-q", str(place)], cwd=hook.root, check=True, capture_output=True)
+    subprocess.run(
+        ["git", "worktree", "add", "-q", str(place)], cwd=hook.root, check=True, capture_output=True
+    )
     done = hook(where=place, PUCS_STORE=str(hook.marker.parent / "state.db"))
     assert done.stdout.strip() == ANSWER
 
