@@ -74,6 +74,7 @@ def test_settings_are_made_and_kept_out_of_git(shop: Path, pucs: Pucs) -> None:
     assert status.stdout == ""
     assert f"+++ {shop / SETTINGS}" in said
     assert f"+++ {shop / GUARD}" in said
+    assert f"makes    {shop / GUARD}\n" in said
     assert "What it does: in this repository your Claude Code asks PUCS before it changes a file" in said
     assert f"+++ {shop / EXCLUDE}" in said
     assert "claude mcp add --scope local pucs -- " in said

@@ -31,7 +31,8 @@ def install(door: Door, program: str, *, dry_run: bool, yes: bool) -> None:
     """Put PUCS's hooks into Claude Code, Codex or git, beside what is there: shows the change and asks first.
 
     claude: .claude/settings.local.json of the main checkout, which is yours alone. codex: hooks.json in CODEX_HOME, for
-    all repositories. git: pre-commit, commit-msg and pre-push; hooks that are there are kept and called first.
+    all repositories. Both call a small shell file that explains itself: pucs/hook in .git or CODEX_HOME. git: pre-commit,
+    commit-msg and pre-push; hooks that are there are kept and called first.
     Twice is safe, and `pucs uninstall` takes out what was put in.
 
     \b
@@ -59,7 +60,7 @@ def uninstall(door: Door, program: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool, yes: bool) -> None:
-    from pucs.hooks.installing_files import make, shown  # noqa: PLC0415
+    from pucs.hooks.installing_files import listed, make, shown  # noqa: PLC0415
     from pucs.hooks.installing_site import site  # noqa: PLC0415
     from pucs.wiring import open_repository  # noqa: PLC0415
 
@@ -67,7 +68,11 @@ def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool
     plan = plan_of(program, site(repository))
     diff = shown(plan.changes)
     if not door.json:
-        said = [_coloured(diff), "", plan.what] if plan.changes else ["Nothing is to be changed."]
+        said = (
+            [_coloured(diff), "", plan.what, "", listed(plan.changes)]
+            if plan.changes
+            else ["Nothing is to be changed."]
+        )
         click.echo("\n".join([*said, *plan.notes]))
     agreed = bool(plan.changes) and not dry_run and (yes or _agreed(door))
     if agreed:

@@ -122,7 +122,7 @@ def uninstall(site: Site) -> Plan:
     changes += unguarding(_guard(site))
     return Plan(
         program=PROGRAM,
-        what="Claude Code asks PUCS about nothing any more in this repository.",
+        what="What it does: Claude Code no longer asks PUCS in this repository.",
         changes=(*changes, *_exclude(site, back=True)),
         next=("If you added the MCP server: claude mcp remove pucs",) if changes else (),
     )

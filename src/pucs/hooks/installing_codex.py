@@ -92,7 +92,7 @@ def uninstall(site: Site) -> Plan:
     changes += unguarding(path.parent / GUARD)
     return Plan(
         program=PROGRAM,
-        what="Codex asks PUCS about nothing any more, in no repository.",
+        what="What it does: Codex no longer asks PUCS, in any repository.",
         changes=tuple(changes),
         next=("If you added the MCP server: codex mcp remove pucs",) if changes else (),
     )

@@ -126,6 +126,24 @@ def shown(changes: Sequence[Change]) -> str:
     return "\n".join(line for change in changes for line in _lines(change, kept))
 
 
+def listed(changes: Sequence[Change]) -> str:
+    """Return one line for each file that is concerned: a diff is long, and its beginning out of sight at its end."""
+    kept = {change.path for change in changes if isinstance(change, Keep)}
+    return "\n".join(_line(change, kept) for change in changes)
+
+
+def _line(change: Change, kept: AbstractSet[Path]) -> str:
+    match change:
+        case Keep():
+            return f"keeps    {change.path} as {change.to.name}"
+        case PutBack():
+            return f"restores {change.to}"
+        case Write():
+            new = change.before is None or change.path in kept
+            word = "removes" if change.after is None else "makes" if new else "changes"
+            return f"{word:8} {change.path}"
+
+
 def make(changes: Sequence[Change]) -> None:
     """Make the changes one after the other, each of them whole or not at all; permissions of files stay.
 

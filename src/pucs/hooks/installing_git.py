@@ -148,7 +148,9 @@ def uninstall(site: Site) -> Plan:
         for path in (folder / name, folder / (name + LEGACY)):
             changes += _without(path, folder / (name + KEPT), name)
     return Plan(
-        program=PROGRAM, what="Git asks PUCS about no commit or push any more.", changes=tuple(changes)
+        program=PROGRAM,
+        what="What it does: git no longer asks PUCS about commits and pushes.",
+        changes=tuple(changes),
     )
 
 
