@@ -28,7 +28,7 @@ ENDS = frozenset({"&&", "||", "|", ";", ">", ">>"})
 def calls(text: str) -> Iterator[list[str]]:
     """Yield the words of each call of `pucs` and `./run` in a page's shell fences and in its sentences."""
     for fence in FENCE.findall(text):
-        for line in HERE_DOCUMENT.sub("", fence).splitlines():
+        for line in HERE_DOCUMENT.sub("", fence).replace("\\\n", " ").splitlines():
             words: list[str] = []
             # A quoted part is one word; what follows an end belongs to another program.
             lexer = shlex.shlex(line, posix=True, punctuation_chars="|&;>")
