@@ -86,3 +86,19 @@ def test_init_and_finalize_mark_the_session(root: Path) -> None:
     assert marker.exists()
     subprocess.run([*pucs, "finalize"], cwd=root, check=True, capture_output=True)
     assert not marker.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.process
+def test_a_run_marks_a_session_that_lost_its_mark(root: Path) -> None:
+    """Hooks of the agents that it launches go by it."""
+    marker = root / ".git" / "pucs" / "active"
+    pucs = [sys.executable, "-m", "pucs"]
+    subprocess.run([*pucs, "init"], cwd=root, check=True, capture_output=True)
+    marker.unlink()
+    task = 'tasks: [{id: T-1, title: "feat: a", stream: shop, files: [shop/cart.py], command: "test -e $PUCS_REPO/.git/pucs/active"}]\n'
+    (root.parent / "tasks.yaml").write_text(task)
+    call = [*pucs, "run", "--no-merge", "--tasks", str(root.parent / "tasks.yaml")]
+    done = subprocess.run(call, cwd=root, check=False, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert marker.exists()
