@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pucs.core.errors import Refused
 from pucs.hooks.installing_claude import plugin_hooks
-from pucs.hooks.installing_guard import calls_guard, command_line, guard_text, shared_guard_text
+from pucs.hooks.installing_guard import calls_guard, command_line, guard_text, guarding, shared_guard_text
 
 if TYPE_CHECKING:
     from tests.cli.conftest import Pucs
@@ -94,7 +95,8 @@ def test_a_hook_blocks_where_it_has_to_and_nowhere_else(
 def test_what_only_tells_never_blocks(shop: Path, tmp_path: Path) -> None:
     """Elsewhere a failure is told, not taken for a no: a turn can end, a file be read, and no prompt is lost."""
     active(shop)
-    for hook in (str(tmp_path / "gone"), hook_of(tmp_path, "exit 2"), hook_of(tmp_path, "exit 7")):
+    for script in ("exit 2", "exit 7", ""):
+        hook = hook_of(tmp_path, script) if script else str(tmp_path / "gone")
         guard = guard_of(shop / ".git", hook)
         assert called(command_line(guard, denies=False), shop).returncode == 1
 
@@ -163,6 +165,13 @@ def test_a_file_that_is_not_ours_stays(shop: Path, pucs: Pucs) -> None:
     assert not Path(".claude").exists()
     assert "Nothing is to be changed." in pucs.ok("uninstall", "claude", "--yes")
     assert Path(".git/pucs/hook").read_text(encoding="utf-8") == "#!/bin/sh\n"
+
+
+def test_a_place_that_settings_cannot_name_is_refused(tmp_path: Path) -> None:
+    """JSON is UTF-8; names of directories need not be."""
+    with pytest.raises(Refused, match="not UTF-8"):
+        guarding(tmp_path / "caf\udce9" / "pucs" / "hook", "")
+    assert guarding(tmp_path / "café" / "pucs" / "hook", "")
 
 
 @pytest.mark.slow

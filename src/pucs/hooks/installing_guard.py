@@ -123,17 +123,20 @@ def guarding(path: Path, text: str) -> list[Change]:
     """Return the change that puts the file there, none if it is as it should be.
 
     Raises:
-        Refused: there is something else.
+        Refused: there is something else, or settings cannot name the place.
     """
+    if any("\ud800" <= character <= "\udfff" for character in str(path)):
+        raise Refused(
+            f"{ascii(str(path))} is not UTF-8, so that settings cannot name it; nothing was changed.",
+            remedy="Rename the directory.",
+        )
     before, after = read(path), text.encode("utf-8", "surrogateescape")
     if before is not None and _OURS not in before:
         raise Refused(
             f"{path} is there and is not ours; nothing was changed.",
             remedy="Move it away, then call this again.",
         )
-    return (
-        [] if before == after else [Write(path=path, before=before, after=after, folder=True, private=True)]
-    )
+    return [] if before == after else [Write(path=path, before=before, after=after, private=True)]
 
 
 def unguarding(path: Path) -> list[Change]:
