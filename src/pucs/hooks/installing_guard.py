@@ -127,7 +127,7 @@ def guarding(path: Path, text: str) -> list[Change]:
     """
     if any("\ud800" <= character <= "\udfff" for character in str(path)):
         raise Refused(
-            f"{ascii(str(path))} is not UTF-8, so that settings cannot name it; nothing was changed.",
+            f"{str(path)!a} is not UTF-8, so that settings cannot name it; nothing was changed.",
             remedy="Rename the directory.",
         )
     before, after = read(path), text.encode("utf-8", "surrogateescape")
