@@ -208,6 +208,7 @@ def test_an_installation_whose_python_is_gone_passes(agent: Path) -> None:
     assert git("commit", "-qm", "wip", at=agent).status == 0
 
 
+@pytest.mark.slow
 def test_pushing(agent: Path, tmp_path: Path) -> None:
     """The session's branches and refs stay here, agents push nothing; a person pushes what is theirs, or says so."""
     remote = tmp_path / "remote.git"

@@ -120,6 +120,7 @@ def test_edits_of_a_program_are_held_to_the_locks_and_landed(talks: Talks) -> No
     assert not list(talks.scene.outputs.glob("*.launch")), "settings with its secret are gone"
 
 
+@pytest.mark.slow
 def test_waiting_costs_no_process(talks: Talks) -> None:
     """Who is denied a file ends its turn, sleeps without a process, and builds on what landed meanwhile."""
     context = talks.scene.context

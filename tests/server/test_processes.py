@@ -131,6 +131,7 @@ def by_stdio(shop: Path, conversation: Any, *arguments: str, **environment: str)
     return asyncio.run(main())
 
 
+@pytest.mark.slow
 def test_a_client_reserves_over_standard_input_and_leaves_nothing_behind(shop: Path, hands: Context) -> None:
     """It gets an agent of its own whose leases are free when it goes."""
 

@@ -23,10 +23,11 @@ from pucs.core.errors import EnvironmentFailure
 def mcp(door: Door, agent: str) -> None:
     """Let an MCP client act, over standard input and output; the client starts this command itself.
 
-    Its leases are free when it goes away. Needs the extra: pip install 'pucs[server]'.
+    Its leases are free when it goes away. Needs the extra: pip install 'pucs[server]'. Claude Code is told of it with
+    claude mcp add pucs -- pucs mcp
 
     \b
-    Example: claude mcp add pucs -- pucs mcp
+    Example: pucs mcp --agent ann
     """
     from pucs.server.hosting import INSTALL, available  # noqa: PLC0415 - of the extra
 

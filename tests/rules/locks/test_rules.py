@@ -304,3 +304,9 @@ def test_conflict_is_overlap_with_incompatible_modes(one: str, mode: Mode, two: 
         == conflicting(two, other, one, mode)
         == clash((one, mode), (two, other))
     )
+
+
+def test_who_has_time_to_claim_is_suspended() -> None:
+    """Only a request that no process sleeps for has minutes to claim its grant; every other one has what is configured."""
+    assert replace(request(1, "a/"), claim_s=180.0).suspended
+    assert not request(1, "a/").suspended

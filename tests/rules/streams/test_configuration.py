@@ -335,6 +335,14 @@ def test_trading_bot_example_is_valid(project: Path, name: str) -> None:
     assert [len(phase) for phase in merge_phases(configuration.streams, [])] == [3, 3, 1]
 
 
+def test_a_program_is_started_as_configured_or_as_it_comes() -> None:
+    """Settings are found by the program's name; one that is not named has no model and no file of its own."""
+    own = ProgramSettings(name="codex", model="gpt-5.5")
+    settings = AgentSettings(programs=(own,))
+    assert settings.program("codex") is own
+    assert settings.program("claude") == ProgramSettings(name="claude")
+
+
 def test_shipped_schema_is_current() -> None:
     """Editors see the keys that this version reads; made by `python -m pucs.streams.layout > src/pucs/streams/pucs.schema.json`."""
     shipped = resources.files("pucs.streams").joinpath("pucs.schema.json").read_text(encoding="utf-8")
