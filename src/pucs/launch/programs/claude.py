@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import shlex
-import subprocess
 import sys
 import uuid
 from pathlib import Path
@@ -19,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.launch.programs import Found, Launch
 from pucs.launch.programs.claude_talk import ClaudeTalk
-from pucs.launch.programs.finding import found
+from pucs.launch.programs.finding import found, version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,8 +28,6 @@ OLDEST = (2, 1, 329)
 """First version known to stop a tool when its hook fails (``onFailure``); older ones would let the edit through."""
 TRIED = (2, 1, 329)
 """Newest version that the project's tests were run with."""
-LOOK_S_MAX = 20.0
-"""Longest time to say a version: it takes a tenth of a second, on a machine under load much more."""
 DECISION_S = 60
 """Longest time of the decision about an edit, waits for the store included; then the edit is blocked."""
 WORD_S = 30
@@ -62,31 +58,15 @@ class Claude:
 
     def look(self, environment: Mapping[str, str], executable: str = "") -> Found:
         """Find it and its version."""
-        file = found(executable or self.name, environment)
-        if not file:
-            return Found(
-                problem=f"Claude Code is not installed: there is no {executable or self.name}.",
-                remedy="Install it: npm install -g @anthropic-ai/claude-code "
-                "(or name its file: agents.programs.claude.executable).",
-            )
-        try:
-            said = subprocess.run(
-                [file, "--version"],
-                env={**environment, "DISABLE_AUTOUPDATER": "1"},
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=LOOK_S_MAX,
-                check=False,
-            ).stdout.decode("utf-8", "replace")
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Found(problem=f"{file} does not start: {error}.", remedy=f"Try: {file} --version")
-        numbers = re.search(r"(\d+)\.(\d+)\.(\d+)", said)
-        if numbers is None:
-            return Found(
-                problem=f"{file} does not say its version; is it Claude Code?",
-                remedy=f"Try: {file} --version",
-            )
-        return judged(numbers.group(), tuple(map(int, numbers.groups())))
+        said = version(
+            "Claude Code",
+            executable or self.name,
+            {**environment, "DISABLE_AUTOUPDATER": "1"},
+            pattern=r"(\d+)\.(\d+)\.(\d+)",
+            install="npm install -g @anthropic-ai/claude-code",
+            setting="agents.programs.claude.executable",
+        )
+        return said if isinstance(said, Found) else judged(said)
 
     def launch(self, brief: Brief) -> Launch:
         """Write settings and MCP configuration for this launch and return how to start it."""
@@ -117,8 +97,9 @@ class Claude:
         )
 
 
-def judged(version: str, numbers: tuple[int, ...]) -> Found:
+def judged(numbers: tuple[int, ...]) -> Found:
     """Return what a version is good for."""
+    version = ".".join(map(str, numbers))
     if numbers < OLDEST:
         needed = ".".join(map(str, OLDEST))
         return Found(

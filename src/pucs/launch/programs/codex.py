@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import re
-import subprocess
 import sys
 import tomllib
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pucs
 from pucs.launch.programs import Found, Launch
 from pucs.launch.programs.codex_talk import APPROVAL_POLICY, PROGRAM, SANDBOX, CodexTalk
-from pucs.launch.programs.finding import found
+from pucs.launch.programs.finding import found, version
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -30,8 +29,6 @@ OLDEST: Final = (0, 169, 0)
 """First version whose approvals were seen to hold; what older ones ask was not looked at."""
 TRIED: Final = (0, 169, 0)
 """Newest version that the project's tests were run with."""
-LOOK_S_MAX: Final = 20.0
-"""Longest time to say a version: it takes a tenth of a second, on a machine under load much more."""
 TOOL_S_MAX: Final = 600
 """Longest call of a tool of ours: one waits for a lease."""
 CONFIGURATION_BYTES_MAX: Final = 1024 * 1024
@@ -59,31 +56,15 @@ class Codex:
 
     def look(self, environment: Mapping[str, str], executable: str = "") -> Found:
         """Find it and its version."""
-        file = found(executable or self.name, environment)
-        if not file:
-            return Found(
-                problem=f"Codex is not installed: there is no {executable or self.name}.",
-                remedy="Install it: npm install -g @openai/codex, then: codex login "
-                "(or name its file: agents.programs.codex.executable).",
-            )
-        try:
-            said = subprocess.run(
-                [file, "--version"],
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=LOOK_S_MAX,
-                check=False,
-            ).stdout.decode("utf-8", "replace")
-        except (OSError, subprocess.TimeoutExpired) as error:
-            return Found(problem=f"{file} does not start: {error}.", remedy=f"Try: {file} --version")
-        numbers = re.search(r"codex\S* (\d+)\.(\d+)\.(\d+)", said)
-        if numbers is None:
-            return Found(
-                problem=f"{file} does not say its version; is it Codex?", remedy=f"Try: {file} --version"
-            )
-        version = tuple(map(int, numbers.groups()))
-        return judged(version, rules=_unasked(_home(environment)))
+        said = version(
+            "Codex",
+            executable or self.name,
+            environment,
+            pattern=r"codex\S* (\d+)\.(\d+)\.(\d+)",
+            install="npm install -g @openai/codex, then: codex login",
+            setting="agents.programs.codex.executable",
+        )
+        return said if isinstance(said, Found) else judged(said, rules=_unasked(_home(environment)))
 
     def launch(self, brief: Brief) -> Launch:
         """Return how to start it; nothing is written, the person's configuration is overridden for this launch."""
