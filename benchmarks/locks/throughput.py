@@ -90,7 +90,7 @@ def closed_loop(opened: Callable[[], Any]) -> Callable[[int, float], Callable[[f
     return prepare
 
 
-def pucs_worker(directory: Path) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
+def pucs_worker(directory: Path | str) -> Callable[[int, float], Callable[[float], tuple[int, float]]]:
     """Return the same loop over the verbs of PUCS."""
 
     def prepare(number: int, _: float) -> Callable[[float], tuple[int, float]]:

@@ -16,7 +16,6 @@ from weakref import WeakSet
 
 import psycopg
 from psycopg import errors, sql
-from psycopg.pq import TransactionStatus
 
 from pucs.core.errors import StoreBusy, StoreError
 from pucs.core.ids import TOKEN_SEQUENCE_BITS
@@ -206,10 +205,6 @@ class PostgresStore:
         Raises:
             StoreError: it cannot be known, because the server did not come back in time.
         """
-        if not connection.lost and not isinstance(failed, psycopg.OperationalError):
-            # The server said why: it is undone, unless only the wait for the disk failed behind it.
-            if connection.raw.info.transaction_status is not TransactionStatus.IDLE:
-                return False
         until = time.monotonic() + OUTCOME_S_MAX
         while True:
             try:
@@ -297,7 +292,8 @@ class PostgresStore:
         """Return what is wrong with the tables; their pages are the server's business (``pg_amcheck``)."""
         with self._failures():
             rows = (
-                self._idle()
+                self
+                ._idle()
                 .raw.execute(
                     "SELECT c.relname FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid JOIN pg_namespace n "
                     "ON n.oid = c.relnamespace WHERE n.nspname = $1 AND NOT i.indisvalid",

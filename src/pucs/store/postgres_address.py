@@ -9,9 +9,10 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from pucs.core.errors import EnvironmentFailure, Usage
 
-SCHEMES = ("postgresql", "postgres")
 SCHEMA = "pucs"
 """Schema of a store whose address names none."""
+SCHEMA_BYTES_MAX = 48
+"""Longest name of a schema: the channel of its bells carries it, too, and names end at 63 bytes."""
 CONNECT_S_MAX = 10
 """Longest time to reach the server, unless the address says ``connect_timeout``."""
 _SECRET = frozenset({"password", "sslpassword"})
@@ -53,7 +54,7 @@ def parse(url: str) -> Address:
             query.append(pair)
     user, at, host = parts.netloc.rpartition("@")
     user = user.partition(":")[0]
-    if not schema or len(schema.encode()) > 40 or "\0" in schema:
+    if not schema or len(schema.encode()) > SCHEMA_BYTES_MAX or "\0" in schema:
         raise Usage(f"{schema!r} cannot be the schema of a store.", remedy="Use a short name: ?schema=pucs")
     shown_query = "&".join([*query, *([f"schema={quote(schema)}"] if schema != SCHEMA else [])])
     shown = urlunsplit(("postgresql", f"{user}{at}{host}", parts.path, shown_query, ""))
@@ -64,16 +65,6 @@ def parse(url: str) -> Address:
     shown = shown if shown.startswith("postgresql://") else shown.replace("postgresql:", "postgresql://", 1)
     secrets = {"PGPASSWORD": str(parameters["password"])} if parameters.get("password") else {}
     return Address(shown, schema, _defaults() | parameters, secrets)
-
-
-def shown(url: str) -> str:
-    """Return a URL without its password."""
-    return parse(url).shown
-
-
-def is_address(store: str) -> bool:
-    """Tell whether a store is on PostgreSQL."""
-    return store.partition("://")[0] in SCHEMES and "://" in store
 
 
 _EXAMPLE = "Write it like postgresql://user@host:5432/database?schema=pucs"

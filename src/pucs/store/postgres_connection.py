@@ -8,6 +8,7 @@ so whoever builds on a commit that is not on disk yet is told of its own only wh
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 import time
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from psycopg import Cursor
+
+# What the library would say of a connection that is cut is said by our own errors.
+logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
 COMMITS_KEPT = 16_384
 """Transactions whose outcome can be asked for afterwards: a minute of the fastest server."""
@@ -47,9 +51,7 @@ _COUNT = (
     b"UPDATE counters c SET value = n.value FROM unnest($1::text[], $2::bigint[]) AS n (name, value) "
     b"WHERE c.name = n.name"
 )
-_MARK = (
-    b"INSERT INTO commits (slot, nonce) VALUES ($1, $2) ON CONFLICT (slot) DO UPDATE SET nonce = excluded.nonce"
-)
+_MARK = b"INSERT INTO commits (slot, nonce) VALUES ($1, $2) ON CONFLICT (slot) DO UPDATE SET nonce = excluded.nonce"
 _FLUSH = b"SELECT pg_logical_emit_message(true, 'pucs', '')"
 _SETTINGS = (
     "SELECT set_config('search_path', $1, $4), set_config('lock_timeout', $2, $4), "
@@ -140,7 +142,7 @@ class Connection:
     def begin(self, *, write: bool) -> State:
         """Begin a transaction, for writing under the store's lock; everything goes out at once."""
         self._pipeline = self.raw.pipeline()
-        self._pipeline.__enter__()  # noqa: PLC2801 - it ends with the transaction, in another method
+        self._pipeline.__enter__()  # it ends with the transaction, in another method
         try:
             execute = self.raw.execute
             execute(b"BEGIN" if write else _BEGIN_READ)

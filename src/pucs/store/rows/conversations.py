@@ -91,7 +91,10 @@ class SecretRows:
     def put(self, agent: str, digest: str) -> None:
         """Set an agent's digest; empty: it has no secret any more."""
         if digest:
-            self._database.run("INSERT INTO secrets VALUES (?, ?) ON CONFLICT (agent) DO UPDATE SET digest = excluded.digest", (agent, digest))
+            self._database.run(
+                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT (agent) DO UPDATE SET digest = excluded.digest",
+                (agent, digest),
+            )
         else:
             self._database.run("DELETE FROM secrets WHERE agent = ?", (agent,))
 
@@ -153,7 +156,8 @@ class RefusalRows:
     def add(self, agent: str, resources: Iterable[str]) -> None:
         """Remember that an agent was refused these."""
         self._database.many(
-            "INSERT INTO refusals VALUES (?, ?) ON CONFLICT DO NOTHING", [(agent, resource) for resource in resources]
+            "INSERT INTO refusals VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(agent, resource) for resource in resources],
         )
 
     def forget(self, agent: str, resources: Iterable[str] | None = None) -> None:
