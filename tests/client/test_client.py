@@ -16,6 +16,8 @@ from pucs.cli.door import Door
 from pucs.cli.init import initialise
 from pucs.core.errors import EnvironmentFailure, Refused, Usage
 from pucs.core.instants import parse_iso
+from pucs.wiring import open_context
+from tests.client.conftest import IN_PROCESS, Reach, without_store
 
 pytestmark = pytest.mark.git
 
@@ -28,11 +30,12 @@ FILES = {
 
 
 @pytest.fixture
-def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, reach: Reach) -> Path:
     """Stand in a repository with a session."""
     root = make_repository("shop", FILES)
     monkeypatch.chdir(root)
     initialise(Door(repo=str(root), session="S-1", json=True))
+    reach(root)
     return root
 
 
@@ -110,7 +113,7 @@ def test_waiter_is_granted_in_the_release(shop: Path) -> None:
         token = client.acquire_locks(["app/a.py"]).tokens["app/a.py"]
         assert "granted=False" in other.ask("c.acquire_locks(['app/a.py'])")
         other.tell("c.acquire_locks(['app/'], wait_s=30).tokens['app/']")
-        watch = client._context.store
+        watch = open_context(shop).store
         with watch.read() as tx:
             version = watch.version()
             waiting = tx.requests.waiting()
@@ -122,6 +125,7 @@ def test_waiter_is_granted_in_the_release(shop: Path) -> None:
                 waiting = tx.requests.waiting()
         assert client.release_locks().resources == ("app/a.py",)
         assert int(other.answer()) > token
+        watch.close()
     other.end()
 
 
@@ -185,7 +189,9 @@ def test_landing_needs_what_was_leased(shop: Path) -> None:
         client.log_change("explained four", ["app/a.py"], {"why": "because"})
     message = git(shop, "log", "-1", "--format=%s", "pucs/stream/app-S-1")
     assert message == "[PUCS-app] feat: four"
-    logged = subprocess.run(["pucs", "log", "--json"], capture_output=True, text=True, check=True).stdout
+    logged = subprocess.run(
+        ["pucs", "log", "--json"], capture_output=True, text=True, check=True, env=without_store()
+    ).stdout
     assert "explained four" in logged
     assert '"why": "because"' in logged
 
@@ -200,6 +206,7 @@ def test_sync_does_not_write_to_a_persons_checkout(shop: Path) -> None:
     assert "git merge" in answer.remedy  # type: ignore[union-attr]
 
 
+@IN_PROCESS
 @pytest.mark.process
 def test_launched_agent_acts_for_its_supervisor(shop: Path, tmp_path: Path) -> None:
     """Inside a run the client finds its name in PUCS_AGENT, holds what the task declared, and its death is not the agent's."""
@@ -223,35 +230,40 @@ def test_launched_agent_acts_for_its_supervisor(shop: Path, tmp_path: Path) -> N
     assert git(shop, "show", "pucs/session-S-1:app/new.py") == "n = 1"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda c: c.acquire_locks("app/a.py"),
-        lambda c: c.acquire_locks([]),
-        lambda c: c.acquire_locks(["../x"]),
-        lambda c: c.acquire_locks(["app/a.py"], mode="WEIRD"),
-        lambda c: c.acquire_locks(["app/a.py"], duration_min=0),
-        lambda c: c.acquire_locks(["app/a.py"], duration_min=float("nan")),
-        lambda c: c.acquire_locks(["app/a.py"], wait_s=float("nan")),
-        lambda c: c.log_change("", []),
-        lambda c: c.log_change("x" * 10_000, []),
-        lambda c: c.release_locks("app/a.py"),
-    ],
-)
-def test_wrong_arguments_are_refused(wrong: Callable[[PUCSClient], object], shop: Path) -> None:
+WRONG: list[Callable[[PUCSClient], object]] = [
+    lambda c: c.acquire_locks("app/a.py"),
+    lambda c: c.acquire_locks([]),
+    lambda c: c.acquire_locks(["../x"]),
+    lambda c: c.acquire_locks(["app/a.py"], mode="WEIRD"),
+    lambda c: c.acquire_locks(["app/a.py"], duration_min=0),
+    lambda c: c.acquire_locks(["app/a.py"], duration_min=float("nan")),
+    lambda c: c.acquire_locks(["app/a.py"], wait_s=float("nan")),
+    lambda c: c.log_change("", []),
+    lambda c: c.log_change("x" * 10_000, []),
+    lambda c: c.release_locks("app/a.py"),
+]
+
+
+def test_wrong_arguments_are_refused(shop: Path) -> None:
     """A string for a list, no files, a path outside, an unknown mode, times out of range: each is wrong use."""
-    with PUCSClient("ada", "app") as client, pytest.raises(Usage):
-        wrong(client)
+    with PUCSClient("ada", "app") as client:
+        for wrong in WRONG:
+            with pytest.raises(Usage):
+                wrong(client)
 
 
+@pytest.mark.parametrize("store", [None, "http://127.0.0.1:1"])
 @pytest.mark.parametrize("name", ["", "a b", "../x", "--help", "a\nb", "x.lock", "x" * 65])
-def test_name_that_cannot_be_one_is_refused(name: str, shop: Path) -> None:
-    """An agent's id becomes part of branches and paths."""
+def test_name_that_cannot_be_one_is_refused(name: str, store: str | None) -> None:
+    """An agent's id becomes part of branches and paths; it is looked at before anything else."""
     with pytest.raises(Usage):
-        PUCSClient(name)
+        PUCSClient(name, store=store)
 
 
-def test_place_without_a_store_is_told(make_repository: Callable[..., Path], tmp_path: Path) -> None:
+@IN_PROCESS
+def test_place_without_a_store_is_told(
+    reach: Reach, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
     """Outside a repository, and in one without a store, the words say what to do."""
     with pytest.raises(EnvironmentFailure, match="pucs init"):
         PUCSClient("ada", repo=make_repository("bare"))
