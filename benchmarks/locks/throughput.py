@@ -16,6 +16,8 @@ from benchmarks.locks.json_file import JsonLocks
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+WARM = 8
+"""Pairs of each process of PUCS before the measured part: a new connection to a database plans its statements first."""
 FILES = 40
 """Files each process goes round in; nobody else wants them, as with agents that work apart."""
 
@@ -98,15 +100,20 @@ def pucs_worker(directory: Path | str) -> Callable[[int, float], Callable[[float
         agent, stream = f"agent-{number}", f"s{number % world.STREAMS}"
         world.register(context, agent=agent, stream=stream, owner=context.processes.current())
 
+        def pair(at: int) -> None:
+            file = f"{stream}/agent_{number}/file_{at % FILES}.py"
+            assert world.acquire(context, agent=agent, resources=(file,), task="benchmark").granted
+            assert world.release(context, agent=agent, resources=(file,)).resources
+
         def work(end: float) -> tuple[int, float]:
             done = 0
             while time.monotonic() < end:
-                file = f"{stream}/agent_{number}/file_{done % FILES}.py"
-                assert world.acquire(context, agent=agent, resources=(file,), task="benchmark").granted
-                assert world.release(context, agent=agent, resources=(file,)).resources
+                pair(done)
                 done += 1
             return done, time.monotonic() - end
 
+        for warm in range(WARM):
+            pair(warm)
         return work
 
     return prepare

@@ -39,8 +39,12 @@ milliseconds, and everybody waits for this one."""
 PREPARE_AFTER = 2
 """Uses after which a statement is prepared on the server."""
 _REVISION = "SELECT value FROM counters WHERE name = 'revision'"
+_ANY = {"SELECT 1 FROM requests LIMIT 1": "requests", "SELECT 1 FROM intent_resources LIMIT 1": "intent_resources"}
+"""What every lease verb asks first, and the usual answer is no: it comes with the answer that opens the transaction."""
+_FILLS = tuple(f"INSERT INTO {table} " for table in _ANY.values())
 _STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, (SELECT system_identifier FROM pg_control_system()),
-    (SELECT array_agg(name) FROM counters), (SELECT array_agg(value) FROM counters)"""
+    (SELECT array_agg(name ORDER BY name) FROM counters), (SELECT array_agg(value ORDER BY name) FROM counters),
+    EXISTS (SELECT FROM requests), EXISTS (SELECT FROM intent_resources)"""
 _SERVER = b""", concat(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '/', pg_postmaster_start_time()),
     (SELECT value FROM settings WHERE name = 'server')"""
 _OPEN = _STATE + _SERVER
@@ -56,7 +60,10 @@ _FLUSH = b"SELECT pg_logical_emit_message(true, 'pucs', '')"
 _SETTINGS = (
     "SELECT set_config('search_path', $1, $4), set_config('lock_timeout', $2, $4), "
     "set_config('idle_in_transaction_session_timeout', $3, $4), set_config('synchronous_commit', "
-    "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, $4)"
+    "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, $4), "
+    # Every question has its index, whatever the statistics of a young table say.
+    "set_config('enable_seqscan', 'off', $4), set_config('plan_cache_mode', 'force_generic_plan', $4), "
+    "set_config('jit', 'off', $4)"
 )
 
 
@@ -76,6 +83,8 @@ class State:
     system: int
     """The cluster."""
     counters: dict[str, int]
+    empty: set[str]
+    """Tables known to be without rows."""
     server: str = ""
     """The server's timeline and start; empty in a read transaction."""
     known_server: str = ""
@@ -156,9 +165,10 @@ class Connection:
             self.rollback(error)
             raise
         names, values = row[2] or (), row[3] or ()
-        self.state = State(row[0], local_s(), row[1], dict(zip(names, values, strict=True)))
+        empty = {table for table, found in zip(_ANY.values(), row[4:6], strict=True) if not found}
+        self.state = State(row[0], local_s(), row[1], dict(zip(names, values, strict=True)), empty)
         if write:
-            self.state.server, self.state.known_server = f"{row[1]}/{row[4]}", row[5] or ""
+            self.state.server, self.state.known_server = f"{row[1]}/{row[6]}", row[7] or ""
         self.in_transaction, self._wrote, self.mark = True, False, None
         self._before = dict(self.state.counters)
         return self.state
@@ -228,13 +238,17 @@ class Connection:
 
     def one(self, text: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, None if there is none."""
-        if text == _REVISION and self.state is not None and not self._wrote:
+        if self.state is not None and not self._wrote and text == _REVISION:
             return (self.state.counters["revision"],)
+        if self.state is not None and _ANY.get(text) in self.state.empty:
+            return None
         return self.raw.execute(translated(text), parameters).fetchone()
 
     def run(self, text: str, parameters: Sequence[Any] = ()) -> None:
         """Send a statement."""
         self._wrote = True
+        if self.state is not None and self.state.empty and text.startswith(_FILLS):
+            self.state.empty.clear()
         self._last = self.raw.execute(translated(text), parameters)
 
     def many(self, text: str, parameters: Iterable[Sequence[Any]]) -> None:
