@@ -151,6 +151,7 @@ def decode(hint: Any, value: Any, place: str = "it") -> Any:
     Raises:
         Unfit: it is of another type; the message names the ``place`` in it.
     """
+    hint = getattr(hint, "__supertype__", hint)  # a name of its own for text
     if hint is Any:
         return value
     if hint is None:
