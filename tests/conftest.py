@@ -151,6 +151,16 @@ def opened() -> Generator[Callable[..., Store]]:
         store.close()
 
 
+@pytest.fixture(params=PLACES[1:])
+def kept(request: pytest.FixtureRequest, opened: Callable[..., Store]) -> Callable[[Clock], Store]:
+    """Return a function that makes the store of a test of verbs, in memory and in PostgreSQL."""
+    place = ":memory:"
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        place = server.url(schema=request.getfixturevalue("schema"))
+    return lambda clock: opened(place, clock)
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Under CI, turn a skip for want of a server into a failure: a gate that did not run has not passed."""

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 
 from pucs.core.errors import StoreBusy, StoreError, Usage
-from pucs.core.ids import epoch_of
+from pucs.core.ids import Token, epoch_of
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.launch.bells import FifoBell
 from pucs.store.postgres import PostgresStore
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pucs.coordinator.ports import Store
+    from pucs.coordinator.ports import Bell, Store
     from pucs.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.process]
@@ -52,7 +52,9 @@ def take(store: Store, count: int = 1) -> int:
 
 def write(store: Store, action: str) -> None:
     with store.transaction() as tx:
-        tx.entries.add(Entry(timestamp="2025", session="S", agent="", stream="", level=Level.INFO, action=action))
+        tx.entries.add(
+            Entry(timestamp="2025", session="S", agent="", stream="", level=Level.INFO, action=action)
+        )
 
 
 def actions(store: Store) -> list[str]:
@@ -71,7 +73,8 @@ def test_both_databases_have_the_same_tables_and_columns(
     )
     with store.connect() as raw:
         theirs = raw.execute(
-            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s", (schema,)
+            "SELECT table_name, column_name FROM information_schema.columns WHERE table_schema = %s",
+            (schema,),
         ).fetchall()
     assert set(theirs) - {("commits", "slot"), ("commits", "nonce")} == set(lite.fetchall())
 
@@ -84,12 +87,12 @@ def test_a_store_that_is_absent_newer_or_not_ours_is_left_as_it_is(
     with pytest.raises(StoreError, match="no store at"):
         PostgresStore(url, create=False)
     with psycopg.connect(postgres.url(), autocommit=True) as raw:
-        raw.execute(f"CREATE SCHEMA {schema}_other")  # type: ignore[arg-type]
-        raw.execute(f"CREATE TABLE {schema}_other.leases (mine int)")  # type: ignore[arg-type]
+        raw.execute(f"CREATE SCHEMA {schema}_other")
+        raw.execute(f"CREATE TABLE {schema}_other.leases (mine int)")
         with pytest.raises(StoreError, match="not PUCS's"):
             PostgresStore(postgres.url(schema=f"{schema}_other"))
         opened(url, FakeClock())
-        raw.execute(f"UPDATE {schema}.counters SET value = 99 WHERE name = 'schema'")  # type: ignore[arg-type]
+        raw.execute(f"UPDATE {schema}.counters SET value = 99 WHERE name = 'schema'")  # noqa: S608 - of the test's own
         with pytest.raises(StoreError, match="schema 99"):
             PostgresStore(url)
 
@@ -100,8 +103,8 @@ def test_an_ordinary_role_that_owns_its_schema_is_enough(
     """No right beyond its own schema is needed, neither to create the store nor to use it; another role is refused."""
     with psycopg.connect(postgres.url(), autocommit=True) as raw:
         for role in (schema, f"{schema}_stranger"):
-            raw.execute(f"CREATE ROLE {role} LOGIN")  # type: ignore[arg-type]
-        raw.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")  # type: ignore[arg-type]
+            raw.execute(f"CREATE ROLE {role} LOGIN")
+        raw.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}")
     ours = opened(postgres.url(schema=schema, user=schema), FakeClock())
     first = take(ours)
     write(ours, "done")
@@ -162,12 +165,14 @@ def test_a_server_killed_and_started_again_keeps_what_it_confirmed(
     first = take(store)
     write(store, "kept")
     with pytest.raises(StoreError, match="Nothing was changed"), store.transaction() as tx:  # noqa: PT012 - the body is the point
-        tx.entries.add(Entry(timestamp="2025", session="S", agent="", stream="", level=Level.INFO, action="lost"))
+        tx.entries.add(
+            Entry(timestamp="2025", session="S", agent="", stream="", level=Level.INFO, action="lost")
+        )
         postgres.kill()
         postgres.start()
         tx.agents.get("ann")
     assert actions(store) == ["kept"]
-    assert epoch_of(take(store)) > epoch_of(first)  # type: ignore[arg-type]
+    assert epoch_of(Token(take(store))) > epoch_of(Token(first))
 
 
 class Proxy:
@@ -222,7 +227,12 @@ def through(proxy: Proxy, postgres: PostgresServer, schema: str) -> str:
 
 @pytest.mark.parametrize("arrived", [True, False])
 def test_a_commit_without_an_answer_is_looked_up(
-    postgres: PostgresServer, schema: str, proxy: Proxy, opened: Callable[..., PostgresStore], *, arrived: bool
+    postgres: PostgresServer,
+    schema: str,
+    proxy: Proxy,
+    opened: Callable[..., PostgresStore],
+    *,
+    arrived: bool,
 ) -> None:
     """One that happened is a success for its caller; one that did not says that nothing was changed."""
     store = opened(through(proxy, postgres, schema), FakeClock())
@@ -319,15 +329,22 @@ def test_time_is_the_servers(store: PostgresStore) -> None:
     assert inside.boot_id.startswith("postgresql-")
 
 
-def test_a_bell_is_heard_by_its_waiter_alone(store: PostgresStore, url: str, opened: Callable[..., Any]) -> None:
+def heard(bell: Bell) -> int:
+    """Return what is readable once a bell was rung."""
+    assert isinstance(bell, FifoBell)
+    assert bell._pipe is not None
+    return bell._pipe
+
+
+def test_a_bell_is_heard_by_its_waiter_alone(
+    store: PostgresStore, url: str, opened: Callable[..., Any]
+) -> None:
     """A ring of another connection wakes the one of that name; the others sleep on."""
     bells, other = PostgresBells(store, FifoBell), opened(url, FakeClock())
     with bells.hang("one") as one, bells.hang("two") as two:
-        assert one._pipe is not None
-        assert two._pipe is not None
         PostgresBells(other, FifoBell).ring("two")
-        assert select.select([two._pipe], [], [], LIMIT_S)[0]
-        assert not select.select([one._pipe], [], [], 0)[0]
+        assert select.select([heard(two)], [], [], LIMIT_S)[0]
+        assert not select.select([heard(one)], [], [], 0)[0]
 
 
 def test_waiters_look_for_themselves_after_the_listener_was_cut(store: PostgresStore) -> None:
@@ -337,12 +354,9 @@ def test_waiters_look_for_themselves_after_the_listener_was_cut(store: PostgresS
         assert bells._listener is not None
         assert bells._listener._connection is not None
         with store.connect() as other:
-            other.execute(
-                "SELECT pg_terminate_backend(%s)", (bells._listener._connection.info.backend_pid,)
-            )
-        assert one._pipe is not None
-        assert select.select([one._pipe], [], [], LIMIT_S)[0]
+            other.execute("SELECT pg_terminate_backend(%s)", (bells._listener._connection.info.backend_pid,))
+        assert select.select([heard(one)], [], [], LIMIT_S)[0]
         with contextlib.suppress(BlockingIOError):
-            os.read(one._pipe, 100)
+            os.read(heard(one), 100)
         bells.ring("one")
-        assert select.select([one._pipe], [], [], LIMIT_S)[0]
+        assert select.select([heard(one)], [], [], LIMIT_S)[0]

@@ -11,7 +11,7 @@ import time
 import zlib
 from contextlib import contextmanager, suppress
 from importlib import resources
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 import psycopg
@@ -82,7 +82,7 @@ class PostgresStore:
         with self._failures():
             return psycopg.connect(**self._named(), autocommit=True)
 
-    def _named(self) -> dict[str, object]:
+    def _named(self) -> dict[str, Any]:
         given = self._address.parameters
         name = f"pucs {os.getpid()}@{os.uname().nodename}"
         return given if "application_name" in given else given | {"application_name": name}
@@ -195,11 +195,11 @@ class PostgresStore:
         try:
             connection.commit()
         except psycopg.Error as failed:
-            if connection.mark is None or not self._happened(connection, connection.mark, failed):
+            if connection.mark is None or not self._happened(connection.mark, failed):
                 self._raise_clearly(failed)
                 raise
 
-    def _happened(self, connection: Connection, mark: Mark, failed: psycopg.Error) -> bool:
+    def _happened(self, mark: Mark, failed: psycopg.Error) -> bool:
         """Find out whether a commit without an answer happened.
 
         Raises:

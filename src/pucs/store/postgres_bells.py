@@ -105,13 +105,13 @@ class _Listener:
 
     def _run(self) -> None:
         while True:
-            try:
-                if self._connection is not None:
-                    for note in self._connection.notifies():
+            connection = self._connection
+            if connection is not None:
+                with contextlib.suppress(psycopg.Error):
+                    for note in connection.notifies():
                         self._ring(note.payload)
-            except psycopg.Error:
-                self._connection.close()
                 self._connection = None
+                connection.close()
             with self._lock:
                 if not self._pipes:
                     self._ended = True  # the next waiter listens anew

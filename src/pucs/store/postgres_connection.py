@@ -39,7 +39,10 @@ milliseconds, and everybody waits for this one."""
 PREPARE_AFTER = 2
 """Uses after which a statement is prepared on the server."""
 _REVISION = "SELECT value FROM counters WHERE name = 'revision'"
-_ANY = {"SELECT 1 FROM requests LIMIT 1": "requests", "SELECT 1 FROM intent_resources LIMIT 1": "intent_resources"}
+_ANY = {
+    "SELECT 1 FROM requests LIMIT 1": "requests",
+    "SELECT 1 FROM intent_resources LIMIT 1": "intent_resources",
+}
 """What every lease verb asks first, and the usual answer is no: it comes with the answer that opens the transaction."""
 _FILLS = tuple(f"INSERT INTO {table} " for table in _ANY.values())
 _STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, (SELECT system_identifier FROM pg_control_system()),

@@ -115,7 +115,9 @@ class PostgresServer:
                 cwd=self.directory,
                 env=_environment(),
                 start_new_session=True,
-                **_unprivileged(),
+                user=_user(),
+                group=_user(),
+                extra_groups=None if _user() is None else [],
             )
         until = time.monotonic() + START_S_MAX
         while not self._ready():
@@ -179,7 +181,9 @@ class PostgresServer:
             capture_output=True,
             timeout=START_S_MAX,
             check=False,
-            **_unprivileged(),
+            user=_user(),
+            group=_user(),
+            extra_groups=None if _user() is None else [],
         )
         secret.unlink()
         if made.returncode:
@@ -251,8 +255,8 @@ def _environment() -> dict[str, str]:
     return kept | {"LC_ALL": "C", "TZ": "UTC"}
 
 
-def _unprivileged() -> dict[str, int | list[int]]:
-    return {"user": NOBODY, "group": NOBODY, "extra_groups": []} if os.geteuid() == 0 else {}
+def _user() -> int | None:
+    return NOBODY if os.geteuid() == 0 else None
 
 
 def _free_port() -> int:
