@@ -18,6 +18,11 @@ Reach = Callable[[Path], None]
 IN_PROCESS = pytest.mark.parametrize("reach", ["in-process"], indirect=True)
 """Marks what says nothing about servers."""
 
+SLOW_OVER_HTTP = pytest.mark.parametrize(
+    "reach", ["in-process", pytest.param("http", marks=pytest.mark.slow)], indirect=True
+)
+"""Marks what takes long and is much the same through a server."""
+
 
 @pytest.fixture(params=["in-process", "http"])
 def reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reach]:

@@ -105,6 +105,8 @@ class Connections:
                 _watch(connection.sock, patience_s, cancelled, cancel)
             answer = connection.getresponse()
             read = answer.read(ANSWER_BYTES_MAX + 1)
+            if answer.length and len(read) <= ANSWER_BYTES_MAX:
+                raise http.client.IncompleteRead(read, answer.length)  # reading a part does not say so  # noqa: TRY301
         except TimeoutError as error:
             connection.close()
             raise EnvironmentFailure(

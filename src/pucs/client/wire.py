@@ -33,6 +33,7 @@ HOMES = (
     "conflicts.requests",
     "streams.checks",
     "coordinator.asking",
+    "coordinator.context",
     "coordinator.dividing",
     "coordinator.finalizing",
     "coordinator.handoffs",
@@ -61,8 +62,8 @@ LONG_VERBS = frozenset({
     "sync",
 })
 """Verbs that run git or tests; all others are one or a few transactions."""
-NOT_SENT = frozenset({"self", "call", "context", "cancelled", "noted"})
-"""Parameters that a caller's process or the server fills in."""
+NOT_SENT = frozenset({"cancelled", "noted"})
+"""Parameters that a caller's process or the server fills in, beside the first one of each function."""
 
 
 class Unfit(ValueError):
@@ -119,12 +120,11 @@ def arguments(function: Callable[..., Any], given: Mapping[str, Any]) -> dict[st
     Raises:
         Unfit: one is missing, unknown, or of another kind.
     """
-    parameters = {
-        name: each for name, each in inspect.signature(function).parameters.items() if name not in NOT_SENT
-    }
+    first, *others = inspect.signature(function).parameters.items()
+    parameters = {name: each for name, each in others if name not in NOT_SENT}
     open_ended = any(each.kind is inspect.Parameter.VAR_KEYWORD for each in parameters.values())
     unknown = set(given) - set(parameters)
-    if unknown and (not open_ended or NOT_SENT & unknown):
+    if unknown and (not open_ended or unknown & {first[0], *NOT_SENT}):
         raise Unfit(f"there is no argument {min(unknown)!r}; there are: {', '.join(parameters) or 'none'}")
     hints = hints_of(function)
     read = {}
