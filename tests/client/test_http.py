@@ -325,7 +325,8 @@ def test_a_launched_agent_acts_for_itself_by_its_secret(shop: Path, monkeypatch:
     with hosted(context) as url:
         with PUCSClient("app-1", store=url) as client:
             assert client.register().program == "claude"
-            (lease,) = (client.acquire_locks(["app/a.py"]), *client.check_lock("app/a.py").holders)[1:]
+            assert client.acquire_locks(["app/a.py"]).granted
+            (lease,) = client.check_lock("app/a.py").holders
             assert lease.owner == owner
         monkeypatch.delenv("PUCS_AGENT")
         with pytest.raises(Refused, match="not that of agent"):
