@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
 import time
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pucs.coordinator.agents import register
@@ -19,12 +21,12 @@ from pucs.streams.settings import Configuration
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from pucs.coordinator.ports import Bells, Clock, Git, Store
     from pucs.testing.postgres import PostgresServer
 
 __all__ = [
+    "ENGINES",
     "STREAMS",
     "Context",
     "acquire",
@@ -32,6 +34,7 @@ __all__ = [
     "build",
     "database",
     "open_context",
+    "place",
     "register",
     "release",
     "together",
@@ -81,6 +84,20 @@ def database() -> Iterator[PostgresServer | None]:
         return
     with PostgresServer(durable=True) as server:
         yield server
+
+
+ENGINES = ("SQLite", "PostgreSQL")
+
+
+@contextmanager
+def place(engine: str) -> Iterator[Path | str | None]:
+    """Make a place for the store of an engine; None where it is missing."""
+    if engine == "SQLite":
+        with tempfile.TemporaryDirectory(prefix="pucs-bench-") as scratch:
+            yield Path(scratch)
+        return
+    with database() as server:
+        yield server.url() if server else None
 
 
 def build(directory: Path | str, held: int = 0) -> None:

@@ -235,8 +235,9 @@ def test_a_commit_without_an_answer_is_looked_up(
     arrived: bool,
 ) -> None:
     """One that happened is a success for its caller; one that did not says that nothing was changed."""
+    write(opened(postgres.url(schema=schema), FakeClock()), "before")
+    # A connection of its own: its first commit still travels in words.
     store = opened(through(proxy, postgres, schema), FakeClock())
-    write(store, "before")
     if not arrived:
         proxy.deaf.set()
     proxy.swallow.set()

@@ -189,7 +189,7 @@ class PostgresStore:
     def _end(self, error: BaseException | None) -> None:
         connection: Connection = self._threads.connection
         if error is not None:
-            connection.rollback(error)
+            connection.rollback()
             self._raise_clearly(error)
             return
         try:

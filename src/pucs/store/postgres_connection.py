@@ -18,15 +18,12 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 from psycopg import RawCursor, sql
-from psycopg.pq import TransactionStatus
 
 from pucs.store.postgres_dialect import numbered, translated
+from pucs.store.postgres_line import Line, array
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from contextlib import AbstractContextManager
-
-    from psycopg import Cursor
 
 # What the library would say of a connection that is cut is said by our own errors.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
@@ -36,8 +33,6 @@ COMMITS_KEPT = 16_384
 IDLE_S_MAX = 15
 """Time after which the server ends a transaction whose client does nothing (a stopped process, a dead machine): they take
 milliseconds, and everybody waits for this one."""
-PREPARE_AFTER = 2
-"""Uses after which a statement is prepared on the server."""
 _REVISION = "SELECT value FROM counters WHERE name = 'revision'"
 _ANY = {
     "SELECT 1 FROM requests LIMIT 1": "requests",
@@ -46,7 +41,7 @@ _ANY = {
 """What every lease verb asks first, and the usual answer is no: it comes with the answer that opens the transaction."""
 _FILLS = tuple(f"INSERT INTO {table} " for table in _ANY.values())
 _STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, (SELECT system_identifier FROM pg_control_system()),
-    (SELECT array_agg(name ORDER BY name) FROM counters), (SELECT array_agg(value ORDER BY name) FROM counters),
+    (SELECT string_agg(name || '=' || value, ' ') FROM counters),
     EXISTS (SELECT FROM requests), EXISTS (SELECT FROM intent_resources)"""
 _SERVER = b""", concat(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '/', pg_postmaster_start_time()),
     (SELECT value FROM settings WHERE name = 'server')"""
@@ -61,12 +56,12 @@ _COUNT = (
 _MARK = b"INSERT INTO commits (slot, nonce) VALUES ($1, $2) ON CONFLICT (slot) DO UPDATE SET nonce = excluded.nonce"
 _FLUSH = b"SELECT pg_logical_emit_message(true, 'pucs', '')"
 _SETTINGS = (
-    "SELECT set_config('search_path', $1, $4), set_config('lock_timeout', $2, $4), "
-    "set_config('idle_in_transaction_session_timeout', $3, $4), set_config('synchronous_commit', "
-    "CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, $4), "
+    b"SELECT set_config('search_path', $1, $4), set_config('lock_timeout', $2, $4), "
+    b"set_config('idle_in_transaction_session_timeout', $3, $4), set_config('synchronous_commit', "
+    b"CASE current_setting('synchronous_commit') WHEN 'off' THEN 'on' ELSE current_setting('synchronous_commit') END, $4), "
     # Every question has its index, whatever the statistics of a young table say.
-    "set_config('enable_seqscan', 'off', $4), set_config('plan_cache_mode', 'force_generic_plan', $4), "
-    "set_config('jit', 'off', $4)"
+    b"set_config('enable_seqscan', 'off', $4), set_config('plan_cache_mode', 'force_generic_plan', $4), "
+    b"set_config('jit', 'off', $4)"
 )
 
 
@@ -112,12 +107,10 @@ class Connection:
         self.state: State | None = None
         self.mark: Mark | None = None
         self._key = key
-        self._pipeline: AbstractContextManager[Any] | None = None
-        self._last: Cursor[Any] | None = None
         self._wrote = False
         self._before: dict[str, int] = {}
         self.raw = psycopg.connect(
-            **parameters, autocommit=True, cursor_factory=RawCursor, prepare_threshold=PREPARE_AFTER
+            **parameters, autocommit=True, cursor_factory=RawCursor, prepare_threshold=None
         )
         try:
             self._settings = [
@@ -128,11 +121,9 @@ class Connection:
             row = self.raw.execute("SELECT pg_backend_pid()").fetchone()
             # A pooler in front of the server names itself: then nothing may be set for longer than a transaction.
             self.pooled = row is None or row[0] != self.raw.info.backend_pid
-            if self.pooled:
-                self.raw.prepare_threshold = None
-            else:
-                self.raw.prepared_max = 1000
-                self.raw.execute(_SETTINGS, (*self._settings, False))
+            if not self.pooled:
+                self.raw.execute(_SETTINGS, (*self._settings, "false"))
+            self._line = Line(self.raw, prepare=not self.pooled)
         except BaseException:
             self.raw.close()
             raise
@@ -153,25 +144,26 @@ class Connection:
 
     def begin(self, *, write: bool) -> State:
         """Begin a transaction, for writing under the store's lock; everything goes out at once."""
-        self._pipeline = self.raw.pipeline()
-        self._pipeline.__enter__()  # it ends with the transaction, in another method
+        send = self._line.send
         try:
-            execute = self.raw.execute
-            execute(b"BEGIN" if write else _BEGIN_READ)
+            self._line.enter()
+            send(b"BEGIN" if write else _BEGIN_READ)
             if self.pooled:
-                execute(_SETTINGS, (*self._settings, True))
+                send(_SETTINGS, (*self._settings, "true"))
             if write:
-                execute(_LOCK_POOLED if self.pooled else _LOCK, (self._key,))
-            row = execute(_OPEN if write else _STATE).fetchone()
-            assert row is not None, "this query has one row"
-        except BaseException as error:
-            self.rollback(error)
+                send(_LOCK_POOLED if self.pooled else _LOCK, (self._key,))
+            send(_OPEN if write else _STATE)
+            (row,) = self._line.answer()
+        except BaseException:
+            self.rollback()
             raise
-        names, values = row[2] or (), row[3] or ()
-        empty = {table for table, found in zip(_ANY.values(), row[4:6], strict=True) if not found}
-        self.state = State(row[0], local_s(), row[1], dict(zip(names, values, strict=True)), empty)
+        counters = {
+            name: int(count) for name, _, count in (word.partition("=") for word in (row[2] or "").split())
+        }
+        empty = {table for table, found in zip(_ANY.values(), row[3:5], strict=True) if not found}
+        self.state = State(row[0], local_s(), row[1], counters, empty)
         if write:
-            self.state.server, self.state.known_server = f"{row[1]}/{row[6]}", row[7] or ""
+            self.state.server, self.state.known_server = f"{row[1]}/{row[5]}", row[6] or ""
         self.in_transaction, self._wrote, self.mark = True, False, None
         self._before = dict(self.state.counters)
         return self.state
@@ -186,10 +178,10 @@ class Connection:
             if self._wrote:
                 self._send_commit()
             else:
-                self.raw.execute(b"COMMIT")
-            self._leave()
-        except BaseException as error:
-            self.rollback(error)
+                self._line.send(b"COMMIT")
+            self._line.leave()
+        except BaseException:
+            self.rollback()
             raise
         self.in_transaction = False
 
@@ -199,33 +191,24 @@ class Connection:
         counters["commits"] += 1
         mark = Mark(counters["commits"], secrets.randbits(63))
         changed = [name for name, value in counters.items() if self._before[name] != value]
-        self.raw.execute(_COUNT, (changed, [counters[name] for name in changed]))
-        self.raw.execute(_MARK, (mark.number % COMMITS_KEPT, mark.nonce))
+        self._line.send(_COUNT, (array(changed), array(counters[name] for name in changed)))
+        self._line.send(_MARK, (mark.number % COMMITS_KEPT, mark.nonce))
         self.mark = mark
-        self.raw.execute(b"COMMIT")
+        self._line.send(b"COMMIT")
         if not self.pooled:
-            self.raw.execute(_FLUSH)
+            self._line.send(_FLUSH)
 
-    def rollback(self, error: BaseException | None = None) -> None:
+    def rollback(self) -> None:
         """Undo what is open; a connection on which that fails is closed, and the server undoes it."""
         self.in_transaction = False
         try:
-            if self._pipeline is not None:
+            if not self.lost and self._line.open:
                 with suppress(psycopg.Error):
-                    self._leave(error or psycopg.Error())
-            if self.raw.info.transaction_status != TransactionStatus.IDLE:
+                    self._line.leave()
+            if not self.lost and not self._line.idle:
                 self.raw.execute(b"ROLLBACK")
         except psycopg.Error:
             self.raw.close()
-
-    def _leave(self, error: BaseException | None = None) -> None:
-        pipeline, self._pipeline, self._last = self._pipeline, None, None
-        assert pipeline is not None
-        if error is None:
-            pipeline.__exit__(None, None, None)
-            return
-        with suppress(BaseException):
-            pipeline.__exit__(type(error), error, error.__traceback__)
 
     def touch(self) -> None:
         """Note that counters changed, so that the commit writes them."""
@@ -237,7 +220,8 @@ class Connection:
 
     def all(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return every row."""
-        return self.raw.execute(translated(text), parameters).fetchall()
+        self._line.send(translated(text), parameters)
+        return self._line.answer()
 
     def one(self, text: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """Return the first row, None if there is none."""
@@ -245,14 +229,15 @@ class Connection:
             return (self.state.counters["revision"],)
         if self.state is not None and _ANY.get(text) in self.state.empty:
             return None
-        return self.raw.execute(translated(text), parameters).fetchone()
+        rows = self.all(text, parameters)
+        return rows[0] if rows else None
 
     def run(self, text: str, parameters: Sequence[Any] = ()) -> None:
         """Send a statement."""
         self._wrote = True
         if self.state is not None and self.state.empty and text.startswith(_FILLS):
             self.state.empty.clear()
-        self._last = self.raw.execute(translated(text), parameters)
+        self._line.send(translated(text), parameters)
 
     def many(self, text: str, parameters: Iterable[Sequence[Any]]) -> None:
         """Send a statement once for each set of parameters."""
@@ -269,7 +254,4 @@ class Connection:
 
     def changes(self) -> int:
         """Return how many rows the last statement changed."""
-        assert self._last is not None
-        if self.raw._pipeline is not None:  # noqa: SLF001
-            self.raw._pipeline.sync()  # noqa: SLF001
-        return self._last.rowcount
+        return self._line.changes()
