@@ -359,6 +359,11 @@ def _named_store(store: str) -> str:
     """Return the place of a store that was named, whole: agents look for it from their own worktrees."""
     if store == IN_MEMORY or is_address(store):
         return store
+    if store.lower().startswith(("http://", "https://")):
+        raise Usage(
+            "A server is no store that can be opened.",
+            remedy="Name the store itself, in --store or PUCS_STORE; only PUCSClient takes the URL of a server.",
+        )
     place = Path(store).expanduser().absolute()
     if place.is_dir():
         raise Usage(f"{place} is a directory.", remedy="Name a file in it as the store.")

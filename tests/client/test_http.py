@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -63,6 +65,7 @@ class Between:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.cuts = 0
         self.cutting = False
+        self._taken: list[socket.socket] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     @property
@@ -71,12 +74,19 @@ class Between:
         port: int = self.listener.getsockname()[1]
         return port
 
+    def cut(self) -> None:
+        """Cut every connection now."""
+        for taken in self._taken:
+            with suppress(OSError):
+                taken.shutdown(socket.SHUT_RDWR)
+
     def _accept(self) -> None:
         while True:
             try:
                 taken, _ = self.listener.accept()
             except OSError:
                 return
+            self._taken.append(taken)
             port = self._ports.pop(0) if len(self._ports) > 1 else self._ports[0]
             threading.Thread(target=self._serve, args=(taken, port), daemon=True).start()
 
@@ -191,6 +201,51 @@ def test_a_server_that_was_killed_takes_nothing_with_it(shop: Path) -> None:
     assert sent(shop) == ["one", "two"]
 
 
+def until(what: Callable[[], object]) -> None:
+    """Look until something is so; the server looks once a second whether its callers are still there."""
+    end_s = time.monotonic() + PATIENCE_S
+    while not what():
+        assert time.monotonic() < end_s
+        os.sched_yield()
+
+
+@pytest.mark.slow
+def test_a_wait_whose_connection_is_cut_goes_on(shop: Path, between: Callable[[int], Between]) -> None:
+    """The client asks again, and gets in line again once the server has let go of the first call."""
+    cutting = between(1)
+    ada = PUCSClient("ada", "app")
+    bob = PUCSClient("bob", "app", store=f"http://127.0.0.1:{cutting.port}")
+    assert ada.acquire_locks(["app/a.py"]).granted
+    bob.register()
+    with ThreadPoolExecutor(1) as thread:
+        answer = thread.submit(bob.acquire_locks, ["app/a.py"], wait_s=PATIENCE_S)
+        until(lambda: ada.check_lock("app/a.py").waiting)
+        (first,) = ada.check_lock("app/a.py").waiting
+        cutting.cut()
+        until(lambda: {one.id for one in ada.check_lock("app/a.py").waiting} - {first.id})
+        ada.release_locks()
+        assert answer.result(PATIENCE_S).granted
+    bob.close()
+    ada.close()
+
+
+@pytest.mark.slow
+def test_a_waiter_that_is_killed_leaves_the_line(shop: Path, servers: ExitStack) -> None:
+    """Nobody waits behind a process that is gone, and nothing is granted to it."""
+    url = serving(servers, shop).url
+    program = f"from pucs import PUCSClient\nPUCSClient('bob', 'app', store={url!r}).acquire_locks(['app/a.py'], wait_s=50)\n"
+    ada = PUCSClient("ada", "app")
+    assert ada.acquire_locks(["app/a.py"]).granted
+    with subprocess.Popen([sys.executable, "-c", program]) as waiter:
+        while not ada.check_lock("app/a.py").waiting:
+            assert waiter.poll() is None
+        waiter.kill()
+    until(lambda: not ada.check_lock("app/a.py").waiting)
+    ada.release_locks()
+    assert ada.check_lock("app/a.py").holders == ()
+    ada.close()
+
+
 @pytest.mark.slow
 def test_threads_share_a_client(shop: Path, servers: ExitStack) -> None:
     """No two calls share a connection at the same time, and none is opened anew for each."""
@@ -282,6 +337,12 @@ def test_it_is_a_client_like_any_other(shop: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("PUCS_STORE", "http://127.0.0.1:1")
     assert isinstance(PUCSClient("ada"), HTTPClient)
     assert not isinstance(PUCSClient("ada", store=str(shop / ".git/pucs/state.db")), HTTPClient)
+
+
+def test_what_opens_the_store_itself_refuses_the_url_of_a_server(shop: Path) -> None:
+    """With words that say who takes one, instead of a file of that name."""
+    with pytest.raises(Usage, match="only PUCSClient takes the URL"):
+        open_context(shop, store="http://127.0.0.1:1")
 
 
 def test_who_it_says_it_is(shop: Path, servers: ExitStack, monkeypatch: pytest.MonkeyPatch) -> None:

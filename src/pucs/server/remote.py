@@ -205,6 +205,7 @@ class Remote:
         self._workers = workers
         self._repeats = Repeats()
         self._run = secrets.token_hex(8)
+        self._boot_id = context.processes.current().boot_id
         self.names = (*VERBS, CANCEL)
 
     async def __call__(self, request: Request) -> Response:
@@ -325,7 +326,7 @@ class Remote:
         checked_name(call.agent)
         if call.caller.bound and at_work(call.context, call.agent) is None:
             raise unknown(call.agent)
-        here = call.process is not None and call.process.boot_id == self._context.clock.now().boot_id
+        here = call.process is not None and call.process.boot_id == self._boot_id
         ours = here and self._is_checkout(call.place)
         return replace(call, place=call.place if ours else "")
 
