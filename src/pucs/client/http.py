@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import json
-import math
 import os
 import secrets
 from functools import wraps
@@ -166,7 +165,7 @@ class HTTPClient(PUCSClient):
         headers = self._headers() | {"Idempotency-Key": key}
         waits = isinstance(wait_s, int | float) and wait_s > 0  # what is no number is for the verb to refuse
         patience_s = LONG_S_MAX if verb in wire.LONG_VERBS else SHORT_S_MAX
-        if waits and math.isfinite(wait_s):
+        if waits:
             patience_s += min(wait_s, WAIT_S_MAX)
         for last in (False, True):
             heard = self._server or "unknown"
