@@ -8,12 +8,14 @@ import select
 import signal
 import socket
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import apsw
 import psycopg
 import pytest
 
+from pucs.coordinator.context import Context
+from pucs.coordinator.leases import acquire
 from pucs.core.errors import StoreBusy, StoreError, Usage
 from pucs.core.ids import Token, epoch_of
 from pucs.crosslog.records import Entry, Level, Query
@@ -21,8 +23,11 @@ from pucs.launch.bells import FifoBell
 from pucs.store.postgres import PostgresStore
 from pucs.store.postgres_address import parse
 from pucs.store.postgres_bells import PostgresBells
+from pucs.store.postgres_connection import Connection
 from pucs.store.sqlite import SQLiteStore
-from pucs.testing.fakes import FakeClock
+from pucs.streams.records import Session, SessionState
+from pucs.streams.settings import Configuration
+from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -250,6 +255,51 @@ def test_a_commit_without_an_answer_is_looked_up(
     assert actions(store) == (["before", "cut"] if arrived else ["before"])
     write(store, "after")
     assert actions(store)[-1] == "after"
+
+
+def test_a_grant_without_an_answer_is_the_same_grant_when_asked_again(
+    postgres: PostgresServer, schema: str, proxy: Proxy, opened: Callable[..., PostgresStore]
+) -> None:
+    """The agent has the token although the connection was cut behind the commit, and a retry gets no other one."""
+    direct = opened(postgres.url(schema=schema), FakeClock())
+    with direct.transaction() as tx:
+        tx.sessions.put(
+            Session(id="S", state=SessionState.ACTIVE, base="b" * 40, target="", branch="s", started_at="")
+        )
+        tx.sessions.put_configuration(Configuration())
+    store = opened(through(proxy, postgres, schema), FakeClock())
+    context = Context(
+        store=store,
+        clock=store.clock,
+        processes=FakeProcesses(),
+        bells=FakeBells(),
+        git=cast("Any", None),
+        door="test",
+    )
+    proxy.swallow.set()
+    granted = acquire(context, agent="ann", resources=("a.py",))
+    assert proxy.cut.is_set()
+    assert granted.granted
+    assert acquire(context, agent="ann", resources=("a.py",)).tokens == granted.tokens
+    with direct.read() as tx:
+        assert [lease.token for lease in tx.leases.live()] == list(granted.tokens.values())
+
+
+def test_behind_a_pooler_nothing_is_left_on_the_connection(
+    url: str, opened: Callable[..., PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each transaction brings its own settings and prepares nothing, as another client may have the connection next."""
+    monkeypatch.setattr(Connection, "through_a_pooler", lambda _: True)
+    store = opened(url, FakeClock())
+    first = take(store)
+    write(store, "one")
+    with pytest.raises(ZeroDivisionError), store.transaction() as tx:  # noqa: PT012 - the body is the point
+        tx.tokens(1)
+        raise ZeroDivisionError
+    assert (take(store), actions(store)) == (first + 1, ["one"])
+    raw = store._connection().raw
+    assert raw.execute("SELECT count(*) FROM pg_prepared_statements").fetchone() == (0,)
+    assert raw.execute("SELECT current_setting('lock_timeout')").fetchone() == ("0",)
 
 
 def test_processes_take_turns_and_never_the_same_token(url: str, store: PostgresStore) -> None:

@@ -44,7 +44,9 @@ class PostgresBells:
         Yields:
             The bell to sleep on; where nobody can be listened to, it is one that sleeps at most a second at a time.
         """
-        reading, writing = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        reading, writing = os.pipe()
+        os.set_blocking(reading, False)  # noqa: FBT003 - the name of the function says what is false
+        os.set_blocking(writing, False)  # noqa: FBT003
         listener = self._waiting(name, writing)
         try:
             yield self._sleeper(reading if listener.connected else None)

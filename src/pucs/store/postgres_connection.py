@@ -118,15 +118,21 @@ class Connection:
                 str(max(1, int(lock_wait_s_max * 1000))),
                 f"{IDLE_S_MAX}s",
             ]
-            row = self.raw.execute("SELECT pg_backend_pid()").fetchone()
-            # A pooler in front of the server names itself: then nothing may be set for longer than a transaction.
-            self.pooled = row is None or row[0] != self.raw.info.backend_pid
+            self.pooled = self.through_a_pooler()
             if not self.pooled:
                 self.raw.execute(_SETTINGS, (*self._settings, "false"))
             self._line = Line(self.raw, prepare=not self.pooled)
         except BaseException:
             self.raw.close()
             raise
+
+    def through_a_pooler(self) -> bool:
+        """Tell whether a pooler stands in front of the server: then nothing may be set for longer than a transaction.
+
+        It shows by its own process id, which it gives in place of the server's.
+        """
+        row = self.raw.execute("SELECT pg_backend_pid()").fetchone()
+        return row is None or row[0] != self.raw.info.backend_pid
 
     @property
     def lost(self) -> bool:
