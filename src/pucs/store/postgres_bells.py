@@ -45,8 +45,8 @@ class PostgresBells:
             The bell to sleep on; where nobody can be listened to, it is one that sleeps at most a second at a time.
         """
         reading, writing = os.pipe()
-        os.set_blocking(reading, False)  # noqa: FBT003 - the name of the function says what is false
-        os.set_blocking(writing, False)  # noqa: FBT003
+        os.set_blocking(reading, False)
+        os.set_blocking(writing, False)
         listener = self._waiting(name, writing)
         try:
             yield self._sleeper(reading if listener.connected else None)
