@@ -22,6 +22,7 @@ from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
 from pucs.locks.records import LeaseState
 from pucs.messages.records import MessageKind
+from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pucs.coordinator.asking import Acquired
-    from pucs.coordinator.ports import Clock, Store
     from pucs.core.processes import Process
     from pucs.messages.records import Message
 
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 class World:
     """Launched agents with a keeper each, and one that nobody minds."""
 
-    def __init__(self, kept: Callable[[Clock], Store]) -> None:
+    def __init__(self) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=kept(self.clock),
+            store=SQLiteStore(IN_MEMORY, self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -104,8 +104,8 @@ class World:
 
 
 @pytest.fixture
-def world(kept: Callable[[Clock], Store]) -> World:
-    return World(kept)
+def world() -> World:
+    return World()
 
 
 def test_a_free_file_is_had_at_once(world: World) -> None:
