@@ -31,6 +31,8 @@ from proof import contender_plants, linear
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+CONTENDER = Path(__file__).parent.parent / "tests" / "histories" / "contender.py"
+"""The program that runs the product; this one does not load it."""
 COUNT = 20
 """Histories of one call, on each store."""
 CONTENDERS = 5
@@ -88,7 +90,7 @@ class Nursery:
     def __init__(self, errors: Path) -> None:
         self._errors = errors.open("wb")
         self._program = subprocess.Popen(
-            [sys.executable, str(Path(__file__).with_name("contender.py"))],
+            [sys.executable, str(CONTENDER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -289,6 +291,16 @@ def judge(place: Path) -> Outcome:
 
 
 @contextlib.contextmanager
+def database() -> Iterator[str]:
+    """Run a PostgreSQL server and give its URL, or say why there is none."""
+    call = [sys.executable, str(CONTENDER), "--database"]
+    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
+        assert program.stdout is not None
+        yield program.stdout.readline().strip() or "left out: it did not start"
+        program.communicate()
+
+
+@contextlib.contextmanager
 def stores(name: str, place: Path) -> Iterator[list[str]]:
     """Give the stores to try: a directory, and the URL of a database that is there or started for this."""
     wanted = [SQLITE, POSTGRESQL] if not name else [name]
@@ -298,15 +310,13 @@ def stores(name: str, place: Path) -> Iterator[list[str]]:
             if one == SQLITE:
                 found.append(str(place))
             elif one == POSTGRESQL:
-                from pucs.core.errors import EnvironmentFailure  # noqa: PLC0415 - only to start a server
-                from pucs.testing.postgres import PostgresServer  # noqa: PLC0415 - the same
-
-                try:
-                    found.append(stack.enter_context(PostgresServer()).url())
-                except EnvironmentFailure as error:
-                    print(f"PostgreSQL was left out: {error}", flush=True)
+                url = stack.enter_context(database())
+                if "://" not in url:
+                    print(f"PostgreSQL was {url}", flush=True)
                     if name:
-                        raise
+                        raise SystemExit(4)
+                    continue
+                found.append(url)
             else:
                 found.append(one)
         yield found

@@ -2,7 +2,9 @@
 
 A nursery reads one JSON order per line and answers each with the process id of a contender that it forked; a contender
 appends to a file of its own, the call before it is made and the answer after it. Times are CLOCK_BOOTTIME in
-nanoseconds. This program is the only one here that imports ``pucs``; the judge of what it notes does not.
+nanoseconds. The judge of what it notes (``proof/histories.py``) is another process and loads nothing of ``pucs``.
+
+With ``--database`` it runs a PostgreSQL server instead and prints its URL, until its standard input ends.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from pathlib import Path
 from typing import Any, cast
 
 if __name__ == "__main__":
-    sys.path[0] = str(Path(__file__).resolve().parent.parent)
+    sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from proof import contender_plants
 from pucs.coordinator import inspecting, leases
@@ -102,7 +104,7 @@ class Contender:
 
     def __init__(self, order: dict[str, Any]) -> None:
         self.agent: str = order["agent"]
-        self.rng = random.Random(order["seed"])
+        self.rng = random.Random(order["seed"])  # noqa: S311 - no secret
         self.lease_s: float = order["lease_s"]
         self.over = Path(order["over"])
         self.file = os.open(order["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -210,8 +212,26 @@ def nursery() -> None:
             finally:
                 sys.stderr.flush() if status == 0 else sys.excepthook(*sys.exc_info())
                 os._exit(status)
-        print(child, flush=True)
+        sys.stdout.write(f"{child}\n")
+        sys.stdout.flush()
+
+
+def database() -> None:
+    """Run a server until nobody needs it any more."""
+    from pucs.core.errors import EnvironmentFailure  # noqa: PLC0415 - only for a server
+    from pucs.testing.postgres import PostgresServer  # noqa: PLC0415 - the same
+
+    try:
+        with PostgresServer() as server:
+            sys.stdout.write(f"{server.url()}\n")
+            sys.stdout.flush()
+            sys.stdin.read()
+    except EnvironmentFailure as error:
+        sys.stdout.write(f"left out: {error}\n")
 
 
 if __name__ == "__main__":
-    nursery()
+    if "--database" in sys.argv:
+        database()
+    else:
+        nursery()
