@@ -3,14 +3,25 @@
 Nothing here replaces code of ours by a double; stand-ins live in `pucs.testing`, where users find them too.
 """
 
+from __future__ import annotations
+
+import itertools
 import os
 import subprocess
 import sys
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import hypothesis
 import pytest
+
+from pucs.core.errors import EnvironmentFailure
+from pucs.store.sqlite import SQLiteStore
+
+if TYPE_CHECKING:
+    from pucs.coordinator.ports import Clock, Store
+    from pucs.testing.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -77,6 +88,77 @@ def make_repository(tmp_path: Path) -> Callable[..., Path]:
         return root
 
     return make
+
+
+PLACES = [
+    "file",
+    "memory",
+    pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow]),
+]
+"""Where a store may be: what a store promises is tested in every place."""
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Generator[PostgresServer]:
+    """Run one throw-away PostgreSQL server for all tests of this process."""
+    pytest.importorskip("psycopg")
+    from pucs.testing.postgres import PostgresServer, find_programs  # noqa: PLC0415 - most runs need none
+
+    try:
+        find_programs()
+    except EnvironmentFailure as error:
+        pytest.skip(str(error))
+    with PostgresServer(port=True) as server:
+        yield server
+
+
+@pytest.fixture
+def schema() -> str:
+    """Return the name of a schema that no other test uses."""
+    return f"t{os.getpid()}_{next(_SCHEMAS)}"
+
+
+_SCHEMAS = itertools.count()
+
+
+@pytest.fixture(params=PLACES)
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """Return where a store may be made: a file, memory, a schema of PostgreSQL."""
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        return str(server.url(schema=request.getfixturevalue("schema")))
+    return ":memory:" if request.param == "memory" else str(tmp_path / "state.db")
+
+
+@pytest.fixture
+def opened() -> Generator[Callable[..., Store]]:
+    """Return a function that opens the store in a place, with a clock for what keeps none of its own."""
+    stores: list[Store] = []
+
+    def opened(place: str, clock: Clock, **more: Any) -> Store:
+        store: Store
+        if place.startswith("postgresql:"):
+            from pucs.store.postgres import PostgresStore  # noqa: PLC0415 - most runs need none
+
+            store = PostgresStore(place, **more)
+        else:
+            store = SQLiteStore(place, clock, **more)
+        stores.append(store)
+        return store
+
+    yield opened
+    for store in stores:
+        store.close()
+
+
+@pytest.fixture(params=PLACES[1:])
+def kept(request: pytest.FixtureRequest, opened: Callable[..., Store]) -> Callable[[Clock], Store]:
+    """Return a function that makes the store of a test of verbs, in memory and in PostgreSQL."""
+    place = ":memory:"
+    if request.param == "postgres":
+        server = request.getfixturevalue("postgres")
+        place = server.url(schema=request.getfixturevalue("schema"))
+    return lambda clock: opened(place, clock)
 
 
 @pytest.hookimpl(wrapper=True)

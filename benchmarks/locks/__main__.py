@@ -9,7 +9,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.locks import fairness, logs, peers, starting, thinking, throughput, waking
+from benchmarks.locks import fairness, logs, peers, starting, thinking, throughput, waking, world
 
 PARTS = ("throughput", "peers", "thinking", "fairness", "waking", "log", "start")
 
@@ -46,13 +46,26 @@ def main() -> None:
 def _throughput(options: argparse.Namespace) -> None:
     print("acquire + release with their entries, pairs per second")
     cells = throughput.measure(options.processes, options.held, options.repeats, options.length)
-    print("| held | processes | JSON file | PUCS | ratio (median, min to max) |\n|---|---|---|---|---|")
+    print(
+        "| held | processes | JSON file | PUCS | ratio (median, min to max) | on PostgreSQL | ratio |\n"
+        "|---|---|---|---|---|---|---|"
+    )
     for cell in cells:
         low, middle, high = min(cell.ratios), statistics.median(cell.ratios), max(cell.ratios)
         print(
             f"| {cell.held:,} | {cell.processes} | {statistics.median(cell.json):.0f} "
-            f"| {statistics.median(cell.pucs):.0f} | {middle:.1f} ({low:.1f} to {high:.1f}) |"
+            f"| {statistics.median(cell.pucs):.0f} | {middle:.1f} ({low:.1f} to {high:.1f}) | {_database(cell)} |"
         )
+
+
+def _database(cell: throughput.Cell) -> str:
+    if not cell.database:
+        return "not measured | "
+    ratios = cell.database_ratios
+    return (
+        f"{statistics.median(cell.database):.0f} | {statistics.median(ratios):.1f} "
+        f"({min(ratios):.1f} to {max(ratios):.1f})"
+    )
 
 
 def _peers(options: argparse.Namespace) -> None:
@@ -67,11 +80,16 @@ def _peers(options: argparse.Namespace) -> None:
 
 
 def _thinking(options: argparse.Namespace) -> None:
-    for clients in (32,) if options.quick else (32, 128):
-        took, rate = thinking.measure(clients, 3.0 if options.quick else 10.0)
+    for clients, engine in [
+        (clients, engine) for clients in ((32,) if options.quick else (32, 128)) for engine in world.ENGINES
+    ]:
+        with world.place(engine) as place:
+            if place is None:
+                continue
+            took, rate = thinking.measure(place, clients, 3.0 if options.quick else 10.0)
         p50, p99 = took[len(took) // 2], took[int(len(took) * 0.99)]
         print(
-            f"thinking 0.2 s between pairs, {clients} clients: acquire p50 {p50:.2f} ms, p99 {p99:.1f} ms, "
+            f"thinking 0.2 s between pairs, {clients} clients, {engine}: acquire p50 {p50:.2f} ms, p99 {p99:.1f} ms, "
             f"max {took[-1]:.1f} ms, {rate:.0f} pairs per second"
         )
 
@@ -84,10 +102,13 @@ def _fairness(options: argparse.Namespace) -> None:
 
 
 def _waking(options: argparse.Namespace) -> None:
-    found = waking.measure(50 if options.quick else 300)
-    print(
-        f"waking: p50 {found[len(found) // 2]:.2f} ms, p99 {found[int(len(found) * 0.99)]:.2f} ms, {len(found)} trials"
-    )
+    for engine in world.ENGINES:
+        with world.place(engine) as place:
+            if place is None:
+                continue
+            found = waking.measure(place, 50 if options.quick else 300)
+        p50, p99 = found[len(found) // 2], found[int(len(found) * 0.99)]
+        print(f"waking, {engine}: p50 {p50:.2f} ms, p99 {p99:.2f} ms, {len(found)} trials")
 
 
 def _log(options: argparse.Namespace) -> None:

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 import random
-import tempfile
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from benchmarks.locks import world
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
 THINK_S = 0.2
 """Mean of the pause between two pairs; drawn between half and one and a half of it."""
 HELD = 1000
 
 
-def measure(clients: int, length_s: float) -> tuple[list[float], float]:
+def measure(place: Path | str, clients: int, length_s: float) -> tuple[list[float], float]:
     """Return the milliseconds of each acquire, sorted, and the pairs per second of all clients together."""
-    with tempfile.TemporaryDirectory(prefix="pucs-bench-") as scratch:
-        directory = Path(scratch)
-        world.build(directory, HELD)
-        found = [took for part in world.together(_worker(directory), clients, length_s) for took in part]
-        return sorted(found), len(found) / length_s
+    world.build(place, HELD)
+    found = [took for part in world.together(_worker(place), clients, length_s) for took in part]
+    return sorted(found), len(found) / length_s
 
 
-def _worker(directory: Path) -> Callable[[int, float], Callable[[float], list[float]]]:
+def _worker(directory: Path | str) -> Callable[[int, float], Callable[[float], list[float]]]:
     def prepare(number: int, _: float) -> Callable[[float], list[float]]:
         context = world.open_context(directory)
         agent, stream = f"agent-{number}", f"s{number % world.STREAMS}"

@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import multiprocessing
+import tempfile
 import time
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from pucs.coordinator.agents import register
 from pucs.coordinator.context import Context
 from pucs.coordinator.leases import RESOURCES_MAX, acquire, release
-from pucs.launch.bells import FifoBells
+from pucs.core.errors import EnvironmentFailure
+from pucs.launch.bells import FifoBell, FifoBells
 from pucs.launch.processes import SystemClock, SystemProcesses
 from pucs.store.sqlite import SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from pucs.coordinator.ports import Git
+    from pucs.coordinator.ports import Bells, Clock, Git, Store
+    from pucs.testing.postgres import PostgresServer
 
 __all__ = [
+    "ENGINES",
     "STREAMS",
     "Context",
     "acquire",
     "alone",
     "build",
+    "database",
     "open_context",
+    "place",
     "register",
     "release",
     "together",
@@ -38,25 +45,67 @@ _PROCESSES = multiprocessing.get_context("fork")
 START_LIMIT_S = 60.0
 
 
-def open_context(directory: Path) -> Context:
-    """Open the store of a directory; nothing here needs a repository."""
-    clock = SystemClock()
+def open_context(place: Path | str) -> Context:
+    """Open the store of a directory, or the one that a database's URL names; nothing here needs a repository."""
+    store, clock, bells = _in_database(place) if isinstance(place, str) else _in_directory(place)
     return Context(
-        store=SQLiteStore(directory / "store" / "state.db", clock),
+        store=store,
         clock=clock,
         processes=SystemProcesses(),
-        bells=FifoBells(directory / "bells"),
+        bells=bells,
         git=cast("Git", None),
         door="bench",
     )
 
 
-def build(directory: Path, held: int = 0) -> None:
+def _in_directory(directory: Path) -> tuple[Store, Clock, Bells]:
+    clock = SystemClock()
+    return SQLiteStore(directory / "store" / "state.db", clock), clock, FifoBells(directory / "bells")
+
+
+def _in_database(url: str) -> tuple[Store, Clock, Bells]:
+    from pucs.store.postgres import PostgresStore  # noqa: PLC0415 - an extra
+    from pucs.store.postgres_bells import PostgresBells  # noqa: PLC0415
+
+    store = PostgresStore(url)
+    return store, store.clock, PostgresBells(store, FifoBell)
+
+
+@contextmanager
+def database() -> Iterator[PostgresServer | None]:
+    """Run a PostgreSQL server of our own that syncs to disk as in earnest; None where its programs are missing."""
+    from pucs.testing.postgres import PostgresServer, find_programs  # noqa: PLC0415
+
+    try:
+        find_programs()
+    except EnvironmentFailure as error:
+        print(f"PostgreSQL was left out: {error}")
+        yield None
+        return
+    with PostgresServer(durable=True) as server:
+        yield server
+
+
+ENGINES = ("SQLite", "PostgreSQL")
+
+
+@contextmanager
+def place(engine: str) -> Iterator[Path | str | None]:
+    """Make a place for the store of an engine; None where it is missing."""
+    if engine == "SQLite":
+        with tempfile.TemporaryDirectory(prefix="pucs-bench-") as scratch:
+            yield Path(scratch)
+        return
+    with database() as server:
+        yield server.url() if server else None
+
+
+def build(directory: Path | str, held: int = 0) -> None:
     """Start a session with a few streams and hold so many leases that nobody in the benchmark asks for."""
     alone(_build, directory, held)
 
 
-def _build(directory: Path, held: int) -> None:
+def _build(directory: Path | str, held: int) -> None:
     context = open_context(directory)
     streams = [Stream(name=f"s{at}", files_pattern=(f"s{at}/**",), max_agents=1000) for at in range(STREAMS)]
     with context.store.transaction() as tx:

@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING
 from pucs.coordinator.context import Context
 from pucs.core.errors import EnvironmentFailure, PucsError, Usage
 from pucs.launch.processes import SystemClock, SystemProcesses
+from pucs.store.places import is_address
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.ports import Bell, Bells, Repository, Worktrees
+    from pucs.coordinator.ports import Bell, Bells, Clock, Repository, Store, Worktrees
+    from pucs.core.processes import Process
     from pucs.git.repository import GitRepository
     from pucs.launch.events import Event
     from pucs.launch.programs import Program
@@ -33,6 +35,8 @@ STORE_POINTER = "store-path"
 """File beside it that names another place (``store:`` in the configuration)."""
 ACTIVE_FILE = "active"
 """File beside it that is there while a session is active."""
+TOKEN_FILE = "token"  # noqa: S105 - the name of a file
+"""File beside it with the token of whoever runs the session, made by the server."""
 MARKINGS_MAX = 8
 """Tries to mark what is true now: each that is overtaken finds what the other one did."""
 BACKUP_INTERVAL_S = 3600.0
@@ -51,7 +55,7 @@ def open_context(
 ) -> Context:
     """Return a context for the repository that holds ``repo``.
 
-    ``store`` names another store file; without it the one that ``remember_store`` noted counts. Nothing is written unless ``create`` is set and there is no store yet.
+    ``store`` names another store, a file or a database's URL; without it the one that ``remember_store`` noted counts. Nothing is written unless ``create`` is set and there is no store yet.
 
     Raises:
         Usage: there is no such directory, or the store that is named is one.
@@ -59,53 +63,108 @@ def open_context(
     """
     hands = _Git(str(repo))
     place = _named_store(store) if store else _store_place(hands.common_dir)
-    clock = SystemClock()
-    opened = SQLiteStore(place, clock, create=create)
+    opened, clock, bells = _opened(place, create=create)
     hands.sign = lambda: _configuration(opened).worktrees.sign_commits
     hands.prepared = not create
     return Context(
         store=opened,
         clock=clock,
         processes=SystemProcesses(),
-        bells=_Bells(place.parent / "bells"),
+        bells=bells,
         git=hands,
         door=door,
         session=session,
     )
 
 
-def _store_place(common_dir: str) -> Path:
+def _opened(place: str, *, create: bool) -> tuple[Store, Clock, Bells]:
+    """Open the store in a place, with the clock its leases are counted by and the bells its waiters hear."""
+    if is_address(place):
+        from pucs.store.postgres_address import parse  # noqa: PLC0415 - an extra
+
+        parse(place)  # says what is missing before anything of it is loaded
+        from pucs.launch.bells import FifoBell  # noqa: PLC0415 - most stores are files
+        from pucs.store.postgres import PostgresStore  # noqa: PLC0415
+        from pucs.store.postgres_bells import PostgresBells  # noqa: PLC0415
+
+        shared = PostgresStore(place, create=create)
+        return shared, shared.clock, PostgresBells(shared, FifoBell)
+    clock = SystemClock()
+    return SQLiteStore(place, clock, create=create), clock, _Bells(Path(place).parent / "bells")
+
+
+def _store_place(common_dir: str) -> str:
     folder = Path(common_dir) / STORE_DIRECTORY
     try:
-        return Path((folder / STORE_POINTER).read_text(encoding="utf-8", errors="surrogateescape").strip())
+        return (folder / STORE_POINTER).read_text(encoding="utf-8", errors="surrogateescape").strip()
     except FileNotFoundError:
-        return folder / STORE_FILE
+        return str(folder / STORE_FILE)
 
 
 def own_store(context: Context) -> bool:
     """Tell whether this is the store that everybody in the repository finds without naming one."""
-    return context.store.path == str(_store_place(context.git.common_dir))
+    return context.store.path == _store_place(context.git.common_dir)
 
 
 def remember_store(repo: str | Path, place: str) -> None:
     """Note where the configuration puts the store, so that no command has to read the configuration to find it.
 
-    ``place`` is relative to the main checkout; empty: the usual place.
+    ``place`` is relative to the main checkout, or a database's URL; empty: the usual place.
+
+    Raises:
+        Usage: the URL is malformed, or holds a password: whatever the configuration says is kept in readable places.
     """
     hands = _Git(str(repo))
     pointer = Path(hands.common_dir) / STORE_DIRECTORY / STORE_POINTER
     if not place:
         pointer.unlink(missing_ok=True)
         return
+    if is_address(place):
+        where = _without_password(place)
+    else:
+        where = str(Path(hands.repository.root) / Path(place).expanduser())
     pointer.parent.mkdir(mode=0o700, exist_ok=True)
-    pointer.write_text(
-        str(Path(hands.repository.root) / Path(place).expanduser()),
-        encoding="utf-8",
-        errors="surrogateescape",
-    )
+    pointer.write_text(where, encoding="utf-8", errors="surrogateescape")
 
 
-def _configuration(store: SQLiteStore) -> Configuration:
+def _without_password(place: str) -> str:
+    from pucs.store.postgres_address import parse  # noqa: PLC0415 - an extra
+
+    address = parse(place)
+    if address.secrets:
+        raise Usage(
+            f"The configuration holds the password of the store {address.shown}.",
+            remedy="Take it out there, and set PGPASSWORD or write it to ~/.pgpass.",
+        )
+    return address.shown
+
+
+def operator_token(repo: str | Path = ".") -> str:
+    """Return the token of this repository's server, empty if there is none or no repository here.
+
+    Raises:
+        EnvironmentFailure: it cannot be read.
+    """
+    common_dir = _common_dir(str(repo))
+    if common_dir is None:
+        return ""
+    place = Path(common_dir) / STORE_DIRECTORY / TOKEN_FILE
+    try:
+        return place.read_text("ascii").strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise EnvironmentFailure(
+            f"{place} cannot be read.", remedy="Let its owner call, or set PUCS_TOKEN."
+        ) from error
+
+
+def this_process() -> Process:
+    """Return the identity of this process."""
+    return SystemProcesses().current()
+
+
+def _configuration(store: Store) -> Configuration:
     with store.read() as tx:
         return tx.sessions.configuration()
 
@@ -117,7 +176,7 @@ def open_repository(repo: str | Path = ".") -> tuple[Repository, Worktrees]:
 
 
 def backup(context: Context) -> Path | None:
-    """Write a backup of the store outside the repository and return its place; None for a store in memory.
+    """Write a backup of the store outside the repository and return its place; None for a store in memory or in a database.
 
     The newest ``BACKUPS_KEPT`` are kept, in ``$XDG_STATE_HOME/pucs/<repository>/`` (DESIGN §3.7).
 
@@ -248,7 +307,7 @@ def run_tasks(
         endpoint=endpoint,
         hook=tuple(hook),
         store=context.store.path,
-        environment=dict(os.environ),
+        environment=os.environ | _secrets(context.store),
         keep_worktrees=keep_worktrees,
     )
     mark_active(context)  # hooks of its agents would let everything pass without
@@ -260,6 +319,11 @@ def run_tasks(
         over.set()
         with contextlib.suppress(PucsError):
             trim(context)
+
+
+def _secrets(store: Store) -> dict[str, str]:
+    """Return the variables with which agents reach the store; ``PUCS_STORE`` names it without its password."""
+    return {} if isinstance(store, SQLiteStore) else dict(getattr(store, "secrets", {}))
 
 
 def programs() -> dict[str, Program]:
@@ -292,14 +356,19 @@ def _back_up_hourly(context: Context, over: threading.Event) -> None:
     context.store.close()
 
 
-def _named_store(store: str) -> Path:
+def _named_store(store: str) -> str:
     """Return the place of a store that was named, whole: agents look for it from their own worktrees."""
-    if store == IN_MEMORY:
-        return Path(store)
+    if store == IN_MEMORY or is_address(store):
+        return store
+    if store.lower().startswith(("http://", "https://")):
+        raise Usage(
+            "A server is no store that can be opened.",
+            remedy="Name the store itself, in --store or PUCS_STORE; only PUCSClient takes the URL of a server.",
+        )
     place = Path(store).expanduser().absolute()
     if place.is_dir():
         raise Usage(f"{place} is a directory.", remedy="Name a file in it as the store.")
-    return place
+    return str(place)
 
 
 class _Bells:

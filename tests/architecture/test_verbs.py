@@ -8,13 +8,16 @@ import pytest
 
 from pucs.cli import COMMANDS, cli
 from pucs.client import PUCSClient
+from pucs.client.http import HTTPClient
 from pucs.coordinator.verbs import VERBS, Audience, Verb
 from pucs.server.protocol import OFFERS
+from pucs.server.remote import METHODS, ORDERS
+from pucs.server.remote import VERBS as ROUTES
 
 # Commands that are made of several verbs, or need neither session nor store.
 COMPOSED = {"demo", "doctor", "install", "launch-stream", "mcp", "report", "run", "serve", "uninstall"}
 # What a client does beside the verbs.
-HOUSEKEEPING = {"acting_for", "close"}
+HOUSEKEEPING = {"acting_for", "close", "over_http"}
 # What a model is not offered: the raw form of messages, whose parts are tools of their own.
 NOT_FOR_MODELS = {"post"}
 
@@ -46,6 +49,25 @@ def test_the_client_offers_agents_verbs_and_no_others() -> None:
     assert offered - HOUSEKEEPING == {verb.method for verb in VERBS if verb.method}
     assert all(verb.method for verb in VERBS if verb.audience is Audience.AGENT)
     assert not any(verb.method for verb in VERBS if verb.audience is Audience.OPERATOR)
+
+
+def test_a_server_offers_what_the_client_does_and_orders_for_operators() -> None:
+    """Each method of the client is a route; the others are commands of whoever runs the session, and call the same verb."""
+    methods = {verb.method for verb in VERBS if verb.method}
+    assert set(ROUTES) == methods | set(ORDERS) | {"close"}
+    assert set(METHODS) < methods
+    lawful = {verb.home for verb in VERBS if verb.audience is Audience.OPERATOR}
+    homes = {f"{run.__module__.rpartition('.')[2]}:{run.__name__}" for run in ORDERS.values()}
+    assert homes < lawful
+
+
+def test_the_client_over_http_has_every_method_of_its_own() -> None:
+    """What it inherited would look for a store in its own process."""
+    offered = {name for name, _ in inspect.getmembers(PUCSClient, callable) if not name.startswith("_")}
+    assert offered - {"acting_for", "over_http"} <= set(vars(HTTPClient))
+    for name in offered - {"acting_for", "over_http"}:
+        ours, theirs = (inspect.signature(getattr(one, name)) for one in (HTTPClient, PUCSClient))
+        assert ours == theirs, name
 
 
 def test_models_are_offered_agents_verbs_and_no_others() -> None:

@@ -12,10 +12,20 @@ from pathlib import Path
 import pytest
 
 from pucs import PUCSClient
+from pucs.agents.records import Phase
 from pucs.cli.door import Door
 from pucs.cli.init import initialise
-from pucs.core.errors import EnvironmentFailure, Refused, Usage
+from pucs.conflicts.requests import WaiverState
+from pucs.coordinator.landing import Landed
+from pucs.core.errors import EnvironmentFailure, NotFound, Refused, Usage
 from pucs.core.instants import parse_iso
+from pucs.core.modes import Mode
+from pucs.intents.records import Intent, Obstacle
+from pucs.messages.handoffs import HandOffState
+from pucs.messages.records import MessageKind
+from pucs.streams.checks import TestResult
+from pucs.wiring import open_context
+from tests.client.conftest import IN_PROCESS, SLOW_OVER_HTTP, Reach, without_store
 
 pytestmark = pytest.mark.git
 
@@ -28,11 +38,12 @@ FILES = {
 
 
 @pytest.fixture
-def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, reach: Reach) -> Path:
     """Stand in a repository with a session."""
     root = make_repository("shop", FILES)
     monkeypatch.chdir(root)
     initialise(Door(repo=str(root), session="S-1", json=True))
+    reach(root)
     return root
 
 
@@ -102,6 +113,7 @@ def test_refusal_says_why(shop: Path) -> None:
         assert ada.check_lock("settings.py").holders == ()
 
 
+@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_waiter_is_granted_in_the_release(shop: Path) -> None:
     """A second process waits its turn and is given the token after the first one's."""
@@ -110,7 +122,7 @@ def test_waiter_is_granted_in_the_release(shop: Path) -> None:
         token = client.acquire_locks(["app/a.py"]).tokens["app/a.py"]
         assert "granted=False" in other.ask("c.acquire_locks(['app/a.py'])")
         other.tell("c.acquire_locks(['app/'], wait_s=30).tokens['app/']")
-        watch = client._context.store
+        watch = open_context(shop).store
         with watch.read() as tx:
             version = watch.version()
             waiting = tx.requests.waiting()
@@ -122,6 +134,7 @@ def test_waiter_is_granted_in_the_release(shop: Path) -> None:
                 waiting = tx.requests.waiting()
         assert client.release_locks().resources == ("app/a.py",)
         assert int(other.answer()) > token
+        watch.close()
     other.end()
 
 
@@ -137,6 +150,7 @@ def test_death_of_the_owner_frees_its_leases(shop: Path) -> None:
         assert client.acquire_locks(["app/a.py"], wait_s=20).granted
 
 
+@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_id_belongs_to_one_living_process(shop: Path) -> None:
     """A second process under the same name is refused while the first one lives; after that the name is free."""
@@ -149,6 +163,7 @@ def test_id_belongs_to_one_living_process(shop: Path) -> None:
     PUCSClient("bob", "lib").register()
 
 
+@SLOW_OVER_HTTP
 def test_unlanded_edit_is_landed_when_its_lease_is_given_up(shop: Path) -> None:
     """Releasing brings the edit to the stream's branch first; the person's checkout stays as it is."""
     with PUCSClient("ada", "app") as client:
@@ -160,6 +175,7 @@ def test_unlanded_edit_is_landed_when_its_lease_is_given_up(shop: Path) -> None:
     assert git(shop, "status", "--porcelain") == "M app/a.py"
 
 
+@SLOW_OVER_HTTP
 def test_leaving_the_block_keeps_the_work(shop: Path) -> None:
     """An exception in the block gives the leases up in order, with the edit kept."""
 
@@ -175,6 +191,7 @@ def test_leaving_the_block_keeps_the_work(shop: Path) -> None:
     assert PUCSClient("bob").check_lock("app/a.py").holders == ()
 
 
+@SLOW_OVER_HTTP
 def test_landing_needs_what_was_leased(shop: Path) -> None:
     """`land` brings leased work out; a change of another's file is not landed."""
     with PUCSClient("ada", "app") as client:
@@ -185,11 +202,14 @@ def test_landing_needs_what_was_leased(shop: Path) -> None:
         client.log_change("explained four", ["app/a.py"], {"why": "because"})
     message = git(shop, "log", "-1", "--format=%s", "pucs/stream/app-S-1")
     assert message == "[PUCS-app] feat: four"
-    logged = subprocess.run(["pucs", "log", "--json"], capture_output=True, text=True, check=True).stdout
+    logged = subprocess.run(
+        ["pucs", "log", "--json"], capture_output=True, text=True, check=True, env=without_store()
+    ).stdout
     assert "explained four" in logged
     assert '"why": "because"' in logged
 
 
+@SLOW_OVER_HTTP
 def test_sync_does_not_write_to_a_persons_checkout(shop: Path) -> None:
     """Its owner is told how to take in what others landed."""
     with PUCSClient("ada", "app") as client:
@@ -200,6 +220,7 @@ def test_sync_does_not_write_to_a_persons_checkout(shop: Path) -> None:
     assert "git merge" in answer.remedy  # type: ignore[union-attr]
 
 
+@IN_PROCESS
 @pytest.mark.process
 def test_launched_agent_acts_for_its_supervisor(shop: Path, tmp_path: Path) -> None:
     """Inside a run the client finds its name in PUCS_AGENT, holds what the task declared, and its death is not the agent's."""
@@ -223,35 +244,40 @@ def test_launched_agent_acts_for_its_supervisor(shop: Path, tmp_path: Path) -> N
     assert git(shop, "show", "pucs/session-S-1:app/new.py") == "n = 1"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        lambda c: c.acquire_locks("app/a.py"),
-        lambda c: c.acquire_locks([]),
-        lambda c: c.acquire_locks(["../x"]),
-        lambda c: c.acquire_locks(["app/a.py"], mode="WEIRD"),
-        lambda c: c.acquire_locks(["app/a.py"], duration_min=0),
-        lambda c: c.acquire_locks(["app/a.py"], duration_min=float("nan")),
-        lambda c: c.acquire_locks(["app/a.py"], wait_s=float("nan")),
-        lambda c: c.log_change("", []),
-        lambda c: c.log_change("x" * 10_000, []),
-        lambda c: c.release_locks("app/a.py"),
-    ],
-)
-def test_wrong_arguments_are_refused(wrong: Callable[[PUCSClient], object], shop: Path) -> None:
+WRONG: list[Callable[[PUCSClient], object]] = [
+    lambda c: c.acquire_locks("app/a.py"),
+    lambda c: c.acquire_locks([]),
+    lambda c: c.acquire_locks(["../x"]),
+    lambda c: c.acquire_locks(["app/a.py"], mode="WEIRD"),
+    lambda c: c.acquire_locks(["app/a.py"], duration_min=0),
+    lambda c: c.acquire_locks(["app/a.py"], duration_min=float("nan")),
+    lambda c: c.acquire_locks(["app/a.py"], wait_s=float("nan")),
+    lambda c: c.log_change("", []),
+    lambda c: c.log_change("x" * 10_000, []),
+    lambda c: c.release_locks("app/a.py"),
+]
+
+
+def test_wrong_arguments_are_refused(shop: Path) -> None:
     """A string for a list, no files, a path outside, an unknown mode, times out of range: each is wrong use."""
-    with PUCSClient("ada", "app") as client, pytest.raises(Usage):
-        wrong(client)
+    with PUCSClient("ada", "app") as client:
+        for wrong in WRONG:
+            with pytest.raises(Usage):
+                wrong(client)
 
 
+@pytest.mark.parametrize("store", [None, "http://127.0.0.1:1"])
 @pytest.mark.parametrize("name", ["", "a b", "../x", "--help", "a\nb", "x.lock", "x" * 65])
-def test_name_that_cannot_be_one_is_refused(name: str, shop: Path) -> None:
-    """An agent's id becomes part of branches and paths."""
+def test_name_that_cannot_be_one_is_refused(name: str, store: str | None) -> None:
+    """An agent's id becomes part of branches and paths; it is looked at before anything else."""
     with pytest.raises(Usage):
-        PUCSClient(name)
+        PUCSClient(name, store=store)
 
 
-def test_place_without_a_store_is_told(make_repository: Callable[..., Path], tmp_path: Path) -> None:
+@IN_PROCESS
+def test_place_without_a_store_is_told(
+    reach: Reach, make_repository: Callable[..., Path], tmp_path: Path
+) -> None:
     """Outside a repository, and in one without a store, the words say what to do."""
     with pytest.raises(EnvironmentFailure, match="pucs init"):
         PUCSClient("ada", repo=make_repository("bare"))
@@ -259,6 +285,7 @@ def test_place_without_a_store_is_told(make_repository: Callable[..., Path], tmp
         PUCSClient("ada", repo=tmp_path)
 
 
+@SLOW_OVER_HTTP
 def test_client_can_be_used_after_it_was_closed(shop: Path) -> None:
     """Closing gives up what is held and the connection, not the client."""
     client = PUCSClient("ada", "app")
@@ -269,7 +296,68 @@ def test_client_can_be_used_after_it_was_closed(shop: Path) -> None:
     client.close()
 
 
+@SLOW_OVER_HTTP
 def test_unknown_stream_is_refused_once_it_acts(shop: Path) -> None:
     """A stream that does not exist is refused with the ones that do."""
     with pytest.raises(Refused, match="Streams: app, lib"):
         PUCSClient("ada", "ap").register()
+
+
+def test_every_verb_answers_with_its_record(shop: Path) -> None:
+    """Each method returns the records of its annotation, with what happened in them."""
+    ada, bob = PUCSClient("ada", "app"), PUCSClient("bob", "lib")
+    assert (ada.register().stream, bob.register().phase) == ("app", Phase.CLAIM_STREAM)
+    planned = ada.signal_intent(["app/a.py"], "two", 5)
+    assert (planned.success, planned.files) == (True, ("app/a.py",))
+    met = bob.check_conflicts(["app/a.py"])
+    assert (Obstacle.INTENT_OVERLAP, "ada") in {(one.kind, one.holder) for one in met}
+    assert ada.acquire_locks(["app/a.py"], mode="INTENT").granted
+    (lease,) = ada.renew_locks(5)
+    assert (lease.mode, lease.owner is not None) == (Mode.INTENT, True)
+    weaker = ada.release_locks(["app/a.py"], to="SHARED_READ")
+    assert list(weaker.tokens) == ["app/a.py"]
+    assert ada.check_lock("app/a.py").holders[0].mode is Mode.SHARED_READ
+    asked = bob.request(["app/a.py"], "needs three", waive=True)
+    assert asked.waivers[0].state is WaiverState.ASKED
+    assert bob.report_conflict("does not fit", ["lib/b.py"], ["ada"]) > 0
+    with pytest.raises(Usage):
+        ada.negotiate_partition("app/a.py")
+    assert bob.send_message("ada", "hello", details={"deep": [1, {"x": None}]}) > 0
+    told = [one for one in ada.messages() if one.sender == "bob"]
+    assert (told[-1].kind, told[-1].details["deep"]) == (MessageKind.REQUEST_HELP, [1, {"x": None}])
+    assert ada.acknowledge([told[-1].id]) == (told[-1].id,)
+    assert ada.run_tests("true").result is TestResult.PASSED
+    assert ada.land().stream == "app"  # type: ignore[union-attr]
+    assert isinstance(ada.land(), Landed)
+    assert isinstance(ada.clear_intent(), Intent)
+    assert ada.clear_intent() is None
+    given = ada.handoff(
+        "bob", ["a"], ["b"], ["c"], context={"test_status": "green", "notes": "n"}, incomplete=True
+    )
+    assert (given.state, given.contents.pending) == (HandOffState.OPEN, ("b",))
+    assert bob.handoffs() == ada.handoffs() == [given]
+    assert bob.accept_handoff(given.id).handoff.accepted_by == ("bob",)
+    second = ada.handoff("bob", ["a"], context={"test_status": "green"}, incomplete=True)
+    assert ada.close_handoff(second.id).state is HandOffState.CLOSED
+    assert ada.post("signal_intent", files=["app/a.py"], description="three", estimated_duration_s=60).success
+    assert ada.post("acquire_lock", resources=["app/a.py"], mode=Mode.EXCLUSIVE).granted
+    with pytest.raises(NotFound):
+        ada.complete_task("T-9")
+    with pytest.raises(NotFound):
+        ada.accept_partition(9)
+    with pytest.raises(Refused) as refused:
+        ada.handoff("bob")
+    assert refused.value.fields["missing"]
+    for client in (ada, bob):
+        client.close()
+
+
+def test_a_wait_ends_when_its_caller_gives_up(shop: Path) -> None:
+    """It is asked about once a second; the answer is that of a wait in vain, and nothing is left in the line."""
+    ada, bob = PUCSClient("ada", "app"), PUCSClient("bob", "app")
+    assert ada.acquire_locks(["app/a.py"]).granted
+    answer = bob.acquire_locks(["app/a.py"], wait_s=50, cancelled=lambda: True)
+    assert not answer.granted
+    assert ada.check_lock("app/a.py").waiting == ()
+    for client in (ada, bob):
+        client.close()

@@ -13,6 +13,7 @@ from pucs import PUCSClient
 from pucs.cli.door import Door
 from pucs.cli.init import initialise
 from pucs.core.errors import Usage
+from tests.client.conftest import SLOW_OVER_HTTP, Reach
 
 pytestmark = pytest.mark.git
 
@@ -35,11 +36,12 @@ for _ in sys.stdin:
 
 
 @pytest.fixture
-def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch) -> Path:
+def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, reach: Reach) -> Path:
     """Stand in a repository with a session."""
     root = make_repository("shop", FILES)
     monkeypatch.chdir(root)
     initialise(Door(repo=str(root), session="S-1", json=True))
+    reach(root)
     return root
 
 
@@ -91,6 +93,7 @@ def test_files_are_a_list(shop: Path) -> None:
         PUCSClient("ada").signal_intent("execution/", "d")
 
 
+@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_of_plans_at_one_moment_exactly_one_is_first(shop: Path) -> None:
     """Check and record are one step: whoever comes second sees the first, in any number of processes."""

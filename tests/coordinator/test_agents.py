@@ -25,13 +25,14 @@ from pucs.coordinator.log import ACTION_LENGTH_MAX, entries, log
 from pucs.coordinator.status import agents_document, state, status
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level, Query
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from pucs.coordinator.ports import Git
+    from collections.abc import Callable
+
+    from pucs.coordinator.ports import Clock, Git, Store
 
 
 @pytest.fixture
@@ -45,9 +46,9 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def context(processes: FakeProcesses, clock: FakeClock) -> Context:
+def context(processes: FakeProcesses, clock: FakeClock, kept: Callable[[Clock], Store]) -> Context:
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=processes,
         bells=FakeBells(),

@@ -29,8 +29,10 @@ from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from pucs.coordinator.ports import Clock, Store
     from pucs.intents.records import Intent
     from pucs.messages.records import Message
 
@@ -44,10 +46,10 @@ STREAMS = (
 class World:
     """A session under a test's control."""
 
-    def __init__(self, place: str | Path = IN_MEMORY) -> None:
+    def __init__(self, place: str | Path = IN_MEMORY, kept: Callable[[Clock], Store] | None = None) -> None:
         self.clock, self.processes = FakeClock(), FakeProcesses()
         self.context = Context(
-            store=SQLiteStore(place, self.clock),
+            store=kept(self.clock) if kept else SQLiteStore(place, self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=FakeBells(),
@@ -91,8 +93,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Callable[[Clock], Store]) -> World:
+    return World(kept=kept)
 
 
 def test_a_plan_in_nobodys_way_is_active(world: World) -> None:

@@ -25,7 +25,10 @@ from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from pucs.coordinator.ports import Clock, Store
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",), max_agents=2),
@@ -41,10 +44,10 @@ CONFIGURATION = Configuration(
 class World:
     """A session under a test's control."""
 
-    def __init__(self, place: str | Path = IN_MEMORY) -> None:
+    def __init__(self, place: str | Path = IN_MEMORY, kept: Callable[[Clock], Store] | None = None) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(place, self.clock),
+            store=kept(self.clock) if kept else SQLiteStore(place, self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -77,8 +80,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Callable[[Clock], Store]) -> World:
+    return World(kept=kept)
 
 
 def test_a_free_file_is_granted_with_token_expiry_and_base(world: World) -> None:

@@ -20,14 +20,15 @@ from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Level, Query
 from pucs.messages.records import AgentMessage, Ending, Message, MessageKind
 from pucs.messages.rules import DELIVERIES_MAX, INBOX_MAX, LIFE_S, REDELIVERY_S, quoted
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from pucs.coordinator.ports import Git
+    from collections.abc import Callable
+
+    from pucs.coordinator.ports import Clock, Git, Store
 
 
 @pytest.fixture
@@ -46,9 +47,11 @@ def bells() -> FakeBells:
 
 
 @pytest.fixture
-def context(processes: FakeProcesses, clock: FakeClock, bells: FakeBells) -> Context:
+def context(
+    processes: FakeProcesses, clock: FakeClock, bells: FakeBells, kept: Callable[[Clock], Store]
+) -> Context:
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=processes,
         bells=bells,

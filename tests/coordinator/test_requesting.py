@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -17,11 +17,15 @@ from pucs.coordinator.requesting import approve, let_in, refuse, request, reques
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Query
 from pucs.messages.records import COORDINATOR, MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration, Limits
 from pucs.tasks.records import Task, TaskState
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from pucs.coordinator.ports import Clock, Store
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",)),
@@ -33,10 +37,10 @@ STREAMS = (
 class World:
     """A session with three streams, and ann who works for shop."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Callable[[Clock], Store]) -> None:
         self.clock = FakeClock()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=FakeProcesses(),
             bells=FakeBells(),
@@ -78,8 +82,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Callable[[Clock], Store]) -> World:
+    return World(kept)
 
 
 def test_a_request_becomes_a_task_of_the_owning_stream(world: World) -> None:

@@ -16,13 +16,14 @@ from pucs.coordinator.resolving import explained, resolve
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.crosslog.records import Query
 from pucs.messages.records import MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+
+    from pucs.coordinator.ports import Clock, Store
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",)),
@@ -33,10 +34,10 @@ STREAMS = (
 class World:
     """A session with two streams and two agents."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Callable[[Clock], Store]) -> None:
         self.clock, self.bells = FakeClock(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=FakeProcesses(),
             bells=self.bells,
@@ -84,8 +85,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Callable[[Clock], Store]) -> World:
+    return World(kept)
 
 
 def test_a_wait_is_left_to_the_queue(world: World) -> None:

@@ -1,25 +1,36 @@
-"""The page on the proof lists the bugs that are really planted in virtual time, and where each is caught."""
+"""The page on the proof lists the bugs that are really planted, and where each is caught."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.simulation.plants import PLANTS
+import pytest
+
+from proof import contender_plants
+from tests.simulation import plants
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-HEADING = "### Bugs planted in virtual time"
+TABLES: Mapping[str, Mapping[str, plants.Plant | contender_plants.Plant]] = {
+    "### Bugs planted in virtual time": plants.PLANTS,
+    "### Bugs planted in contending processes": contender_plants.PLANTS,
+}
 
 
-def rows() -> list[str]:
+def rows(heading: str) -> list[str]:
     """Return the table as it has to be, one line per planted bug."""
-    return [f"| {name} | {plant.wrong} | {', '.join(plant.caught_by)} |" for name, plant in PLANTS.items()]
+    return [
+        f"| {name} | {plant.wrong} | {', '.join(plant.caught_by)} |"
+        for name, plant in TABLES[heading].items()
+    ]
 
 
-def test_the_planted_bugs_are_listed(project: Path) -> None:
+@pytest.mark.parametrize("heading", TABLES)
+def test_the_planted_bugs_are_listed(project: Path, heading: str) -> None:
     """Each is there in the order of the code, with what is wrong and what catches it."""
     page = (project / "docs" / "explanation" / "how-we-know.md").read_text(encoding="utf-8")
-    section = page.partition(HEADING)[2].partition("\n#")[0]
+    section = page.partition(heading)[2].partition("\n#")[0]
     listed = [line for line in section.splitlines() if line.startswith("| ")][1:]
-    assert listed == rows()
+    assert listed == rows(heading)

@@ -5,14 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pucs.agents.records import Conversation
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pucs.coordinator.ports import Store
 
 CONVERSATION = Conversation(
     program="claude",
@@ -27,13 +23,7 @@ CONVERSATION = Conversation(
 )
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
-    place = IN_MEMORY if request.param == "memory" else tmp_path / "state.db"
-    return SQLiteStore(place, FakeClock())
-
-
-def test_a_conversation_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+def test_a_conversation_comes_back_as_it_was_written(store: Store) -> None:
     """It is one of a program and a session, and overwritten whole."""
     with store.transaction() as tx:
         tx.conversations.put(CONVERSATION)
@@ -51,7 +41,7 @@ def test_a_conversation_comes_back_as_it_was_written(store: SQLiteStore) -> None
         assert tx.conversations.get("claude", "c1", "S") == replace(CONVERSATION, denied=(), refusals=0)
 
 
-def test_a_secret_is_found_by_agent_and_by_digest(store: SQLiteStore) -> None:
+def test_a_secret_is_found_by_agent_and_by_digest(store: Store) -> None:
     """A new one takes the place of the old one, an empty one of any."""
     with store.transaction() as tx:
         tx.secrets.put("ann", "one")
@@ -65,7 +55,7 @@ def test_a_secret_is_found_by_agent_and_by_digest(store: SQLiteStore) -> None:
         assert (tx.secrets.digest("ann"), tx.secrets.agent("two")) == ("", "")
 
 
-def test_what_was_seen_and_under_which_lease_do_not_overwrite_each_other(store: SQLiteStore) -> None:
+def test_what_was_seen_and_under_which_lease_do_not_overwrite_each_other(store: Store) -> None:
     """A file may be known by either alone; forgetting takes both."""
     with store.transaction() as tx:
         tx.sights.base("ann", "a.py", 7)

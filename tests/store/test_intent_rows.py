@@ -6,20 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import apsw
+import psycopg
 import pytest
 
 from pucs.intents.records import Contest, Intent, IntentState, Obstacle, Partition, PartitionState
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
-    place = IN_MEMORY if request.param == "memory" else tmp_path / "state.db"
-    return SQLiteStore(place, FakeClock())
+    from pucs.coordinator.ports import Store
 
 
 def intent(agent: str, *resources: str, **more: object) -> Intent:
@@ -50,7 +43,7 @@ def intent(agent: str, *resources: str, **more: object) -> Intent:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def test_an_intent_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+def test_an_intent_comes_back_as_it_was_written(store: Store) -> None:
     """Every field survives; a resource without a place gets that of the intent, one with a place keeps it."""
     with store.transaction() as tx:
         first = tx.intents.add(intent("ann", "a", "b"))
@@ -77,7 +70,7 @@ def test_an_intent_comes_back_as_it_was_written(store: SQLiteStore) -> None:
         assert tx.intents.of_agent("nobody") is None
 
 
-def test_open_intents_are_found_by_what_they_overlap(store: SQLiteStore) -> None:
+def test_open_intents_are_found_by_what_they_overlap(store: Store) -> None:
     """Ancestors, the resource itself and everything below, each intent once, by id; ended ones only by their id."""
     with store.transaction() as tx:
         assert tx.intents.overlapping(["a/"]) == []
@@ -106,17 +99,17 @@ def test_open_intents_are_found_by_what_they_overlap(store: SQLiteStore) -> None
         assert tx.intents.get(1) is not None
 
 
-def test_an_agent_has_one_open_intent(store: SQLiteStore) -> None:
+def test_an_agent_has_one_open_intent(store: Store) -> None:
     """The store itself holds it, whatever a verb forgets; after the end of the first there may be another."""
     with store.transaction() as tx:
         first = tx.intents.add(intent("ann", "a"))
         tx.intents.put(replace(first, state=IntentState.EXPIRED))
         tx.intents.add(intent("ann", "a"))
-    with pytest.raises(apsw.ConstraintError), store.transaction() as tx:
+    with pytest.raises((apsw.ConstraintError, psycopg.IntegrityError)), store.transaction() as tx:
         tx.intents.add(intent("ann", "b"))
 
 
-def test_a_proposal_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+def test_a_proposal_comes_back_as_it_was_written(store: Store) -> None:
     """Every field survives; decided ones are left out where only undecided ones are asked for."""
     made = Partition(
         session="S",

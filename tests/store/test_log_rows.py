@@ -11,12 +11,14 @@ import pytest
 from pucs.crosslog.patterns import NOTED
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.store.rows import entries as entry_rows
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
+from pucs.store.sqlite import SQLiteStore
 from pucs.streams.checks import TestResult, TestRun
 from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from pucs.coordinator.ports import Store
 
 RUN = TestRun(
     session="S",
@@ -34,11 +36,6 @@ RUN = TestRun(
 )
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
-    return SQLiteStore(IN_MEMORY if request.param == "memory" else tmp_path / "state.db", FakeClock())
-
-
 def entry(at: int, **more: object) -> Entry:
     made = Entry(
         timestamp=f"2025-12-06T10:00:{at:02}.000Z",
@@ -51,7 +48,7 @@ def entry(at: int, **more: object) -> Entry:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def test_a_run_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+def test_a_run_comes_back_as_it_was_written(store: Store) -> None:
     """Every field, also an absent exit status; streams match without regard to case."""
     with store.transaction() as tx:
         first = replace(RUN, id=tx.test_runs.add(RUN))
@@ -64,7 +61,7 @@ def test_a_run_comes_back_as_it_was_written(store: SQLiteStore) -> None:
         assert tx.test_runs.all("none") == []
 
 
-def test_the_newest_run_of_a_stream_and_of_a_content_counts(store: SQLiteStore) -> None:
+def test_the_newest_run_of_a_stream_and_of_a_content_counts(store: Store) -> None:
     """A later failure on the same content undoes a pass; another content, stream or session does not."""
     with store.transaction() as tx:
         tx.test_runs.add(RUN)
@@ -82,7 +79,7 @@ def test_the_newest_run_of_a_stream_and_of_a_content_counts(store: SQLiteStore) 
         assert tx.test_runs.passed("S", "shop", "t1") is None
 
 
-def test_only_the_newest_runs_are_kept(store: SQLiteStore) -> None:
+def test_only_the_newest_runs_are_kept(store: Store) -> None:
     """Of the session that is named; the others keep theirs."""
     with store.transaction() as tx:
         tx.test_runs.add(replace(RUN, session="T"))
@@ -94,7 +91,7 @@ def test_only_the_newest_runs_are_kept(store: SQLiteStore) -> None:
         assert len(tx.test_runs.all("T")) == 1
 
 
-def test_entries_are_narrowed_by_action_and_least_level(store: SQLiteStore) -> None:
+def test_entries_are_narrowed_by_action_and_least_level(store: Store) -> None:
     """Noted actions and any others, and everything from a level on."""
     with store.transaction() as tx:
         for at, (action, level) in enumerate(
@@ -120,7 +117,7 @@ def test_entries_are_narrowed_by_action_and_least_level(store: SQLiteStore) -> N
         assert actions(Query(least=Level.ERROR, session="S")) == ["bad"]
 
 
-def test_the_log_is_counted_and_walked_from_its_beginning(store: SQLiteStore) -> None:
+def test_the_log_is_counted_and_walked_from_its_beginning(store: Store) -> None:
     """How many, since when, the oldest first."""
     with store.transaction() as tx:
         assert (tx.entries.count(), tx.entries.first_since("2025"), tx.entries.oldest(0, 9)) == (0, 0, [])
@@ -135,7 +132,7 @@ def test_the_log_is_counted_and_walked_from_its_beginning(store: SQLiteStore) ->
         assert [found.seq for found in tx.entries.oldest(1, 3)] == [2, 3, 4]
 
 
-def test_removed_entries_are_gone_from_every_question(store: SQLiteStore) -> None:
+def test_removed_entries_are_gone_from_every_question(store: Store) -> None:
     """Also from the question about a file; the others stay."""
     with store.transaction() as tx:
         for at in range(1, 4):

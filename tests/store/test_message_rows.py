@@ -5,19 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-import pytest
-
 from pucs.agents.records import Agent, Halt
 from pucs.core.modes import Mode
 from pucs.core.processes import Process
 from pucs.locks.records import Lease, LeaseState, Request
 from pucs.messages.handoffs import Contents, HandOff, HandOffState
 from pucs.messages.records import Ending, Message, MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
-from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pucs.coordinator.ports import Store
 
 OWNER = Process("a host", "boot", 4_026_531_836, 17, 99)
 MESSAGE = Message(
@@ -45,13 +41,7 @@ HANDOFF = HandOff(
 )
 
 
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
-    place = IN_MEMORY if request.param == "memory" else tmp_path / "state.db"
-    return SQLiteStore(place, FakeClock())
-
-
-def test_a_message_comes_back_as_it_was_and_changes_by_delivery_and_end_alone(store: SQLiteStore) -> None:
+def test_a_message_comes_back_as_it_was_and_changes_by_delivery_and_end_alone(store: Store) -> None:
     """Every field is kept; the first ending stays."""
     with store.transaction() as tx:
         number = tx.messages.add(MESSAGE)
@@ -67,7 +57,7 @@ def test_a_message_comes_back_as_it_was_and_changes_by_delivery_and_end_alone(st
         assert tx.messages.get(number) == replace(given, ending=Ending.EXPIRED, ended_at="later")
 
 
-def test_open_messages_are_found_by_receiver_and_session(store: SQLiteStore) -> None:
+def test_open_messages_are_found_by_receiver_and_session(store: Store) -> None:
     """Oldest first; others', ended ones and those of another session are not among them."""
     with store.transaction() as tx:
         first = tx.messages.add(MESSAGE)
@@ -82,7 +72,7 @@ def test_open_messages_are_found_by_receiver_and_session(store: SQLiteStore) -> 
         assert [one.id for one in tx.messages.all("S", limit=2)] == [ended, last]
 
 
-def test_old_ended_messages_go_and_open_ones_stay(store: SQLiteStore) -> None:
+def test_old_ended_messages_go_and_open_ones_stay(store: Store) -> None:
     """History is bounded; what nobody has read is no history."""
     with store.transaction() as tx:
         waiting = tx.messages.add(MESSAGE)
@@ -93,7 +83,7 @@ def test_old_ended_messages_go_and_open_ones_stay(store: SQLiteStore) -> None:
         assert [one.id for one in tx.messages.all("S")] == [waiting, *ended[3:]]
 
 
-def test_hand_offs_are_rows_of_their_own(store: SQLiteStore) -> None:
+def test_hand_offs_are_rows_of_their_own(store: Store) -> None:
     """Two of the same giver stand beside each other; only who accepted and the state change."""
     with store.transaction() as tx:
         first, second = tx.handoffs.add(HANDOFF), tx.handoffs.add(replace(HANDOFF, transfer=False))
@@ -113,7 +103,7 @@ def test_hand_offs_are_rows_of_their_own(store: SQLiteStore) -> None:
         assert tx.handoffs.all("T") == []
 
 
-def test_what_is_promised_is_what_open_transfers_name(store: SQLiteStore) -> None:
+def test_what_is_promised_is_what_open_transfers_name(store: Store) -> None:
     """Not what was taken, closed, or only told."""
     with store.transaction() as tx:
         tx.handoffs.add(HANDOFF)
@@ -129,7 +119,7 @@ def test_what_is_promised_is_what_open_transfers_name(store: SQLiteStore) -> Non
         assert tx.handoffs.promised("bob") == frozenset()
 
 
-def test_an_agent_keeps_who_halted_it(store: SQLiteStore) -> None:
+def test_an_agent_keeps_who_halted_it(store: Store) -> None:
     """Halt, by whom and why."""
     agent = Agent(
         id="ann", session="S", incarnation=1, halt=Halt.PAUSED, halted_by="eve", halted_because="why"
@@ -141,7 +131,7 @@ def test_an_agent_keeps_who_halted_it(store: SQLiteStore) -> None:
         assert tx.agents.all("S")[0].halt is Halt.NONE
 
 
-def test_requests_of_a_paused_agent_are_left_out_until_it_is_resumed(store: SQLiteStore) -> None:
+def test_requests_of_a_paused_agent_are_left_out_until_it_is_resumed(store: Store) -> None:
     """They are still in the queue, with their number, and come back in order."""
     requests = [
         Request(
@@ -171,7 +161,7 @@ def test_requests_of_a_paused_agent_are_left_out_until_it_is_resumed(store: SQLi
         assert tx.requests.pause("zoe", paused=True) == []
 
 
-def test_a_lease_can_be_parted_from_its_owner(store: SQLiteStore) -> None:
+def test_a_lease_can_be_parted_from_its_owner(store: Store) -> None:
     """It ends by time only from then on; nothing else of it changes."""
     lease = Lease(
         token=1,

@@ -15,7 +15,7 @@ from pucs.core.modes import Mode
 from pucs.core.processes import Process
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.locks.records import EndReason, Lease, LeaseState, Request
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
+from pucs.store.sqlite import SQLiteStore
 from pucs.streams.records import Landing, Session, SessionState, Stream, StreamRow, StreamState
 from pucs.streams.settings import Configuration, Limits
 from pucs.tasks.records import Task, TaskState
@@ -24,13 +24,9 @@ from pucs.testing.fakes import FakeClock
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from pucs.coordinator.ports import Store
+
 OWNER = Process("a host", "boot", 4_026_531_836, 17, 99)
-
-
-@pytest.fixture(params=["file", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> SQLiteStore:
-    place = IN_MEMORY if request.param == "memory" else tmp_path / "state.db"
-    return SQLiteStore(place, FakeClock())
 
 
 def lease(token: int, resource: str, agent: str = "ann", **more: object) -> Lease:
@@ -75,7 +71,7 @@ def request_for(number: int, *resources: str, agent: str = "bob") -> Request:
     )
 
 
-def test_leases_are_found_by_what_they_overlap(store: SQLiteStore) -> None:
+def test_leases_are_found_by_what_they_overlap(store: Store) -> None:
     """Ancestors, the resource itself and everything below, each once, by token; neighbours and ended leases not."""
     names = ["a/", "a/b.py", "a/b.py::C", "a/b.pyc", "ab", "/", "a\\072", "res:a/"]
     with store.transaction() as tx:
@@ -96,7 +92,7 @@ def test_leases_are_found_by_what_they_overlap(store: SQLiteStore) -> None:
         assert tx.leases.by_tokens([9, 1, 77])[0].end_reason is EndReason.EXPIRED
 
 
-def test_a_lease_comes_back_as_it_was_written(store: SQLiteStore) -> None:
+def test_a_lease_comes_back_as_it_was_written(store: Store) -> None:
     """Every field survives, and replacing one writes what may change."""
     first = lease(1, "a", state=LeaseState.RESERVED, claim_by_s=3.5, request=4)
     with store.transaction() as tx:
@@ -116,7 +112,7 @@ def test_a_lease_comes_back_as_it_was_written(store: SQLiteStore) -> None:
         assert tx.leases.of_agent("ann") == []
 
 
-def test_the_history_of_a_resource_is_known(store: SQLiteStore) -> None:
+def test_the_history_of_a_resource_is_known(store: Store) -> None:
     """What was granted since, and what an agent held here last, live or ended."""
     with store.transaction() as tx:
         tx.leases.add(lease(1, "a/b"))
@@ -131,7 +127,7 @@ def test_the_history_of_a_resource_is_known(store: SQLiteStore) -> None:
         assert [held.token for held in tx.leases.last_of("bob", "a/b/c")] == [2]
 
 
-def test_the_queue_keeps_its_order(store: SQLiteStore) -> None:
+def test_the_queue_keeps_its_order(store: Store) -> None:
     """Requests wait by id, are found by what they overlap, and are gone once removed."""
     with store.transaction() as tx:
         assert tx.requests.overlapping(["a/"]) == []
@@ -148,7 +144,7 @@ def test_the_queue_keeps_its_order(store: SQLiteStore) -> None:
         assert tx.requests.count() == 1
 
 
-def test_a_request_keeps_whom_it_passes_and_says_who_waits(store: SQLiteStore) -> None:
+def test_a_request_keeps_whom_it_passes_and_says_who_waits(store: Store) -> None:
     """Turns are fixed when a request enters; agents are listed once each."""
     upgrade = replace(request_for(3, "a/", agent="ann"), passes=(1, 2))
     with store.transaction() as tx:
@@ -159,7 +155,7 @@ def test_a_request_keeps_whom_it_passes_and_says_who_waits(store: SQLiteStore) -
         assert tx.requests.agents() == {"ann", "bob"}
 
 
-def test_the_past_of_a_resource_is_its_newest_ended_leases(store: SQLiteStore) -> None:
+def test_the_past_of_a_resource_is_its_newest_ended_leases(store: Store) -> None:
     """Of exactly that resource, newest first, no more than asked for; the live one is not past."""
     with store.transaction() as tx:
         for token, resource in enumerate(("a/b", "a/", "a/b", "res:db", "a/b", "a/b"), 1):
@@ -173,7 +169,7 @@ def test_the_past_of_a_resource_is_its_newest_ended_leases(store: SQLiteStore) -
         assert tx.leases.by_tokens([6])[0].warned
 
 
-def test_the_same_conflict_is_found_again(store: SQLiteStore) -> None:
+def test_the_same_conflict_is_found_again(store: Store) -> None:
     """By session, kind, parties, resources and decision; the first of them counts."""
     refused = Conflict(
         session="S",
@@ -207,7 +203,7 @@ def entry(at: int, **more: object) -> Entry:
     return replace(made, **more)  # type: ignore[arg-type]
 
 
-def test_the_log_answers_every_question(store: SQLiteStore) -> None:
+def test_the_log_answers_every_question(store: Store) -> None:
     """Each field of a query narrows, the newest come last, and streams match without regard to case."""
     with store.transaction() as tx:
         tx.entries.add(entry(1, files=("a/b", "a/c", "a/b"), details={"n": 1}))
@@ -236,7 +232,7 @@ def test_the_log_answers_every_question(store: SQLiteStore) -> None:
         assert (first.seq, first.files, first.details) == (1, ("a/b", "a/c", "a/b"), {"n": 1})
 
 
-def test_agents_are_overwritten_by_id(store: SQLiteStore) -> None:
+def test_agents_are_overwritten_by_id(store: Store) -> None:
     """The last state of an agent is the one kept, in the session it is in now."""
     ann = Agent(id="ann", session="S", incarnation=1, owner=OWNER, heartbeat_s=1.5)
     moved = replace(
@@ -259,7 +255,7 @@ SESSION = Session(
 SHOP = Stream(name="Shop", files_pattern=("shop/**",), dependencies=("Till",))
 
 
-def test_sessions_streams_and_configuration_are_read_as_last_written(store: SQLiteStore) -> None:
+def test_sessions_streams_and_configuration_are_read_as_last_written(store: Store) -> None:
     """What a transaction wrote it reads at once; what it rolled back nobody ever sees."""
     with store.transaction() as tx:
         assert tx.sessions.active() is None
@@ -288,7 +284,7 @@ def test_sessions_streams_and_configuration_are_read_as_last_written(store: SQLi
         assert tx.sessions.configuration().limits.claim_ttl_s == 9.0
 
 
-def test_a_stream_is_one_row_whatever_the_case_of_its_name(store: SQLiteStore) -> None:
+def test_a_stream_is_one_row_whatever_the_case_of_its_name(store: Store) -> None:
     """Streams keep their configured order when one of them changes."""
     with store.transaction() as tx:
         for name in ("Till", "Shop"):
@@ -307,7 +303,7 @@ def test_two_stores_over_one_file_see_each_others_configuration(tmp_path: Path) 
             assert tx.sessions.configuration().limits.claim_ttl_s == ttl_s
 
 
-def test_conflicts_are_numbered_and_overwritten(store: SQLiteStore) -> None:
+def test_conflicts_are_numbered_and_overwritten(store: Store) -> None:
     """Ids grow even when nothing stays, because they order the queue."""
     conflict = Conflict(
         session="S",
@@ -333,7 +329,7 @@ def test_conflicts_are_numbered_and_overwritten(store: SQLiteStore) -> None:
         assert tx.conflicts.add(conflict) > number
 
 
-def test_a_conflict_keeps_its_deadline_and_who_decided(store: SQLiteStore) -> None:
+def test_a_conflict_keeps_its_deadline_and_who_decided(store: Store) -> None:
     """What makes a default due and what a decision needs come back as they were."""
     conflict = Conflict(
         session="S",
@@ -359,7 +355,7 @@ def test_a_conflict_keeps_its_deadline_and_who_decided(store: SQLiteStore) -> No
         assert tx.conflicts.parked("S") == []
 
 
-def test_waivers_are_numbered_and_overwritten(store: SQLiteStore) -> None:
+def test_waivers_are_numbered_and_overwritten(store: Store) -> None:
     """By session, in the order they were asked for."""
     waiver = Waiver(
         session="S", resource="lib/", covered_by="lib", agent="ann", stream="shop", reason="r", asked_at="now"
@@ -385,7 +381,7 @@ def test_waivers_are_numbered_and_overwritten(store: SQLiteStore) -> None:
         assert tx.waivers.get(99) is None
 
 
-def test_tasks_keep_the_order_of_their_file(store: SQLiteStore) -> None:
+def test_tasks_keep_the_order_of_their_file(store: Store) -> None:
     """Tasks come by position and are overwritten by id."""
     fields = {"session": "S", "title": "t", "stream": "Shop"}
     first = Task(id="T-1", position=2, **fields)  # type: ignore[arg-type]
@@ -414,7 +410,7 @@ def landing(stream: str, *paths: str) -> Landing:
     )
 
 
-def test_the_newest_landing_of_each_stream_is_found_by_path(store: SQLiteStore) -> None:
+def test_the_newest_landing_of_each_stream_is_found_by_path(store: Store) -> None:
     """One row for each stream that touched a path, oldest first; a directory asks for everything below."""
     with store.transaction() as tx:
         for stream, paths in (
@@ -434,7 +430,7 @@ def test_the_newest_landing_of_each_stream_is_found_by_path(store: SQLiteStore) 
         assert tx.landings.all("S")[1] == replace(landing("Till", "a/c", "a/b"), id=2)
 
 
-def test_an_intention_is_closed_once(store: SQLiteStore) -> None:
+def test_an_intention_is_closed_once(store: Store) -> None:
     """Whoever removes it first has closed it."""
     intention = Intention(
         id=0,
@@ -456,7 +452,7 @@ def test_an_intention_is_closed_once(store: SQLiteStore) -> None:
         assert tx.intentions.all() == []
 
 
-def test_tokens_come_in_runs_that_grow(store: SQLiteStore) -> None:
+def test_tokens_come_in_runs_that_grow(store: Store) -> None:
     """A grant of several resources takes consecutive numbers, and no number comes twice."""
     taken: list[int] = []
     for count in (1, 3, 1):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
+from pucs.client.joining import join
 from pucs.coordinator import (
     agents,
     checks,
@@ -44,7 +45,6 @@ if TYPE_CHECKING:
     from pucs.coordinator.leases import Acquired
     from pucs.coordinator.negotiating import PartitionResult
     from pucs.coordinator.requesting import Requested
-    from pucs.core.processes import Process
     from pucs.intents.records import Contest, Intent, Partition
     from pucs.locks.records import Lease
     from pucs.messages.handoffs import HandOff
@@ -58,6 +58,23 @@ class PUCSClient:
     The process that makes it owns the agent: when it dies, the agent's leases are free at once. A process that a
     supervisor launched (``PUCS_AGENT`` names the agent already) acts for that agent instead of owning it.
     """
+
+    over_http: ClassVar[Callable[[], type[PUCSClient]]]
+    """Returns the class of clients of a server; the room sets it, because that class is made of this one."""
+
+    def __new__(
+        cls,
+        agent_id: str = "",
+        stream: str = "",
+        repo: str | Path = ".",
+        store: str | None = None,
+        session: str = "",
+    ) -> Self:
+        """Make the client that fits the store: one over HTTP for the URL of a server."""
+        del agent_id, stream, repo, session
+        if cls is PUCSClient and is_url(_named(store)):
+            return object.__new__(cls.over_http())  # type: ignore[return-value] # it is one
+        return object.__new__(cls)
 
     def __init__(
         self,
@@ -75,23 +92,27 @@ class PUCSClient:
         self.agent_id = agents.checked_name(agent_id)
         self.stream = stream
         self._repo = str(repo)
-        self._context = open_context(repo, store=store or "", session=session, door="client")
+        self._context = open_context(
+            repo, store=_named(store), session=session or os.environ.get("PUCS_SESSION", ""), door="client"
+        )
         self._registered = False
 
     @classmethod
-    def acting_for(cls, context: Context, agent: str) -> Self:
+    def acting_for(cls, context: Context, agent: str, place: str = "") -> Self:
         """Return a client that acts for an agent that another process owns, or nobody; it never registers by itself.
 
-        Whoever calls this has made sure that the agent wants it. Paths are relative to the agent's own worktree.
+        Whoever calls this has made sure that the agent wants it. Paths are relative to ``place``, else to the agent's own
+        worktree.
         """
         with context.store.read() as tx:
             known = tx.agents.get(agent)
-        client = cls.__new__(cls)
+        client = object.__new__(cls)
         client.agent_id = agents.checked_name(agent)
         client.stream = known.stream if known else ""
-        client._repo = known.worktree if known and known.worktree else context.repository.root  # noqa: SLF001 - its own
-        client._context = context  # noqa: SLF001 - its own
-        client._registered = True  # noqa: SLF001 - its own
+        own = known.worktree if known else ""
+        client._repo = place or own or context.repository.root
+        client._context = context
+        client._registered = True
         return client
 
     def register(self) -> Agent:
@@ -100,32 +121,15 @@ class PUCSClient:
         Raises:
             Refused: the id lives in another process, or the stream is unknown or full.
         """
-        with self._context.store.read() as tx:
-            known = tx.agents.get(self.agent_id)
-        owner = self._context.processes.current()
-        if known is not None and self._acts_for(known, owner):
-            agent = known
-            if self.stream and self.stream.casefold() != known.stream.casefold():
-                agent = agents.claim_stream(self._context, agent=self.agent_id, stream=self.stream)
-        else:
-            agent = agents.register(
-                self._context,
-                agent=self.agent_id,
-                stream=self.stream,
-                program="client",
-                owner=owner,
-                worktree=known.worktree if known else "",
-                branch=known.branch if known else "",
-            )
+        agent = join(
+            self._context,
+            agent=self.agent_id,
+            stream=self.stream,
+            owner=self._context.processes.current(),
+            launched=os.environ.get("PUCS_AGENT") == self.agent_id,
+        )
         self._registered = True
         return agent
-
-    def _acts_for(self, known: Agent, me: Process) -> bool:
-        """Tell whether this process was launched for an agent that its supervisor owns; another's name is not enough."""
-        launched = os.environ.get("PUCS_AGENT") == self.agent_id and known.active
-        if not launched or known.owner is None or known.owner == me:
-            return False
-        return self._context.processes.alive(known.owner) is not False
 
     def _ensure(self) -> None:
         if not self._registered:
@@ -376,10 +380,7 @@ class PUCSClient:
     def close(self) -> None:
         """Give up leases without losing work, and the connection; the client can be used again."""
         if self._registered:
-            with self._context.store.read() as tx:
-                held = tx.leases.of_agent(self.agent_id)
-            if held:
-                releasing.give_up(self._context, agent=self.agent_id, leaving=True)
+            leave(self._context, agent=self.agent_id)
         self._context.store.close()
 
     def __enter__(self) -> Self:
@@ -392,6 +393,24 @@ class PUCSClient:
     ) -> None:
         """Close the client, whatever happened."""
         self.close()
+
+
+def leave(context: Context, *, agent: str) -> None:
+    """Give up what an agent holds, without losing work."""
+    with context.store.read() as tx:
+        held = tx.leases.of_agent(agent)
+    if held:
+        releasing.give_up(context, agent=agent, leaving=True)
+
+
+def is_url(store: str) -> bool:
+    """Tell whether a store is named by the URL of a server."""
+    return store.lower().startswith(("http://", "https://"))
+
+
+def _named(store: str | None) -> str:
+    """Return the store that is named; None: the one that the environment names, if any."""
+    return os.environ.get("PUCS_STORE", "") if store is None else store
 
 
 def _mode(name: str) -> Mode:

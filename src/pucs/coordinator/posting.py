@@ -133,3 +133,8 @@ def post(context: Context, *, agent: str, kind: AgentMessage | MessageKind | str
             f"{kind} is no message of an agent.", remedy=f"Kinds: {', '.join(AgentMessage)}."
         ) from error
     return _VERBS[wanted](context, agent=agent, **fields)
+
+
+def verb_of(kind: AgentMessage) -> Callable[..., Any]:
+    """Return the verb behind a message of an agent."""
+    return _VERBS[kind]

@@ -9,16 +9,19 @@ from __future__ import annotations
 import hmac
 import threading
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse
 
+from pucs.client.wire import encode
 from pucs.coordinator.credentials import agent_of
-from pucs.core.errors import PucsError
+from pucs.core.errors import EnvironmentFailure, NotFound, PucsError, Usage
 from pucs.server.workers import Kind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from pucs.coordinator.context import Context
@@ -50,16 +53,38 @@ class Caller:
 class Refusal(Exception):
     """A request is turned away."""
 
-    def __init__(self, status: int, code: str, message: str, remedy: str = "") -> None:
-        """Keep what is to be answered."""
+    def __init__(
+        self, status: int, code: str, message: str, remedy: str = "", fields: Mapping[str, Any] | None = None
+    ) -> None:
+        """Keep what is to be answered; ``fields`` are further facts for programs."""
         super().__init__(message)
         self.status = status
-        self.document = {"error": {"code": code, "message": message, "remedy": remedy}}
+        further = {"fields": dict(fields)} if fields else {}
+        self.document = {"error": {"code": code, "message": message, "remedy": remedy, **further}}
 
     def response(self) -> JSONResponse:
         """Return the answer."""
         headers = {"WWW-Authenticate": "Bearer"} if self.status == 401 else None  # noqa: PLR2004 - Unauthorized
         return JSONResponse(self.document, self.status, headers=headers)
+
+
+def refusal_of(error: Exception) -> Refusal:
+    """Return what is answered to an error, with the status that fits it."""
+    if isinstance(error, Refusal):
+        return error
+    if not isinstance(error, PucsError):
+        return Refusal(500, "bug", f"A bug of PUCS: {type(error).__name__}.", "Please report it.")
+    if isinstance(error, NotFound):
+        status = 404
+    elif isinstance(error, Usage):
+        status = 400
+    else:
+        status = 503 if isinstance(error, EnvironmentFailure) else 409
+    try:
+        fields = {name: encode(each) for name, each in error.fields.items()}
+    except TypeError:
+        fields = {}
+    return Refusal(status, error.code, error.message, error.remedy, fields)
 
 
 class Door:

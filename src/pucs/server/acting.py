@@ -89,7 +89,7 @@ def over_http(context: Context, caller: Caller, named: str, *, joining: bool) ->
                 f"You are agent {caller.agent}, not {named!r}.", remedy="Leave out the argument agent."
             )
         if at_work(context, caller.agent) is None:
-            raise _unknown(caller.agent)
+            raise unknown(caller.agent)
         return caller.agent
     agent = named or caller.agent
     if not agent:
@@ -100,12 +100,13 @@ def over_http(context: Context, caller: Caller, named: str, *, joining: bool) ->
         )
     if at_work(context, agent) is None:
         if not joining:
-            raise _unknown(agent)
+            raise unknown(agent)
         _ = agents.register(context, agent=agent, program="client")
     return agent
 
 
-def _unknown(agent: str) -> NotFound:
+def unknown(agent: str) -> NotFound:
+    """Return what is raised for an agent that is not at work."""
     return NotFound(
         f"There is no agent {agent!r} at work in this session.",
         remedy="Use the id that PUCS told you, or call register to join under this one.",
@@ -155,7 +156,7 @@ class OnStdio:
             if at_work(self._context, named) is not None:
                 return named
             if not joining:
-                raise _unknown(named)
+                raise unknown(named)
         return self._joined(named) if named else self._joined_unnamed(client_name)
 
     def _check_secret(self, agent: str) -> None:

@@ -1,4 +1,4 @@
-"""The routes: hooks, status, MCP, each behind the same door."""
+"""The routes: hooks, status, verbs, MCP, each behind the same door."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from pucs.core.errors import EnvironmentFailure, NotFound, PucsError, Usage
-from pucs.server.access import CALLER, Door, Refusal
+from pucs.core.errors import PucsError
+from pucs.server.access import CALLER, Door, Refusal, refusal_of
 from pucs.server.protocol import BODY_BYTES_MAX, over_http
+from pucs.server.remote import Remote
 from pucs.server.workers import Kind, Workers
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def make_app(context: Context, workers: Workers, *, hosts: frozenset[str], token
     """
     mcp, mcp_routes = over_http(replace(context, door="mcp"), workers)
     hooks = replace(context, door="hook")
+    remote = Remote(context, workers)
 
     @asynccontextmanager
     async def life(_: Starlette) -> AsyncIterator[None]:
@@ -74,6 +76,10 @@ def make_app(context: Context, workers: Workers, *, hosts: frozenset[str], token
         Route("/v1/health", _answering(health)),
         Route("/v1/status", _answering(status)),
         Route("/v1/hook/{program}", _answering(hook), methods=["POST"]),
+        *(
+            Route(f"/v1/{name}", _answering(remote, minds_time=True), methods=["POST"])
+            for name in remote.names
+        ),
         *mcp_routes,
     ]
     return Door(
@@ -96,32 +102,22 @@ async def _body(request: Request) -> bytes:
 
 
 def _answering(
-    endpoint: Callable[[Request], Awaitable[Response]],
+    endpoint: Callable[[Request], Awaitable[Response]], *, minds_time: bool = False
 ) -> Callable[[Request], Awaitable[Response]]:
-    """Give an endpoint a time limit, and its errors a status and words."""
+    """Give an endpoint a time limit, unless it minds its own, and its errors a status and words."""
 
     async def answering(request: Request) -> Response:
         try:
-            async with asyncio.timeout(REQUEST_S_MAX):
+            async with asyncio.timeout(None if minds_time else REQUEST_S_MAX):
                 return await endpoint(request)
         except Refusal as refusal:
             return refusal.response()
         except PucsError as error:
-            return Refusal(_status(error), error.code, error.message, error.remedy).response()
+            return refusal_of(error).response()
         except TimeoutError:
             return Refusal(503, "timeout", f"Not done within {REQUEST_S_MAX:.0f} s.", "Try again.").response()
         except Exception as error:  # noqa: BLE001 - a door
             traceback.print_exception(error)
-            return Refusal(
-                500, "bug", f"A bug of PUCS: {type(error).__name__}.", "Please report it."
-            ).response()
+            return refusal_of(error).response()
 
     return answering
-
-
-def _status(error: PucsError) -> int:
-    if isinstance(error, NotFound):
-        return 404
-    if isinstance(error, Usage):
-        return 400
-    return 503 if isinstance(error, EnvironmentFailure) else 409

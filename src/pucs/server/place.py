@@ -6,11 +6,13 @@ import fcntl
 import json
 import os
 import secrets
+import zlib
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pucs.core.errors import EnvironmentFailure, Refused
+from pucs.wiring import STORE_DIRECTORY, TOKEN_FILE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
 
 ADDRESS_FILE = "server.json"
 """In the directory ``pucs`` of the git common directory: hooks look for the server there."""
-TOKEN_FILE = "token"  # noqa: S105 - the name of a file
-"""Beside it; made once, readable for its owner only."""
 TOKEN_BYTES = 32
 ADDRESS_BYTES_MAX = 1_000
 """No address of ours is longer."""
@@ -37,7 +37,7 @@ def only_server(context: Context, *, public: bool) -> Iterator[Callable[[dict[st
         Refused: there is one already; the message says where.
         EnvironmentFailure: the lock file cannot be written.
     """
-    lock = Path(f"{context.store.path}.server")
+    lock = _lock(context)
     place = _folder(context) / ADDRESS_FILE
     try:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -100,8 +100,15 @@ def token_place(context: Context) -> Path:
     return _folder(context) / TOKEN_FILE
 
 
+def _lock(context: Context) -> Path:
+    """Return the lock of a store: beside its file, or in the repository if it is in a database."""
+    if "://" not in context.store.path:
+        return Path(f"{context.store.path}.server")
+    return _folder(context) / f"{zlib.crc32(context.store.path.encode()):08x}.server"
+
+
 def _folder(context: Context) -> Path:
-    return Path(context.git.common_dir) / "pucs"
+    return Path(context.git.common_dir) / STORE_DIRECTORY
 
 
 def _write(place: Path, text: str) -> None:

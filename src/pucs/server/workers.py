@@ -41,6 +41,11 @@ class Workers:
         self._closing = threading.Event()
         self._waiting = 0
 
+    @property
+    def closing(self) -> bool:
+        """Tell whether the server ends."""
+        return self._closing.is_set()
+
     async def run(self, kind: Kind, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Do one piece of work in a thread and return what it returns; others queue if all threads are busy."""
         loop = asyncio.get_running_loop()

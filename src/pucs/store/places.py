@@ -1,4 +1,4 @@
-"""Where a store may be: not on file systems whose locks or shared memory cannot be trusted (DESIGN §4)."""
+"""Where a store may be: in a database, or in a file not on file systems whose locks or shared memory cannot be trusted (DESIGN §4)."""
 
 from __future__ import annotations
 
@@ -24,6 +24,11 @@ UNSAFE_FILE_SYSTEMS = frozenset({
 _UNSAFE_PREFIX = "fuse"
 _OCTAL = re.compile(r"\\([0-7]{3})")
 """How the kernel writes spaces, tabs, newlines and backslashes in a mount point."""
+
+
+def is_address(place: str) -> bool:
+    """Tell whether a place is a database's URL and not a path."""
+    return place.startswith(("postgresql://", "postgres://"))
 
 
 def file_system(path: Path, mounts: str) -> str:

@@ -41,6 +41,7 @@ _STREAM_NAME = re.compile(r"(?!.*(?:\.\.|\.lock$))[A-Za-z0-9](?:[A-Za-z0-9_.-]*[
 PROGRAM_NAME_CHARACTERS_MAX: Final = 32
 """Longest name of an agent program: it becomes part of agents' ids and of addresses."""
 _PROGRAM_NAME = re.compile(f"[a-z][a-z0-9-]{{0,{PROGRAM_NAME_CHARACTERS_MAX - 1}}}")
+_PASSWORD = re.compile(r"^\w+://([^/?@]*:[^/?@]+@|.*[?&](ssl)?password=)")
 _RESERVED = frozenset({"all"})  # `pucs log --stream all`
 
 _Values = dict[str, Any]
@@ -72,6 +73,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
     resources = _resources(values.get("resources", {}), problems)
     agents = plain(values.get("agents", {}))
     programs = _programs(values.get("agents", {}).get("programs", {}), problems)
+    _check_store(values.get("store"), problems)
     problems.settle()
     flat: _Values = {}
     for section in ("session", "logging", "conflict_resolution"):
@@ -95,6 +97,12 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
         warnings=tuple(problems.warnings),
         **flat,
     )
+
+
+def _check_store(store: Placed | None, problems: Problems) -> None:
+    """Refuse a password, also one from a variable: the configuration is kept in rows and files that others read."""
+    if store is not None and _PASSWORD.search(str(store)):
+        problems.add(store, "store holds a password; leave it out, and set PGPASSWORD or write it to ~/.pgpass")
 
 
 def _streams(written: Mapping[Placed, _Values], problems: Problems) -> tuple[Stream, ...]:

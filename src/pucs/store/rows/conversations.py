@@ -13,6 +13,11 @@ if TYPE_CHECKING:
 
 _COLUMNS = "program, id, session, agent, place, refusals, denied, briefings, begun_at"
 _SELECT = f"SELECT {_COLUMNS} FROM conversations "  # noqa: S608 - constant text
+_PUT = (
+    f"INSERT INTO conversations ({_COLUMNS}) VALUES ({', '.join('?' * 9)}) "  # noqa: S608 - constant text
+    "ON CONFLICT (program, id, session) DO UPDATE SET "
+    + ", ".join(f"{column} = excluded.{column}" for column in _COLUMNS.split(", ")[3:])
+)
 
 
 class ConversationRows:
@@ -37,7 +42,7 @@ class ConversationRows:
     def put(self, conversation: Conversation) -> None:
         """Insert or overwrite one conversation."""
         self._database.run(
-            f"INSERT OR REPLACE INTO conversations ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",  # noqa: S608 - constant text
+            _PUT,
             (
                 conversation.program,
                 conversation.id,
@@ -86,7 +91,10 @@ class SecretRows:
     def put(self, agent: str, digest: str) -> None:
         """Set an agent's digest; empty: it has no secret any more."""
         if digest:
-            self._database.run("INSERT OR REPLACE INTO secrets VALUES (?, ?)", (agent, digest))
+            self._database.run(
+                "INSERT INTO secrets VALUES (?, ?) ON CONFLICT (agent) DO UPDATE SET digest = excluded.digest",
+                (agent, digest),
+            )
         else:
             self._database.run("DELETE FROM secrets WHERE agent = ?", (agent,))
 
@@ -148,7 +156,8 @@ class RefusalRows:
     def add(self, agent: str, resources: Iterable[str]) -> None:
         """Remember that an agent was refused these."""
         self._database.many(
-            "INSERT OR IGNORE INTO refusals VALUES (?, ?)", [(agent, resource) for resource in resources]
+            "INSERT INTO refusals VALUES (?, ?) ON CONFLICT DO NOTHING",
+            [(agent, resource) for resource in resources],
         )
 
     def forget(self, agent: str, resources: Iterable[str] | None = None) -> None:

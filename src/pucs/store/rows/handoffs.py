@@ -69,7 +69,7 @@ class HandOffRows:
     def promised(self, giver: str) -> frozenset[str]:
         """Return the resources an agent hands over in open hand-offs that nobody has taken yet."""
         rows = self._database.all(
-            "SELECT contents FROM handoffs INDEXED BY handoffs_open WHERE state = 'open' AND giver = ? AND transfer "
+            "SELECT contents FROM handoffs INDEXED BY handoffs_open WHERE state = 'open' AND giver = ? AND transfer = 1 "
             "AND taken_by = ''",
             (giver,),
         )

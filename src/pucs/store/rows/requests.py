@@ -17,7 +17,7 @@ _NONE = "[]"
 _SELECT = f"SELECT {_COLUMNS} FROM requests "  # noqa: S608 - constant text
 _SELECT_OF_RESOURCE = (
     "SELECT q.id, q.agent, q.stream, q.task, q.session, q.resources, q.duration_s, q.boot_id, q.asked_s, q.deadline_s, "
-    "q.waiter, q.bell, q.passes, q.claim_s FROM request_resources CROSS JOIN requests q ON q.id = request WHERE NOT q.paused"
+    "q.waiter, q.bell, q.passes, q.claim_s FROM request_resources CROSS JOIN requests q ON q.id = request WHERE q.paused = 0"
 )
 
 
@@ -86,7 +86,7 @@ class RequestRows:
 
     def any_paused(self) -> bool:
         """Tell whether any request is passed over because its agent is paused."""
-        return self._database.one("SELECT 1 FROM requests WHERE paused LIMIT 1") is not None
+        return self._database.one("SELECT 1 FROM requests WHERE paused = 1 LIMIT 1") is not None
 
     def count(self) -> int:
         """Return how many requests wait."""

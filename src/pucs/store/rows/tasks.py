@@ -29,7 +29,9 @@ class TaskRows:
     def put(self, task: Task) -> None:
         """Insert or overwrite a task."""
         self._database.run(
-            "INSERT OR REPLACE INTO tasks (session, id, position, state, stream, record) VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT INTO tasks (session, id, position, state, stream, record) VALUES (?, ?, ?, ?, ?, ?) "
+            "ON CONFLICT (session, id) DO UPDATE SET position = excluded.position, state = excluded.state, "
+            "stream = excluded.stream, record = excluded.record",
             (task.session, task.id, task.position, task.state.value, task.stream, json.dumps(asdict(task))),
         )
 

@@ -1,0 +1,182 @@
+"""Statements in a row to PostgreSQL and their answers, with as few packets as there are answers to wait for.
+
+psycopg's own pipeline sends every statement by itself and wraps each in three objects. Under the store's lock that time is
+everybody's, so this speaks to the library below it: statements gather in its buffer, are prepared on first use and go out when an
+answer is needed. Only the types that the tables have are known here.
+"""
+
+from __future__ import annotations
+
+import select
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from psycopg import DataError, OperationalError, errors
+from psycopg.pq import ExecStatus, TransactionStatus
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from psycopg import Connection
+    from psycopg.pq.abc import PGresult
+
+_INTEGERS = dict.fromkeys((20, 21, 23, 26), int)
+_DECODE: dict[int, Callable[[bytes], Any]] = {
+    **_INTEGERS,
+    700: float,
+    701: float,
+    16: lambda raw: raw == b"t",
+}
+"""By the number of a type: integers, floats, booleans; everything else is text."""
+_GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+
+
+class Line:
+    """The statements of one transaction after the other, over a connection that nobody else uses meanwhile."""
+
+    def __init__(self, raw: Connection[Any], *, prepare: bool) -> None:
+        """Use a connection; ``prepare`` keeps statements on the server, which a pooler cannot."""
+        self._raw = raw
+        self._pg = raw.pgconn
+        self._prepare = prepare
+        self._names: dict[bytes, bytes] = {}
+        self._waiting: deque[bytes | None] = deque()
+        """What was sent and has no answer yet: the text of a statement to prepare, None for one to run."""
+        self._poll = select.poll()
+        self._last: PGresult | None = None
+
+    @property
+    def open(self) -> bool:
+        """Tell whether statements can be sent."""
+        return bool(self._pg.pipeline_status)
+
+    def enter(self) -> None:
+        """Begin a row of statements."""
+        self._waiting.clear()
+        self._last = None
+        self._pg.enter_pipeline_mode()
+
+    def send(self, text: bytes, parameters: Sequence[Any] = ()) -> None:
+        """Send a statement, later."""
+        values = [_encoded(value) for value in parameters]
+        if not self._prepare:
+            self._pg.send_query_params(text, values)
+        else:
+            name = self._names.get(text)
+            if name is None:
+                name = self._names[text] = f"p{len(self._names)}".encode()
+                self._pg.send_prepare(name, text)
+                self._waiting.append(text)
+            self._pg.send_query_prepared(name, values)
+        self._waiting.append(None)
+
+    def answer(self) -> list[tuple[Any, ...]]:
+        """Wait for the answer to the last statement and return its rows.
+
+        Raises:
+            psycopg.Error: it or one before it failed, or the connection was lost.
+        """
+        found = self._result()
+        decode = [_DECODE.get(found.ftype(column), _text) for column in range(found.nfields)]
+        columns = range(found.nfields)
+        value = found.get_value
+        return [
+            tuple(None if (raw := value(row, column)) is None else decode[column](raw) for column in columns)
+            for row in range(found.ntuples)
+        ]
+
+    def changes(self) -> int:
+        """Wait for the last statement and return how many rows it changed."""
+        return self._result().command_tuples or 0
+
+    def leave(self) -> None:
+        """Wait for everything that was sent, and end the row.
+
+        Raises:
+            psycopg.Error: the first failure among it; what came behind that was not done.
+        """
+        self._pg.pipeline_sync()
+        failure: Exception | None = None
+        while self._waiting:
+            try:
+                self._next()
+            except errors.Error as error:
+                if self._raw.closed:
+                    raise
+                failure = failure or error
+        self._pull()  # the end of the row
+        self._pg.exit_pipeline_mode()
+        if failure is not None:
+            raise failure
+
+    def _result(self) -> PGresult:
+        if self._waiting:
+            self._pg.send_flush_request()
+        while self._waiting:
+            self._next()
+        assert self._last is not None, "nothing was sent"
+        return self._last
+
+    def _next(self) -> None:
+        """Take the answer to the oldest statement without one."""
+        prepared = self._waiting[0]
+        result = self._pull()
+        self._waiting.popleft()
+        if result is None:
+            raise OperationalError("the server ended the row of statements")
+        self._pull()  # what separates the answers
+        if result.status in _GOOD:
+            if prepared is None:
+                self._last = result
+            return
+        if prepared is not None:
+            del self._names[prepared]
+        raise errors.error_from_result(result, encoding="utf-8")
+
+    def _pull(self) -> PGresult | None:
+        """Return the library's next result, when it is there."""
+        try:
+            self._push()
+            while self._pg.is_busy():
+                self._wait(select.POLLIN)
+                self._pg.consume_input()
+            return self._pg.get_result()
+        except BaseException:
+            # Whatever it is, a Ctrl-C too: what is under way is not known, and the server undoes it with the connection.
+            self._raw.close()
+            raise
+
+    def _push(self) -> None:
+        while self._pg.flush():
+            if self._wait(select.POLLIN | select.POLLOUT) & select.POLLIN:
+                self._pg.consume_input()
+
+    def _wait(self, events: int) -> int:
+        self._poll.register(self._pg.socket, events)
+        return self._poll.poll()[0][1]
+
+    @property
+    def idle(self) -> bool:
+        """Tell whether no transaction is open on the server."""
+        return self._pg.transaction_status == TransactionStatus.IDLE
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode()
+
+
+def _encoded(value: Any) -> bytes | None:
+    """Return a value as the server reads it; the library would cut a text at a zero byte without a word."""
+    if value is None:
+        return None
+    if isinstance(value, str):
+        raw = value.encode()
+        if b"\0" in raw:
+            raise DataError("a text holds a zero byte")
+        return raw
+    return repr(value).encode() if isinstance(value, float) else b"%d" % value
+
+
+def array(values: Iterable[object]) -> str:
+    """Return plain names or numbers as a list that the server reads."""
+    return "{" + ",".join(map(str, values)) + "}"
