@@ -357,7 +357,7 @@ def test_a_wait_ends_when_its_caller_gives_up(shop: Path) -> None:
     ada, bob = PUCSClient("ada", "app"), PUCSClient("bob", "app")
     assert ada.acquire_locks(["app/a.py"]).granted
     answer = bob.acquire_locks(["app/a.py"], wait_s=50, cancelled=lambda: True)
-    assert not answer.granted
+    assert (answer.granted, answer.waited_s < 30) == (False, True)
     assert ada.check_lock("app/a.py").waiting == ()
     for client in (ada, bob):
         client.close()

@@ -163,10 +163,14 @@ def test_the_client_goes_on_with_a_server_that_was_started_anew(shop: Path, serv
         first.stop()
         with pytest.raises(EnvironmentFailure, match="No server answers at"):
             client.send_message("pucs", "hello")
-        serving(servers, shop, int(first.url.rpartition(":")[2]))
+        port = int(first.url.rpartition(":")[2])
+        second = serving(servers, shop, port)
         assert client.send_message("pucs", "hello") > 0
         assert client.acquire_locks(["app/a.py"]).tokens == token
-    assert sent(shop) == ["hello"]
+        second.stop()
+        serving(servers, shop, port)
+        assert client.send_message("pucs", "again") > 0
+    assert sent(shop) == ["hello", "again"]
 
 
 @pytest.mark.slow
