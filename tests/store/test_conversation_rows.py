@@ -73,7 +73,7 @@ def test_what_was_seen_and_under_which_lease_do_not_overwrite_each_other(store: 
         assert (tx.sights.get("ann", "b.py"), tx.sights.get("bob", "a.py")) == ("", "z")
 
 
-def test_what_an_agent_was_refused_is_remembered_once_and_forgotten(store: SQLiteStore) -> None:
+def test_what_an_agent_was_refused_is_remembered_once_and_forgotten(store: Store) -> None:
     """By agent, sorted, whatever it was told how often; some of it or all of it is forgotten."""
     with store.transaction() as tx:
         tx.refusals.add("ann", ["b.py", "a.py"])

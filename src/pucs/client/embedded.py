@@ -37,12 +37,12 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from pucs.agents.records import Agent
+    from pucs.coordinator.answering import Acquired
     from pucs.coordinator.context import Context
     from pucs.coordinator.dividing import Divided
     from pucs.coordinator.handoffs import Accepted
     from pucs.coordinator.inspecting import Explanation
     from pucs.coordinator.intents import Signalled
-    from pucs.coordinator.leases import Acquired
     from pucs.coordinator.negotiating import PartitionResult
     from pucs.coordinator.requesting import Requested
     from pucs.intents.records import Contest, Intent, Partition

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.client.connection import Told
-    from pucs.coordinator.leases import Acquired
+    from pucs.coordinator.answering import Acquired
 
 F = TypeVar("F", bound="Callable[..., Any]")
 SHORT_S_MAX = 60.0

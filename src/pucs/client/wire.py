@@ -40,6 +40,7 @@ HOMES = (
     "coordinator.inspecting",
     "coordinator.intents",
     "coordinator.landing",
+    "coordinator.answering",
     "coordinator.leases",
     "coordinator.negotiating",
     "coordinator.releasing",

@@ -102,7 +102,9 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
 def _check_store(store: Placed | None, problems: Problems) -> None:
     """Refuse a password, also one from a variable: the configuration is kept in rows and files that others read."""
     if store is not None and _PASSWORD.search(str(store)):
-        problems.add(store, "store holds a password; leave it out, and set PGPASSWORD or write it to ~/.pgpass")
+        problems.add(
+            store, "store holds a password; leave it out, and set PGPASSWORD or write it to ~/.pgpass"
+        )
 
 
 def _streams(written: Mapping[Placed, _Values], problems: Problems) -> tuple[Stream, ...]:
