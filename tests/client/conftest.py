@@ -1,4 +1,4 @@
-"""Both ways of the client to the coordinator: in its own process, and through a real server."""
+"""Both ways of the client to the coordinator: in its own process, and, in the whole run, through a real server."""
 
 from __future__ import annotations
 
@@ -18,13 +18,8 @@ Reach = Callable[[Path], None]
 IN_PROCESS = pytest.mark.parametrize("reach", ["in-process"], indirect=True)
 """Marks what says nothing about servers."""
 
-SLOW_OVER_HTTP = pytest.mark.parametrize(
-    "reach", ["in-process", pytest.param("http", marks=pytest.mark.slow)], indirect=True
-)
-"""Marks what takes long and is much the same through a server."""
 
-
-@pytest.fixture(params=["in-process", "http"])
+@pytest.fixture(params=["in-process", pytest.param("http", marks=pytest.mark.slow)])
 def reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reach]:
     """Let clients that name no store find the repository's own, or a server of it that the environment names."""
     with ExitStack() as servers:

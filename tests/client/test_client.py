@@ -25,7 +25,7 @@ from pucs.messages.handoffs import HandOffState
 from pucs.messages.records import MessageKind
 from pucs.streams.checks import TestResult
 from pucs.wiring import open_context
-from tests.client.conftest import IN_PROCESS, SLOW_OVER_HTTP, Reach, without_store
+from tests.client.conftest import IN_PROCESS, Reach, without_store
 
 pytestmark = pytest.mark.git
 
@@ -113,7 +113,6 @@ def test_refusal_says_why(shop: Path) -> None:
         assert ada.check_lock("settings.py").holders == ()
 
 
-@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_waiter_is_granted_in_the_release(shop: Path) -> None:
     """A second process waits its turn and is given the token after the first one's."""
@@ -150,7 +149,6 @@ def test_death_of_the_owner_frees_its_leases(shop: Path) -> None:
         assert client.acquire_locks(["app/a.py"], wait_s=20).granted
 
 
-@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_id_belongs_to_one_living_process(shop: Path) -> None:
     """A second process under the same name is refused while the first one lives; after that the name is free."""
@@ -163,7 +161,6 @@ def test_id_belongs_to_one_living_process(shop: Path) -> None:
     PUCSClient("bob", "lib").register()
 
 
-@SLOW_OVER_HTTP
 def test_unlanded_edit_is_landed_when_its_lease_is_given_up(shop: Path) -> None:
     """Releasing brings the edit to the stream's branch first; the person's checkout stays as it is."""
     with PUCSClient("ada", "app") as client:
@@ -175,7 +172,6 @@ def test_unlanded_edit_is_landed_when_its_lease_is_given_up(shop: Path) -> None:
     assert git(shop, "status", "--porcelain") == "M app/a.py"
 
 
-@SLOW_OVER_HTTP
 def test_leaving_the_block_keeps_the_work(shop: Path) -> None:
     """An exception in the block gives the leases up in order, with the edit kept."""
 
@@ -191,7 +187,6 @@ def test_leaving_the_block_keeps_the_work(shop: Path) -> None:
     assert PUCSClient("bob").check_lock("app/a.py").holders == ()
 
 
-@SLOW_OVER_HTTP
 def test_landing_needs_what_was_leased(shop: Path) -> None:
     """`land` brings leased work out; a change of another's file is not landed."""
     with PUCSClient("ada", "app") as client:
@@ -209,7 +204,6 @@ def test_landing_needs_what_was_leased(shop: Path) -> None:
     assert '"why": "because"' in logged
 
 
-@SLOW_OVER_HTTP
 def test_sync_does_not_write_to_a_persons_checkout(shop: Path) -> None:
     """Its owner is told how to take in what others landed."""
     with PUCSClient("ada", "app") as client:
@@ -220,6 +214,7 @@ def test_sync_does_not_write_to_a_persons_checkout(shop: Path) -> None:
     assert "git merge" in answer.remedy  # type: ignore[union-attr]
 
 
+@pytest.mark.slow
 @IN_PROCESS
 @pytest.mark.process
 def test_launched_agent_acts_for_its_supervisor(shop: Path, tmp_path: Path) -> None:
@@ -285,7 +280,6 @@ def test_place_without_a_store_is_told(
         PUCSClient("ada", repo=tmp_path)
 
 
-@SLOW_OVER_HTTP
 def test_client_can_be_used_after_it_was_closed(shop: Path) -> None:
     """Closing gives up what is held and the connection, not the client."""
     client = PUCSClient("ada", "app")
@@ -296,7 +290,6 @@ def test_client_can_be_used_after_it_was_closed(shop: Path) -> None:
     client.close()
 
 
-@SLOW_OVER_HTTP
 def test_unknown_stream_is_refused_once_it_acts(shop: Path) -> None:
     """A stream that does not exist is refused with the ones that do."""
     with pytest.raises(Refused, match="Streams: app, lib"):

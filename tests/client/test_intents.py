@@ -13,7 +13,7 @@ from pucs import PUCSClient
 from pucs.cli.door import Door
 from pucs.cli.init import initialise
 from pucs.core.errors import Usage
-from tests.client.conftest import SLOW_OVER_HTTP, Reach
+from tests.client.conftest import Reach
 
 pytestmark = pytest.mark.git
 
@@ -93,7 +93,6 @@ def test_files_are_a_list(shop: Path) -> None:
         PUCSClient("ada").signal_intent("execution/", "d")
 
 
-@SLOW_OVER_HTTP
 @pytest.mark.process
 def test_of_plans_at_one_moment_exactly_one_is_first(shop: Path) -> None:
     """Check and record are one step: whoever comes second sees the first, in any number of processes."""

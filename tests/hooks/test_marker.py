@@ -75,6 +75,7 @@ def test_a_marker_that_cannot_be_written_is_told(root: Path) -> None:
         mark_active(context)
 
 
+@pytest.mark.slow
 def test_init_and_finalize_mark_the_session(root: Path) -> None:
     """The commands that start and end sessions keep the marker."""
     marker = root / ".git" / "pucs" / "active"

@@ -105,6 +105,7 @@ def results(lines: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
 WRITE = {"write": "a.py", "text": "a = 1\n"}
 
 
+@pytest.mark.slow
 def test_every_hook_is_called_in_order(stage: Stage) -> None:
     """A turn with one tool calls six hooks, with what the real program tells them."""
     lines = stage.run([WRITE, {"text": "done"}], "--session-id", "11111111-1111-4111-8111-111111111111")
@@ -158,6 +159,7 @@ E
     assert results(stage.run(plan))[0]["result"] == "two"
 
 
+@pytest.mark.slow
 def test_a_hook_ends_the_turn(stage: Stage) -> None:
     """A suspended agent ends its turn at once, and takes it up with the next prompt."""
     stage.answer({"PreToolUse:Write": {**deny("suspended"), "continue": False}})
@@ -182,6 +184,7 @@ def test_a_broken_hook_blocks_only_if_told(stage: Stage, hook: str, *, blocks: b
     assert (stage.work / "a.py").exists() is not blocks
 
 
+@pytest.mark.slow
 def test_a_conversation_is_taken_up_again(stage: Stage) -> None:
     """What was done is not done twice; money counts on, tokens begin anew."""
     plan = [WRITE, {"text": "one"}, {"write": "b.py", "text": "b"}, {"text": "two"}]
@@ -207,6 +210,7 @@ def test_an_unknown_conversation_is_not_found(stage: Stage) -> None:
     assert stage.run([], "--resume", "33333333-3333-4333-8333-333333333333", status=1) == []
 
 
+@pytest.mark.slow
 def test_each_agent_finds_its_own_script(stage: Stage) -> None:
     """One plan serves all agents of a run: by a word of the first prompt."""
     plans = {"T-1": [{"text": "first"}], "T-2": [{"text": "second"}], "": [{"text": "other"}]}
@@ -251,6 +255,7 @@ def test_an_interrupt_ends_turn_and_command(stage: Stage) -> None:
         assert process.wait(10) == 0
 
 
+@pytest.mark.slow
 def test_a_model_in_trouble_is_tried_again(stage: Stage) -> None:
     """Trouble that passes is told and got over; trouble that lasts ends the turn with an error."""
     passing = stage.run([{"fail": 529, "times": 2}, {"text": "done"}])

@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.process, pytest.mark.git]
 STREAMS = 'streams:\n  core: {files_pattern: ["core/**"], max_agents: 2}\n'
 
 
+@pytest.mark.slow
 def test_two_scripted_agents_share_one_file(make_repository: Callable[..., Path], tmp_path: Path) -> None:
     """The second is denied, ends its turn, is resumed when the first has landed, and builds on that."""
     root = make_repository(files={"core/a.py": "a = 1\n", "pucs.yaml": STREAMS})
