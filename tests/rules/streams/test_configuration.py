@@ -249,6 +249,8 @@ def test_named_resources_have_limits() -> None:
           "pucs.yaml:1:55: expected a text, found a list",
           "pucs.yaml:1:76: expected a text that is not empty, found text ''",
           "pucs.yaml:1:91: expected a list, found text 'a b'"]),
+        ("store: postgresql://u:pw@h/d\n",
+         ["pucs.yaml:1:8: store holds a password; leave it out, and set PGPASSWORD or write it to ~/.pgpass"]),
         ("worktrees: {path: []}\n", ["pucs.yaml:1:19: expected a text, found a list"]),
     ],
 )  # fmt: skip
