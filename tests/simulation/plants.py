@@ -11,7 +11,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, cast
 from weakref import WeakKeyDictionary
 
-from pucs.coordinator import asking, claiming, granting, handoffs, leases, limits, liveness, pausing, waiting
+from pucs.coordinator import (
+    asking,
+    claiming,
+    conflicts,
+    granting,
+    handoffs,
+    leases,
+    limits,
+    liveness,
+    pausing,
+    waiting,
+)
 from pucs.coordinator.context import Unit, unit
 from pucs.core import resources
 from pucs.core.modes import Mode
@@ -122,7 +133,7 @@ def _ends_leave_no_entry(patch: Patch) -> None:
 
 
 def _waits_stay_open(patch: Patch) -> None:
-    patch.setattr(granting, "decide_in", lambda *_: None)
+    patch.setattr(conflicts, "decide_in", lambda *_: None)
 
 
 def _expiry_is_met_too_late(patch: Patch) -> None:
