@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from pucs.hooks.installing_claude import hooks
 from pucs.hooks.installing_settings import Groups, installed, ours, uninstalled
 
-WANTED = hooks("/work/shop/.git/pucs/hook")
-ELSEWHERE = hooks("/work/it's older/.git/pucs/hook")
+WANTED = hooks("/home/ann/shop/.git/pucs/hook")
+ELSEWHERE = hooks("/home/ann/it's older/.git/pucs/hook")
 EVENTS = st.sampled_from(["PreToolUse", "Stop", "Notification", "SessionStart"])
 WORDS = st.text(max_size=8)
 PLAIN = st.recursive(

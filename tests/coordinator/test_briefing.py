@@ -63,7 +63,7 @@ class World:
             stream="shop",
             program="claude",
             owner=self.processes.process(10),
-            worktree="/work/shop-1",
+            worktree="/home/ann/shop-1",
             branch="pucs/agent/shop-1",
         )
         register(self.context, agent="claude-1", program="claude", worktree="/home/pat/repo")
@@ -133,7 +133,7 @@ def test_a_launched_agent_is_told_who_and_where_it_is(world: World) -> None:
     assert "You are agent shop-1" in told
     assert "shop: shop/**, docs/shop.md" in told
     assert 'Your task is T-4: "feat: add VAT"' in told
-    assert "/work/shop-1 on branch pucs/agent/shop-1" in told
+    assert "/home/ann/shop-1 on branch pucs/agent/shop-1" in told
     assert "landed for you" in told
     assert "--agent shop-1 to its commands" not in told, "its environment names it"
 

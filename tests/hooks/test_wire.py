@@ -33,8 +33,8 @@ def context() -> Context:
     )
 
 
-COMMON = {"session_id": "c-1", "cwd": "/work/shop", "permission_mode": "default", "transcript_path": "/t"}
-EDIT = {"file_path": "/work/shop/a.py", "old_string": "1", "new_string": "2"}
+COMMON = {"session_id": "c-1", "cwd": "/home/ann/shop", "permission_mode": "default", "transcript_path": "/t"}
+EDIT = {"file_path": "/home/ann/shop/a.py", "old_string": "1", "new_string": "2"}
 PATCH = "*** Begin Patch\n*** Update File: a.py\n@@\n-1\n+2\n*** Delete File: b.py\n*** End Patch\n"
 DENIED = Ruling(allowed=False, reason="held by agent-2")
 
@@ -54,8 +54,8 @@ def called(dialect: Any, document: dict[str, Any], program: str = "claude") -> C
 @pytest.mark.parametrize(
     ("tool", "given", "edit"),
     [
-        ("Edit", EDIT, Edit(path="/work/shop/a.py", replacements=(Replacement("1", "2"),))),
-        ("Edit", {**EDIT, "replace_all": True}, Edit(path="/work/shop/a.py", replacements=(Replacement("1", "2", everywhere=True),))),
+        ("Edit", EDIT, Edit(path="/home/ann/shop/a.py", replacements=(Replacement("1", "2"),))),
+        ("Edit", {**EDIT, "replace_all": True}, Edit(path="/home/ann/shop/a.py", replacements=(Replacement("1", "2", everywhere=True),))),
         ("MultiEdit", {"file_path": "a", "edits": [EDIT, {"old_string": "3", "new_string": ""}]}, Edit(path="a", replacements=(Replacement("1", "2"), Replacement("3", "")))),
         ("Write", {"file_path": "a", "content": "ü\n"}, Edit(path="a", content="ü\n".encode())),
         ("Write", {"file_path": "a", "content": "\udcff\ud800"}, Edit(path="a", content=b"\xed\xb3\xbf\xed\xa0\x80")),
@@ -69,7 +69,7 @@ def test_claude_codes_edit_tools_become_edits(tool: str, given: Any, edit: Edit)
     assert (call.moment, call.conversation, call.cwd, call.agent, call.secret) == (
         Moment.BEFORE,
         "c-1",
-        "/work/shop",
+        "/home/ann/shop",
         "a-1",
         "s",
     )

@@ -213,10 +213,11 @@ def test_of_calls_at_the_same_time_under_one_key_one_is_done() -> None:
 
     async def main() -> None:
         known = Repeats()
-        go = asyncio.Event()
+        begun, go = asyncio.Event(), asyncio.Event()
 
         async def work(_: threading.Event) -> Answered:
             done.append(1)
+            begun.set()
             await go.wait()
             return Answered(200, str(len(done)).encode(), final=len(done) > 1)
 
@@ -224,7 +225,7 @@ def test_of_calls_at_the_same_time_under_one_key_one_is_done() -> None:
             return asyncio.ensure_future(known.once("bob", "k", b"x", work))
 
         first, second = ask(), ask()
-        await asyncio.sleep(0)
+        await begun.wait()
         go.set()
         assert [(await first).body, (await second).body] == [b"1", b"2"]
         assert (await ask()).body == b"2"
