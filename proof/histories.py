@@ -147,6 +147,9 @@ class Run:
         self.rng = random.Random(seed)
         self.pace = PACES[POSTGRESQL if "://" in store else SQLITE]
         self.over = place / "over"
+        """A pipe that ends when it is over."""
+        os.mkfifo(self.over, 0o600)
+        self.until = os.open(self.over, os.O_RDWR)
         self.running: dict[str, int] = {}
         self.stopped: dict[str, int] = {}
         self.killed: dict[str, int] = {}
@@ -168,7 +171,7 @@ class Run:
             if now_ns() > mishap_ns:
                 mishap_ns = self._next_ns()
                 self._mishap()
-        self.over.touch()
+        os.close(self.until)
         for agent in self.stopped:
             send(self.running[agent], signal.SIGCONT)
         for pid in wait_for(list(self.running.values())):

@@ -14,6 +14,7 @@ import importlib
 import json
 import os
 import random
+import select
 import signal
 import sys
 import time
@@ -106,7 +107,7 @@ class Contender:
         self.agent: str = order["agent"]
         self.rng = random.Random(order["seed"])  # noqa: S311 - no secret
         self.lease_s: float = order["lease_s"]
-        self.over = Path(order["over"])
+        self.over = os.open(order["over"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         self.file = os.open(order["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.context = opened(order["store"])
         self.held: dict[str, int] = {}
@@ -117,9 +118,9 @@ class Contender:
         """Contend until it is over, or a call fails."""
         register(self.context, agent=self.agent, owner=self.context.processes.current())
         try:
-            while not self.over.exists():
+            # The other end of the pipe is closed when it is over; until then nothing comes.
+            while not select.select([self.over], [], [], self.rng.uniform(0, PAUSE_S_MAX))[0]:
                 self._step()
-                time.sleep(self.rng.uniform(0, PAUSE_S_MAX))
         except PucsError as error:
             self._say({"ends": now_ns(), "error": str(error)})
         self._say({"ends": now_ns()})
