@@ -306,8 +306,7 @@ echo ran >>"$(git rev-parse --git-common-dir)/ran\""""
 def test_the_real_pre_commit_framework_lives_beside(session: Path, pucs: Pucs) -> None:
     """Installed before and again after, prek runs its hooks once for each commit."""
     prek = shutil.which("prek")
-    if prek is None:
-        pytest.skip("prek is not installed")
+    assert prek is not None, "it comes with the test dependencies"
     Path(".pre-commit-config.yaml").write_text(
         "repos: [{repo: local, hooks: [{id: say, name: say, language: system, entry: sh -c 'echo ran >>.git/ran',"
         " pass_filenames: false, always_run: true}]}]\n",

@@ -106,7 +106,8 @@ class Door:
             await self._app(scope, receive, send)
             return
         if scope["type"] != "http":
-            raise NotImplementedError(scope["type"])  # nothing here speaks WebSocket; uvicorn is told so
+            # Uvicorn is told to offer nothing else; whoever comes by another server may not come in unseen.
+            raise RuntimeError(f"{scope['type']} is not spoken here")
         headers = Headers(scope=scope)
         try:
             self._check_names(headers)
