@@ -10,7 +10,7 @@ import pytest
 from pucs.agents.calls import Call, Moment
 from pucs.agents.records import Agent, Conversation, Enforcement
 from pucs.coordinator import briefing
-from pucs.coordinator.agents import register
+from pucs.coordinator.agents import register, retire
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.guarding import guard
 from pucs.coordinator.handoffs import hand_off
@@ -119,6 +119,20 @@ def test_the_start_of_a_conversation_makes_an_agent_enforced(world: World) -> No
     assert world.agent("shop-1").enforcement is Enforcement.ENFORCED
     [shown] = [one for one in agents_document(world.context) if one["id"] == "shop-1"]
     assert (shown["enforcement"], shown["called_in_at"]) == ("ENFORCED", "2025-12-06T10:00:00.000Z")
+
+
+def test_an_agent_that_ended_is_shown_with_the_program_it_was(world: World) -> None:
+    """A launched agent is a command to whoever registers it; what called in last says what did the work."""
+    register(
+        world.context, agent="shop-2", stream="shop", program="command", owner=world.processes.process(11)
+    )
+    with unit(world.context) as opened:
+        known = opened.tx.conversations.get("claude", "c-shop-1", "S")
+        assert known is not None
+        opened.tx.conversations.put(replace(known, id="c-shop-2", agent="shop-2"))
+    retire(world.context, agent="shop-2")
+    [shown] = [one for one in agents_document(world.context) if one["id"] == "shop-2"]
+    assert (shown["life"], shown["program"]) == ("ended", "claude")
 
 
 def test_a_launched_agent_is_told_who_and_where_it_is(world: World) -> None:

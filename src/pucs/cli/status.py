@@ -164,7 +164,7 @@ def agents(door: Door) -> None:
             a["stream"],
             a["phase"],
             _life(a),
-            a["enforcement"],
+            "" if a["life"] == "ended" else a["enforcement"],
             a["program"],
             a["called_in_at"][:19].replace("T", " "),
             a["task"],

@@ -234,15 +234,19 @@ def agents_document(context: Context) -> list[dict[str, Any]]:
         session = _session(context, tx)
         asleep = _asleep(tx.requests.waiting())
         return [
-            {**_agent(context, agent, asleep), "called_in_at": _called_in_at(tx, agent)}
-            for agent in tx.agents.all(session.id)
+            {**_agent(context, agent, asleep), **_programs(tx, agent)} for agent in tx.agents.all(session.id)
         ]
 
 
-def _called_in_at(tx: Transaction, agent: Agent) -> str:
-    """Return when the first conversation of this incarnation of an agent called in, empty if none has."""
-    begun = [one.begun_at for one in tx.conversations.of_agent(agent.id) if one.session == agent.session]
-    return next((at for at in begun if at >= agent.registered_at), "")
+def _programs(tx: Transaction, agent: Agent) -> dict[str, str]:
+    """Return when a program of this incarnation of an agent first called in, and of one that has ended which the last was."""
+    called = [
+        one
+        for one in tx.conversations.of_agent(agent.id)
+        if one.session == agent.session and one.begun_at >= agent.registered_at
+    ]
+    last = {"program": called[-1].program} if called and not agent.active else {}
+    return {"called_in_at": called[0].begun_at if called else "", **last}
 
 
 def state(context: Context) -> dict[str, Any]:
