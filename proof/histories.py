@@ -27,12 +27,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from proof import contender_plants, linear
+from proof.database import PROGRAM, Database, database
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-CONTENDER = Path(__file__).parent.parent / "tests" / "histories" / "contender.py"
-"""The program that runs the product; this one does not load it."""
 COUNT = 20
 """Histories of one call, on each store."""
 CONTENDERS = 5
@@ -90,7 +89,7 @@ class Nursery:
     def __init__(self, errors: Path) -> None:
         self._errors = errors.open("wb")
         self._program = subprocess.Popen(
-            [sys.executable, str(CONTENDER)],
+            [sys.executable, str(PROGRAM)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=self._errors,
@@ -294,51 +293,35 @@ def judge(place: Path) -> Outcome:
 
 
 @contextlib.contextmanager
-def database() -> Iterator[str]:
-    """Run a PostgreSQL server and give its URL, or say why there is none."""
-    call = [sys.executable, str(CONTENDER), "--database"]
-    with subprocess.Popen(call, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
-        assert program.stdout is not None
-        yield program.stdout.readline().strip() or "left out: it did not start"
-        program.communicate()
-
-
-@contextlib.contextmanager
-def stores(name: str, place: Path) -> Iterator[list[str]]:
-    """Give the stores to try: a directory, and the URL of a database that is there or started for this."""
+def stores(name: str) -> Iterator[list[Database | None]]:
+    """Give the stores to try: None is a directory, else a database that is there or was started for this."""
     wanted = [SQLITE, POSTGRESQL] if not name else [name]
     with contextlib.ExitStack() as stack:
-        found = []
+        found: list[Database | None] = []
         for one in wanted:
             if one == SQLITE:
-                found.append(str(place))
-            elif one == POSTGRESQL:
-                url = stack.enter_context(database())
-                if "://" not in url:
-                    print(f"PostgreSQL was {url}", flush=True)
-                    if name:
-                        raise SystemExit(4)
-                    continue
-                found.append(url)
-            else:
-                found.append(one)
+                found.append(None)
+                continue
+            server = stack.enter_context(database("" if one == POSTGRESQL else one))
+            if isinstance(server, Database):
+                found.append(server)
+                continue
+            print(f"PostgreSQL was {server}", flush=True)
+            if name:
+                raise SystemExit(4)
         yield found
 
 
-def one(nursery: Nursery, base: str, directory: Path, seed: str, plant: str = "") -> Outcome:
+def one(nursery: Nursery, base: Database | None, directory: Path, seed: str, plant: str = "") -> Outcome:
     """Run and judge one history in a new store."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    in_database = "://" in base
-    schema = (
-        "proof_" + "".join(letter if letter.isalnum() else "_" for letter in f"{os.getpid()}_{seed}").lower()
-    )
-    store = f"{base}{'&' if '?' in base else '?'}schema={schema}" if in_database else str(directory)
+    store = base.store(f"{os.getpid()}_{seed}") if base else str(directory)
     try:
         counts = Run(nursery, directory, store, seed, plant).go()
     finally:
-        if in_database:
-            nursery.do("drop", store)
+        if base:
+            base.drop(store)
     outcome = judge(directory)
     outcome.counts.update(counts)
     return outcome
@@ -374,9 +357,9 @@ def run(place: Path, seed: str, store: str, *, count: int, planted: Sequence[str
     rows: list[str] = []
     nursery = Nursery(place / "errors.txt")
     try:
-        with stores(store, place) as bases:
+        with stores(store) as bases:
             for base in bases:
-                kind = POSTGRESQL if "://" in base else SQLITE
+                kind = POSTGRESQL if base else SQLITE
                 total, broken = Counter[str](), Counter[str]()
                 for number in range(1, count + 1):
                     outcome = one(nursery, base, place / kind / str(number), f"{seed}/{number}")
@@ -399,7 +382,7 @@ def run(place: Path, seed: str, store: str, *, count: int, planted: Sequence[str
     return failed
 
 
-def _planted(nursery: Nursery, base: str, place: Path, name: str) -> tuple[bool, str]:
+def _planted(nursery: Nursery, base: Database | None, place: Path, name: str) -> tuple[bool, str]:
     for attempt in range(1, TRIES_MAX + 1):
         outcome = one(nursery, base, place, f"{name}/{attempt}", plant=name)
         rules = Counter(rule for rule, _ in outcome.wrong if rule in RULES)

@@ -9,8 +9,12 @@ import time
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from proof import processes
+
+if TYPE_CHECKING:
+    from proof.database import Database
 
 LOOK_S = 0.005
 """Pause between two looks at what is there."""
@@ -26,11 +30,12 @@ class Event:
     """``agent``, ``child``, ``keeper``, ``supervisor``: killed. ``pause agent``, ``pause supervisor``: stopped for
     a while. ``at done``: the supervisor is killed shortly after an agent said that it was done, which is when it lands.
     ``at end``: the same after the last task, when streams are merged. ``crash``: supervisor and keepers are killed at
-    once, so that only what agents have forked is left."""
+    once, so that only what agents have forked is left. ``server``: the database's server is killed, and started again
+    after a while."""
     pause_s: float
     """Time before it, counted from the event before or from the moment it waits for."""
     length_s: float = 0.0
-    """Length of a pause."""
+    """Length of a pause, or of the time without a server."""
 
 
 WEIGHTS = {
@@ -62,10 +67,28 @@ def events(rng: random.Random) -> list[Event]:
     ]
 
 
+def with_server(plan: list[Event], rng: random.Random) -> list[Event]:
+    """Return a plan in which the database's server is killed now and then, too."""
+    found = list(plan)
+    for _ in range(rng.choices((0, 1, 2, 3), (10, 40, 30, 20))[0]):
+        event = Event("server", rng.uniform(0.05, 1.5), rng.choice((0.0, 0.3, rng.uniform(0.5, 2.0))))
+        found.insert(rng.randrange(len(plan) // 2 + 1), event)  # late ones often find the session over
+    return found
+
+
 class Killer(threading.Thread):
     """Carries out the events of one session beside its runs."""
 
-    def __init__(self, mark: str, plan: list[Event], done: Path, tasks: int, seed: str) -> None:
+    def __init__(
+        self,
+        mark: str,
+        plan: list[Event],
+        done: Path,
+        tasks: int,
+        seed: str,
+        *,
+        server: Database | None = None,
+    ) -> None:
         """Prepare it; ``done`` is the directory where agents leave a file when they are done, ``tasks`` how many may."""
         super().__init__(name="killer", daemon=True)
         self.counts: Counter[str] = Counter()
@@ -76,6 +99,9 @@ class Killer(threading.Thread):
         self._done = done
         self._tasks = tasks
         self._rng = random.Random(seed)
+        self._server = server
+        self.outages = 0
+        """How often the server went or came back: odd while it is down."""
         self.supervisors: set[int] = set()
         """Their pids, told by whoever started them: processes they have forked look like them for a moment."""
         self._over = threading.Event()
@@ -96,6 +122,9 @@ class Killer(threading.Thread):
             self._do(event)
 
     def _do(self, event: Event) -> None:
+        if event.kind == "server":
+            self._strike(event.length_s)
+            return
         kind = event.kind.removeprefix("pause ")
         kind = "supervisor" if kind in {"at done", "at end", "crash"} else kind
         target = self._aim(kind)
@@ -111,6 +140,18 @@ class Killer(threading.Thread):
         elif self._send(target, signal.SIGSTOP, "pause"):
             self._over.wait(event.length_s)
             processes.send(target.pid, signal.SIGCONT, self._mark)
+
+    def _strike(self, length_s: float) -> None:
+        if self._server is None:
+            return
+        self.told.append(f"{time.monotonic_ns()} SIGKILL to the database's server")
+        self.counts["server"] += 1
+        self.outages += 1
+        self._server.kill()
+        self._over.wait(length_s)
+        self._server.start()
+        self.outages += 1
+        self.told.append(f"{time.monotonic_ns()} the database's server is back")
 
     def _send(self, target: processes.Found, number: signal.Signals, count: str) -> bool:
         at = time.monotonic_ns()

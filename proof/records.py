@@ -102,6 +102,8 @@ class Evidence:
     """Processes of the session that were alive after its end."""
     statuses: tuple[int, ...] = ()
     """Exit status of each run; negative: killed by that signal."""
+    unreachable: int = 0
+    """Runs that ended with status 4, which says so, while the store's server was killed or down."""
     finished: bool = True
     """It came to its end within the bounds."""
 

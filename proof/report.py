@@ -11,25 +11,20 @@ import tempfile
 import time
 from collections import Counter
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from proof import checker, histories, plants, session
+from proof import checker, histories, plants, session, sessions
 from proof.records import Violation, evidence_from_json
+
+if TYPE_CHECKING:
+    from proof.database import Database
 
 SESSIONS = 50
 """Sessions of the full proof (issue 2)."""
 SHORT_S_MAX = 165.0
 """Time of the short form, which CI runs: three minutes with what comes around it. No session begins after this less
-``SESSION_S``, so that the form stays bounded on a slow machine."""
+``sessions.SESSION_S``, so that the form stays bounded on a slow machine."""
 SHORT_SESSIONS = 4
-SESSION_S = 25.0
-"""What one session takes on two shared cores at worst, as long as nothing is wrong."""
-SHOWN_MAX = 20
-"""Violations shown of one session."""
-KILLS = ("agent", "child", "keeper", "supervisor", "pause")
-FIGURES = (
-    "runs", "began with two", "agents", "attempts", "retries", "leases", "handed over", "waits", "landings", "salvage refs", "lines",
-    "failed tasks",
-)  # fmt: skip
 
 
 def main(arguments: list[str]) -> int:
@@ -49,7 +44,11 @@ def main(arguments: list[str]) -> int:
         f"seed {seed}; python {sys.version.split()[0]}; {os.cpu_count()} processors; in {place}", flush=True
     )
     try:
-        return _prove(options, seed, place, keep=keep is not None)
+        with sessions.servers(options.store) as server:
+            if isinstance(server, str):
+                print(f"PostgreSQL was {server}", flush=True)
+                return 4
+            return _prove(options, seed, place, server, keep=keep is not None)
     finally:
         if keep is None:
             shutil.rmtree(place, ignore_errors=True)
@@ -79,11 +78,19 @@ def _options(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument(
         "--keep", default="", metavar="DIR", help="leave everything there; without it only failures are named"
     )
+    parser.add_argument(
+        "--store",
+        default=sessions.SQLITE,
+        metavar="STORE",
+        help="sqlite, postgresql (a server started for this, and killed now and then), or a database's URL",
+    )
     parser.add_argument("--judge", default="", metavar="DIR", help="judge a kept session again")
     return parser.parse_args(arguments)
 
 
-def _prove(options: argparse.Namespace, seed: str, place: Path, *, keep: bool) -> int:
+def _prove(
+    options: argparse.Namespace, seed: str, place: Path, server: Database | None, *, keep: bool
+) -> int:
     began = time.monotonic()
     numbers = [options.only] if options.only else list(range(1, options.sessions + 1))
     wanted = [options.plant] if options.plant else []
@@ -94,106 +101,71 @@ def _prove(options: argparse.Namespace, seed: str, place: Path, *, keep: bool) -
         numbers, wanted = list(range(1, SHORT_SESSIONS + 1)), list(plants.SHORT)
     total: Counter[str] = Counter()
     broken: Counter[str] = Counter()
-    sessions = passed = failed = 0
+    ran = passed = failed = 0
     for number in numbers:
         if (
             options.short
-            and time.monotonic() - began > SHORT_S_MAX - SESSION_S - plants.SHORT_S - histories.SHORT_S
+            and time.monotonic() - began
+            > SHORT_S_MAX - sessions.SESSION_S - plants.SHORT_S - histories.SHORT_S
         ):
             print(
                 f"session {number} and later ones left out: this machine is too slow for three minutes",
                 flush=True,
             )
             break
-        outcome = _one(session.Order(name=f"P{number}", seed=f"{seed}/{number}"), place, keep=keep)
-        sessions += 1
+        outcome = sessions.one(
+            session.Order(name=f"P{number}", seed=f"{seed}/{number}", server=server), place, keep=keep
+        )
+        ran += 1
         total.update(outcome.counts)
         broken.update(violation.rule for violation in outcome.violations)
         bad = bool(outcome.violations)
         passed, failed = passed + (not bad), failed + bad
-        print(f"session {number:3} {'FAILED' if bad else 'ok    '} {_line(outcome)}", flush=True)
+        print(f"session {number:3} {'FAILED' if bad else 'ok    '} {sessions.line(outcome)}", flush=True)
         _complain(outcome.violations)
         if bad:
             print(f"    again: ./run proof --seed {seed} --only {number} --keep DIR", flush=True)
     rows: list[tuple[str, str, str]] = []
     for name in wanted:
-        caught = _planted(name, place, keep=keep, rows=rows)
+        caught = _planted(name, place, server, keep=keep, rows=rows)
         passed, failed = passed + caught, failed + (not caught)
     if options.short:
         begun = place / "histories"
         begun.mkdir(exist_ok=True)
         bad_histories = histories.short(begun, seed)
         passed, failed = passed + histories.SHORT_RUNS - bad_histories, failed + bad_histories
-    _table(sessions, total, broken, rows)
+    _table(ran, total, broken, rows)
     print(f"took {time.monotonic() - began:.0f} s")
     print(f"{passed} passed, {failed} failed")
     return 1 if failed else 0
 
 
-def _one(order: session.Order, place: Path, *, keep: bool) -> session.Outcome:
-    directory = place / order.name
-    shutil.rmtree(directory, ignore_errors=True)
-    directory.mkdir(parents=True)
-    try:
-        return session.run(order, directory)
-    finally:
-        if not keep:
-            shutil.rmtree(directory, ignore_errors=True)
-
-
-def _planted(name: str, place: Path, *, keep: bool, rows: list[tuple[str, str, str]]) -> bool:
-    """Run sessions with a planted bug until it is caught, at most ``plants.TRIES_MAX``."""
-    plant = plants.PLANTS[name]
-    found: list[Violation] = []
-    outcome = session.Outcome(name=name, violations=[])
-    for number in range(plant.first, plant.first + plants.TRIES_MAX):
-        order = session.Order(
-            name=f"{name}-{number}".replace(" ", "-"),
-            seed=f"{plant.seed}/{number}",
-            plant=name,
-            events=plant.events,
-            profile=plant.profile,
-        )
-        outcome = _one(order, place, keep=keep)
-        found = outcome.violations
-        if any(violation.rule in plant.caught_by for violation in found):
-            break
-    rules = Counter(violation.rule for violation in found)
-    caught = any(rule in plant.caught_by for rule in rules)
-    rows.append((
-        name,
-        "caught" if caught else "NOT CAUGHT",
-        ", ".join(f"{rule} {count}" for rule, count in rules.most_common()) or "-",
-    ))
-    print(f"planted {name!r}: {rows[-1][1]}; {rows[-1][2]}; {_line(outcome)}", flush=True)
-    return caught
-
-
-def _line(outcome: session.Outcome) -> str:
-    counts = outcome.counts
-    kills = " ".join(f"{kind} {counts[kind]}" for kind in KILLS if counts[kind])
-    return (
-        f"{outcome.duration_s:5.1f} s  runs {counts['runs']}, agents {counts['agents']}, leases {counts['leases']}, "
-        f"landings {counts['landings']}, salvage {counts['salvage refs']}; killed: {kills or 'nobody'}"
-    )
+def _planted(
+    name: str, place: Path, server: Database | None, *, keep: bool, rows: list[tuple[str, str, str]]
+) -> bool:
+    """Run sessions with a planted bug until it is caught, and note a row of the table."""
+    rules, outcome = sessions.plant(name, place, server, keep=keep)
+    found = Counter(violation.rule for violation in outcome.violations)
+    told = rules or ", ".join(f"{rule} {count}" for rule, count in found.most_common()) or "-"
+    rows.append((name, "caught" if rules else "NOT CAUGHT", told))
+    print(f"planted {name!r}: {rows[-1][1]}; {told}; {sessions.line(outcome)}", flush=True)
+    return bool(rules)
 
 
 def _complain(violations: list[Violation]) -> None:
-    for violation in violations[:SHOWN_MAX]:
+    for violation in violations[: sessions.SHOWN_MAX]:
         print(f"    {violation.rule}: {violation.what}", flush=True)
-    if len(violations) > SHOWN_MAX:
-        print(f"    and {len(violations) - SHOWN_MAX} more", flush=True)
+    if len(violations) > sessions.SHOWN_MAX:
+        print(f"    and {len(violations) - sessions.SHOWN_MAX} more", flush=True)
 
 
-def _table(
-    sessions: int, total: Counter[str], broken: Counter[str], planted: list[tuple[str, str, str]]
-) -> None:
+def _table(ran: int, total: Counter[str], broken: Counter[str], planted: list[tuple[str, str, str]]) -> None:
     print()
-    if sessions:
-        print(f"sessions       {sessions}")
-        for figure in FIGURES:
+    if ran:
+        print(f"sessions       {ran}")
+        for figure in sessions.FIGURES:
             print(f"{figure:<14} {total[figure]}")
-        print(f"{'killed':<14} {', '.join(f'{kind} {total[kind]}' for kind in KILLS)}")
+        print(f"{'killed':<14} {', '.join(f'{kind} {total[kind]}' for kind in sessions.KILLS)}")
         for rule in checker.NAMES:
             print(f"rule {rule:<16} {'held' if not broken[rule] else f'BROKEN {broken[rule]} times'}")
     for name, verdict, rules in planted:

@@ -21,6 +21,8 @@ from proof.records import Claim, Evidence, Violation, evidence_to_json, read_not
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from proof.database import Database
+
 HERE = Path(__file__).parent
 AGENTS = 7
 """Agents at once."""
@@ -38,6 +40,10 @@ TOOL_S_MAX = 60.0
 """Longest time of any other command."""
 SETTLE_S = 5.0
 """Time that processes of the last run have to be gone."""
+CONFIGURED = 0.5
+"""Share of sessions in a database that find it through the configuration; the others through ``PUCS_STORE``."""
+UNREACHABLE = 4
+"""Exit status of a command that does not reach its store."""
 FINISHED = frozenset({"done", "failed"})
 
 
@@ -63,15 +69,22 @@ class Order:
     """Name of a planted bug; empty: none."""
     profile: str = ""
     """How its streams share files; empty: drawn from the seed."""
+    server: Database | None = None
+    """Where its store is; None: a file."""
 
 
 def run(order: Order, place: Path) -> Outcome:
     """Run one session in an empty directory and judge it; everything it made stays there."""
     began = time.monotonic()
     rng = random.Random(order.seed)
-    made = world.make(place, order.name, rng, order.profile)
-    plan = list(order.events) if order.events is not None else killer.events(rng)
     mark = secrets.token_hex(16)
+    store = order.server.store(f"{order.name}_{mark}") if order.server else ""
+    own = random.Random(f"{order.seed}/store")
+    configured = store if own.random() < CONFIGURED else ""
+    made = world.make(place, order.name, rng, order.profile, configured)
+    plan = list(order.events) if order.events is not None else killer.events(rng)
+    if order.server and order.server.ours and order.events is None:
+        plan = killer.with_server(plan, own)
     tool = (
         [sys.executable, str(HERE / "plants.py"), order.plant]
         if order.plant
@@ -82,13 +95,17 @@ def run(order: Order, place: Path) -> Outcome:
         "PROOF_AGENT": str(HERE / "agent.py"),
         "PROOF_TOOL": json.dumps(tool),
     }
+    if store and not configured:
+        environment["PUCS_STORE"] = store
     system = System(tool, made.repository, environment, place)
     before = world.checkout_of(made.repository)
     likely = sum(1 for task in made.tasks.values() if not task.doomed)
-    chaos = killer.Killer(mark, plan, place / "done", likely, order.seed)
+    chaos = killer.Killer(mark, plan, place / "done", likely, order.seed, server=order.server)
     try:
-        statuses, claims = _runs(system, made, chaos, rng)
+        statuses, claims, unreachable = _runs(system, made, chaos, rng)
         chaos.stop()
+        if chaos.is_alive():
+            chaos.join()  # it does not leave a server down
         survivors = _survivors(mark)
         verified, text = system.call("verify", "--json")
         waits = system.call("conflicts", "--json")[1].count('"FILE_LOCK"')
@@ -97,6 +114,8 @@ def run(order: Order, place: Path) -> Outcome:
         if chaos.is_alive():
             chaos.join()
         _end(mark)
+        if order.server:
+            order.server.drop(store)
     evidence = Evidence(
         name=order.name,
         base=made.base,
@@ -111,6 +130,7 @@ def run(order: Order, place: Path) -> Outcome:
         checkout_after=world.checkout_of(made.repository),
         survivors=tuple(survivors),
         statuses=tuple(statuses),
+        unreachable=unreachable,
         finished=set(made.tasks) == {name for name, claim in claims.items() if claim.state in FINISHED},
     )
     (place / "evidence.json").write_text(evidence_to_json(evidence), encoding="utf-8")
@@ -210,34 +230,41 @@ class System:
 
 def _runs(
     system: System, made: world.World, chaos: killer.Killer, rng: random.Random
-) -> tuple[list[int], dict[str, Claim]]:
-    """Run until every task is done or failed and a run has merged them undisturbed."""
+) -> tuple[list[int], dict[str, Claim], int]:
+    """Run until every task is done or failed and a run has merged them undisturbed.
+
+    Return the exit statuses, what the system says of each task, and how many of the statuses say that the store could
+    not be reached while its server was killed.
+    """
     statuses: list[int] = []
     status, text = system.call("init", "--session", made.name)
     if status != 0:
         (made.place / "init.log").write_text(text, encoding="utf-8")
-        return [status], {}
+        return [status], {}, 0
     claims: dict[str, Claim] = {}
     chaos.start()
-    idle = 0
+    idle = unreachable = 0
     beside = rng.random() < BESIDE
     if beside:
         (made.place / BESIDE_MARK).touch()
     for number in range(RUNS_MAX):
-        disturbed = len(chaos.told)
+        disturbed, outages = len(chaos.told), chaos.outages
         ended = system.work(chaos, beside=beside and number == 0)
         statuses += ended
+        if chaos.outages != outages or outages % 2:
+            unreachable += ended.count(UNREACHABLE)
+            ended = [status for status in ended if status != UNREACHABLE]
         if not set(ended) <= {0, 1, -signal.SIGKILL}:
             break
-        if len(ended) > 1 or -signal.SIGKILL in ended:
+        if len(ended) != 1 or -signal.SIGKILL in ended:
             continue
         claims = system.claims()
         over = all(name in claims and claims[name].state in FINISHED for name in made.tasks)
         # A run that was disturbed may rightly say that something is left; the next one must finish it.
-        idle = idle + 1 if len(chaos.told) == disturbed else 0
+        idle = idle + 1 if len(chaos.told) == disturbed and not outages % 2 else 0
         if (over and (idle or statuses[-1] == 0)) or idle >= IDLE_RUNS_MAX:
             break
-    return statuses, claims or system.claims()
+    return statuses, claims or system.claims(), unreachable
 
 
 def _workers(case: checker.Case) -> dict[str, set[str]]:

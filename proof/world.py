@@ -40,8 +40,11 @@ class World:
         return self.place / "shop"
 
 
-def make(place: Path, name: str, rng: random.Random, profile: str = "") -> World:
-    """Make the world of one session in an empty directory; the profile is drawn unless it is given."""
+def make(place: Path, name: str, rng: random.Random, profile: str = "", store: str = "") -> World:
+    """Make the world of one session in an empty directory; the profile is drawn unless it is given.
+
+    ``store`` is the URL of the store, as the configuration is to name it; empty: the configuration names none.
+    """
     for directory in ("shop", "notes", "plans", "scratch", "done", "home", "tmp"):
         (place / directory).mkdir(parents=True)
     streams = _streams(rng)
@@ -51,7 +54,7 @@ def make(place: Path, name: str, rng: random.Random, profile: str = "") -> World
     for task, plan in plans.items():
         (place / "plans" / f"{task}.json").write_text(json.dumps(plan), encoding="utf-8")
     (place / "tasks.yaml").write_text(_tasks_file(tasks, plans), encoding="utf-8")
-    base = _repository(place / "shop", place / "home", rng, streams)
+    base = _repository(place / "shop", place / "home", rng, streams, _configuration(streams, store))
     return World(place=place, name=name, streams=streams, tasks=tasks, plans=plans, base=base)
 
 
@@ -214,8 +217,8 @@ def _tasks_file(tasks: dict[str, Task], plans: dict[str, dict[str, Any]]) -> str
     return json.dumps({"tasks": entries}, indent=1) + "\n"
 
 
-def _configuration(streams: dict[str, Stream]) -> str:
-    document = {
+def _configuration(streams: dict[str, Stream], store: str) -> str:
+    document: dict[str, Any] = {
         "streams": {
             name: {"files_pattern": f"{stream.prefix}**", "max_agents": 3, "dependencies": list(stream.after)}
             for name, stream in streams.items()
@@ -223,10 +226,14 @@ def _configuration(streams: dict[str, Stream]) -> str:
         "agents": {"attempts": ATTEMPTS_MAX, "timeout_min": 2},
         "merge": {"test_command": "! grep -rqE '^(<<<<<<<|>>>>>>>) ' --include='*.txt' ."},
     }
+    if store:
+        document["store"] = store
     return json.dumps(document, indent=1) + "\n"
 
 
-def _repository(place: Path, home: Path, rng: random.Random, streams: dict[str, Stream]) -> str:
+def _repository(
+    place: Path, home: Path, rng: random.Random, streams: dict[str, Stream], configuration: str
+) -> str:
     """Make the user's repository, with a checkout in which somebody is at work."""
 
     def run(*arguments: str) -> str:
@@ -246,7 +253,7 @@ def _repository(place: Path, home: Path, rng: random.Random, streams: dict[str, 
         path = place / file
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(skeleton(file), encoding="utf-8")
-    (place / "pucs.yaml").write_text(_configuration(streams), encoding="utf-8")
+    (place / "pucs.yaml").write_text(configuration, encoding="utf-8")
     (place / ".gitignore").write_text("*.log\n", encoding="utf-8")
     run("add", "-A")
     run("commit", "-q", "-m", "first")

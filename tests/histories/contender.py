@@ -4,7 +4,9 @@ A nursery reads one JSON order per line and answers each with the process id of 
 appends to a file of its own, the call before it is made and the answer after it. Times are CLOCK_BOOTTIME in
 nanoseconds. The judge of what it notes (``proof/histories.py``) is another process and loads nothing of ``pucs``.
 
-With ``--database`` it runs a PostgreSQL server instead and prints its URL, until its standard input ends.
+With ``--database`` it runs a PostgreSQL server instead and prints its URL, until its standard input ends; meanwhile it
+kills it and starts it again when it is told to, and removes stores. With ``--database URL`` it does that beside a server
+which is there, and which it leaves running.
 """
 
 from __future__ import annotations
@@ -97,7 +99,9 @@ def drop(place: str) -> None:
     from pucs.store.postgres_address import parse  # noqa: PLC0415 - the same
 
     with PostgresStore(place).connect() as connection:
-        connection.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(parse(place).schema)))
+        connection.execute(
+            sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(parse(place).schema))
+        )
 
 
 class Contender:
@@ -213,26 +217,37 @@ def nursery() -> None:
             finally:
                 sys.stderr.flush() if status == 0 else sys.excepthook(*sys.exc_info())
                 os._exit(status)
-        sys.stdout.write(f"{child}\n")
-        sys.stdout.flush()
+        say(f"{child}")
 
 
-def database() -> None:
-    """Run a server until nobody needs it any more."""
+def database(url: str) -> None:
+    """Run a server until nobody needs it any more, or use the one that is there."""
     from pucs.core.errors import EnvironmentFailure  # noqa: PLC0415 - only for a server
     from pucs.testing.postgres import PostgresServer  # noqa: PLC0415 - the same
 
     try:
-        with PostgresServer() as server:
-            sys.stdout.write(f"{server.url()}\n")
-            sys.stdout.flush()
-            sys.stdin.read()
+        with contextlib.ExitStack() as stack:
+            server = None if url else stack.enter_context(PostgresServer())
+            say(server.url() if server else url)
+            for line in sys.stdin:
+                what, _, argument = line.strip().partition(" ")
+                if what == "drop":
+                    drop(argument)
+                elif server:
+                    server.kill() if what == "kill" else server.start()
+                say("done")
     except EnvironmentFailure as error:
-        sys.stdout.write(f"left out: {error}\n")
+        say(f"left out: {error}")
+
+
+def say(line: str) -> None:
+    """Answer whoever started this program."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 if __name__ == "__main__":
     if "--database" in sys.argv:
-        database()
+        database("".join(sys.argv[sys.argv.index("--database") + 1 :]))
     else:
         nursery()
