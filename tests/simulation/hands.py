@@ -142,11 +142,11 @@ class Hands:
     # Store
 
     @contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[Transaction]:
+    def transaction(self, **options: Any) -> Iterator[Transaction]:
         """Open the real write transaction, after whatever comes between."""
         world = self.world
         if self.steady:
-            with world.store.transaction(durable=durable) as tx:
+            with world.store.transaction(**options) as tx:
                 yield tx
             world.commits += 1
             return
@@ -161,7 +161,7 @@ class Hands:
             self.actor.overslept_s += pause_s
             self.actor.sleep(pause_s)
         dies = world.random.choice(("before", "after")) if world.happens(world.faults.killed_inside) else ""
-        with world.store.transaction(durable=durable) as tx:
+        with world.store.transaction(**options) as tx:
             yield tx
             if dies == "before":
                 self._dies("before its commit")

@@ -270,7 +270,7 @@ def heartbeat(context: Context, *, agent: str) -> Sequence[str]:
 
     A paused agent is renewed like any other, and a terminated one until whoever runs it has ended it.
     """
-    with unit(context) as opened:
+    with unit(context, ahead=lambda tx: (tx.agents.get(agent), tx.leases.of_agent(agent))) as opened:
         known = opened.tx.agents.get(agent)
         dying = known is not None and known.active and known.terminated
         who = known if known is not None and dying else acting(opened, agent)

@@ -70,7 +70,7 @@ def held_text(lease: Lease) -> str:
 
 def answered(opened: Unit, names: Sequence[str], leases: Sequence[Lease]) -> Acquired:
     """Return the answer to a request whose leases stand."""
-    base = bases(opened, names)
+    base = bases(opened.tx, opened.active(), names)
     return Acquired(
         granted=True,
         tokens={lease.resource: lease.token for lease in leases},

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, step
 from pucs.coordinator.answering import HOLDERS_NAMED, Acquired, answered, held_text
-from pucs.coordinator.granting import grant, settled, withdrawn
+from pucs.coordinator.granting import bases, grant, settled, withdrawn
 from pucs.coordinator.limits import limits_in
 from pucs.coordinator.liveness import standing
 from pucs.coordinator.messages import alert
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from pucs.agents.records import Agent
     from pucs.coordinator.answering import Wish
     from pucs.coordinator.context import Context, Unit
-    from pucs.coordinator.ports import Transaction
+    from pucs.coordinator.ports import Ahead, Transaction
     from pucs.core.instants import Instant
     from pucs.locks.deadlock import Link
 
@@ -63,6 +63,20 @@ def checked(resources: Sequence[str], mode: Mode) -> tuple[tuple[str, Mode], ...
             remedy="Lease it EXCLUSIVE; how many agents may have it at once is set under 'resources'.",
         )
     return normalised((resource, mode) for resource in resources)
+
+
+def ahead(agent: str, names: Sequence[str]) -> Ahead:
+    """Return what asks in advance about a set of resources for an agent."""
+
+    def look(tx: Transaction) -> None:
+        tx.agents.get(agent)
+        tx.leases.overlapping(names)
+        tx.requests.overlapping(names)
+        session = tx.sessions.active()
+        if session is not None:
+            bases(tx, session, names)
+
+    return look
 
 
 def ask(

@@ -8,11 +8,22 @@ from typing import TYPE_CHECKING, Any
 
 from pucs.core.errors import Refused
 from pucs.crosslog.records import Entry, Level
+from pucs.streams.records import SessionState
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from pucs.coordinator.ports import Bells, Clock, Git, Processes, Repository, Store, Transaction, Worktrees
+    from pucs.coordinator.ports import (
+        Ahead,
+        Bells,
+        Clock,
+        Git,
+        Processes,
+        Repository,
+        Store,
+        Transaction,
+        Worktrees,
+    )
     from pucs.core.instants import Instant
     from pucs.streams.records import Session
 
@@ -59,6 +70,7 @@ class Unit:
             Refused: there is none.
         """
         if self.session is None:
+            check_not_moved(self.tx.sessions.latest())
             raise Refused("There is no active session.", remedy="Start one with: pucs init")
         return self.session
 
@@ -87,13 +99,28 @@ class Unit:
         )
 
 
+def check_not_moved(session: Session | None) -> None:
+    """Check that a session goes on in this store.
+
+    Raises:
+        Refused: it was moved to another one.
+    """
+    if session is not None and session.state is SessionState.MOVED:
+        raise Refused(
+            f"Session {session.id} was moved from this store to another one.",
+            remedy="Name that one with --store or PUCS_STORE, or take the session back: pucs import FILE",
+        )
+
+
 @contextmanager
-def unit(context: Context, *, durable: bool = False) -> Iterator[Unit]:
-    """Open a write transaction as a unit; waiters' bells ring once it has committed."""
-    with context.store.transaction(durable=durable) as tx:
+def unit(context: Context, *, durable: bool = False, ahead: Ahead | None = None) -> Iterator[Unit]:
+    """Open a write transaction as a unit; waiters' bells ring once it has committed. ``ahead``: ``Store.transaction``."""
+    with context.store.transaction(durable=durable, ahead=ahead) as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
         if session is None and context.session:
             raise Refused(f"There is no session {context.session!r}.", remedy="See: pucs status")
+        if context.session:
+            check_not_moved(session)
         opened = Unit(tx, context.clock.now(), context.door, session)
         yield opened
     for name in opened.rings:

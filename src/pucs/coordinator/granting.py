@@ -24,9 +24,11 @@ if TYPE_CHECKING:
 
     from pucs.conflicts.records import Conflict
     from pucs.coordinator.context import Context, Unit
+    from pucs.coordinator.ports import Transaction
     from pucs.core.instants import Instant
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
+    from pucs.streams.records import Session
 
 WITHDRAWAL_GRACE_S = 1.0
 """Time beyond its deadline in which a waiter finds it first itself, and says so."""
@@ -306,10 +308,9 @@ def _longest_s(opened: Unit, resource: str) -> float:
     return min([configuration.limits.max_duration_s, *(file.max_lock_duration_s for file in critical)])
 
 
-def bases(opened: Unit, names: Sequence[str]) -> dict[str, str]:
+def bases(tx: Transaction, session: Session, names: Sequence[str]) -> dict[str, str]:
     """Return the commit that last changed each resource: the newest landing on it, else the session's base."""
-    session = opened.active()
-    landings = ((name, opened.tx.landings.last_on(session.id, (name,))) for name in names)
+    landings = ((name, tx.landings.last_on(session.id, (name,))) for name in names)
     return {name: found[-1].commit if found else session.base for name, found in landings}
 
 

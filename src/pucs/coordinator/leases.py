@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from pucs.agents.records import Phase
 from pucs.coordinator.agents import acting, checked_name, step
 from pucs.coordinator.answering import Acquired, Wish
-from pucs.coordinator.asking import RESOURCES_MAX, ask, checked
+from pucs.coordinator.asking import RESOURCES_MAX, ahead, ask, checked
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.granting import end, end_and_serve, over, renew_in, serve, withdraw, withdrawn
 from pucs.coordinator.liveness import standing
@@ -28,6 +28,8 @@ from pucs.locks.records import EndReason, Lease, LeaseState
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from pucs.coordinator.ports import Transaction
 
 __all__ = ["RESOURCES_MAX", "Acquired", "Released", "acquire", "cleanup", "downgrade", "release", "renew"]
 
@@ -77,8 +79,9 @@ def acquire(
     )
     if wait_s > 0:
         return _acquire_in_turn(context, wish, wait_s, cancelled)
+    foreseen = ahead(agent, [resource for resource, _ in asked])
     while True:
-        with unit(context) as opened:
+        with unit(context, ahead=foreseen) as opened:
             answer, _ = ask(context, opened, wish)
         # A dead landing keeps its leases in place until somebody completes it; then it is worth asking again.
         if answer.granted or not answer.queue_position or not unpinned(context, resources):
@@ -89,7 +92,7 @@ def _acquire_in_turn(context: Context, wish: Wish, wait_s: float, cancelled: Cal
     """Ask, and wait in the queue if need be."""
     name = f"{context.processes.current().pid}-{wish.agent}-{context.clock.now().boot_s:.6f}"
     with context.bells.hang(name) as bell:
-        with unit(context) as opened:
+        with unit(context, ahead=ahead(wish.agent, [resource for resource, _ in wish.asked])) as opened:
             began_s = opened.now.boot_s
             answer, request = ask(context, opened, wish, wait_s=wait_s, bell=name)
         if request is None:
@@ -110,7 +113,7 @@ def renew(context: Context, *, agent: str, duration_s: float | None = None) -> l
     """
     if duration_s is not None and not duration_s > 0:
         raise Usage("A lease lasts longer than nothing.", remedy="Give a positive duration.")
-    with unit(context) as opened:
+    with unit(context, ahead=lambda tx: (tx.agents.get(agent), tx.leases.of_agent(agent))) as opened:
         if opened.tx.agents.get(agent) is None:
             return []  # a mistyped name is not registered for it
         return renew_in(opened, acting(opened, agent).id, duration_s)
@@ -138,7 +141,13 @@ def release(
     With ``token`` only the lease with that token ends, so that a late owner cannot end its successor's lease. Releasing
     what one does not hold changes nothing. Whoever has unlanded edits under a lease lands or parks them first.
     """
-    with unit(context) as opened:
+
+    def foreseen(tx: Transaction) -> None:
+        tx.leases.of_agent(agent)
+        tx.agents.get(agent)
+        tx.requests.overlapping(resources or ())
+
+    with unit(context, ahead=foreseen) as opened:
         held = [
             lease
             for lease in opened.tx.leases.of_agent(agent)

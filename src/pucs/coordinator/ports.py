@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from contextlib import AbstractContextManager
 
     from pucs.coordinator.records import CommitFacts, Location, Merged, Ran
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         LandingRows,
         LeaseRows,
         MessageRows,
+        MoveRows,
         PartitionRows,
         RefusalRows,
         RequestRows,
@@ -173,9 +174,18 @@ class Transaction(Protocol):
         """What agents were refused and nobody keeps a place for."""
         ...
 
+    @property
+    def moves(self) -> MoveRows:
+        """Whole sessions on their way between stores."""
+        ...
+
     def tokens(self, count: int) -> int:
         """Take ``count`` consecutive fencing tokens and return the first (DESIGN §3.4)."""
         ...
+
+
+Ahead: TypeAlias = "Callable[[Transaction], object]"
+"""Asks in advance what a transaction is about to ask; see ``Store.transaction``."""
 
 
 class Store(Protocol):
@@ -184,8 +194,13 @@ class Store(Protocol):
     path: str
     """Where it is, as ``--store`` names it."""
 
-    def transaction(self, *, durable: bool = False) -> AbstractContextManager[Transaction]:
+    def transaction(
+        self, *, durable: bool = False, ahead: Ahead | None = None
+    ) -> AbstractContextManager[Transaction]:
         """Open the one write transaction, behind the gate; ``durable`` syncs it to disk before returning.
+
+        ``ahead`` asks what will most likely be asked in it, of rows that answer nothing and know the sessions as they were: a
+        store that is far away fetches the answers with the opening. What it leaves out, or guesses wrongly, is asked later.
 
         Raises:
             StoreBusy: the gate stayed taken beyond its bound; the message names the holder.

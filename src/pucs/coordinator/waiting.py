@@ -12,6 +12,7 @@ from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import (
     RESOURCES_TOLD,
     WITHDRAWAL_GRACE_S,
+    bases,
     end,
     given_up,
     in_place_of,
@@ -31,7 +32,7 @@ from pucs.messages.records import MessageKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pucs.coordinator.ports import Bell, Transaction
+    from pucs.coordinator.ports import Ahead, Bell, Transaction
     from pucs.core.instants import Instant
     from pucs.core.modes import Mode
     from pucs.core.processes import Process
@@ -78,10 +79,27 @@ def wait(
                 rung = context.clock.now().boot_s < until_s
             continue
         rung = False
-        with unit(context) as opened:
+        with unit(context, ahead=_ahead(request)) as opened:
             verdict = look(context, opened, request, began_s, cancelled=gives_up, wish=wish)
         if verdict is not None:
             return verdict
+
+
+def _ahead(request: Request) -> Ahead:
+    """Return what asks in advance about a request that waits."""
+    names = [resource for resource, _ in request.resources]
+
+    def look(tx: Transaction) -> None:
+        tx.requests.get(request.id)
+        tx.leases.of_request(request.id)
+        tx.agents.get(request.agent)
+        tx.leases.of_agent(request.agent)
+        tx.conflicts.get(request.id)
+        session = tx.sessions.active()
+        if session is not None:
+            bases(tx, session, names)
+
+    return look
 
 
 def look(

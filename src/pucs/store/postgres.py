@@ -11,7 +11,7 @@ import time
 import zlib
 from contextlib import contextmanager, suppress
 from importlib import resources
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import WeakSet
 
 import psycopg
@@ -21,13 +21,16 @@ from pucs.core.errors import StoreBusy, StoreError
 from pucs.core.ids import TOKEN_SEQUENCE_BITS
 from pucs.core.instants import Instant
 from pucs.store.postgres_address import Address, parse
-from pucs.store.postgres_connection import COMMITS_KEPT, Connection, Mark, State, local_s
+from pucs.store.postgres_connection import COMMITS_KEPT, Connection, Foresight, Mark, Question, State, local_s
 from pucs.store.postgres_failures import clear
 from pucs.store.rows import Remembered, Rows
 from pucs.store.tokens import EPOCH_SPAN_S, EPOCHS_SINCE_S, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from pucs.coordinator.ports import Ahead
+    from pucs.store.rows.database import Database
 
 SCHEMA_VERSION = 3
 """Number of the newest migration; a store with a higher one was made by a newer PUCS and is refused."""
@@ -163,19 +166,24 @@ class PostgresStore:
 
     # Transactions.
 
-    def transaction(self, *, durable: bool = False) -> _Transaction:
+    def transaction(self, *, durable: bool = False, ahead: Ahead | None = None) -> _Transaction:
         """See ``coordinator.ports.Store.transaction``; every commit is durable here."""
         del durable
-        return _Transaction(self._begin, self._end)
+        return _Transaction(lambda: self._begin(ahead), self._end)
 
-    def _begin(self) -> Rows:
+    def _begin(self, ahead: Ahead | None) -> Rows:
         with self._failures():
-            return self._rows(self._begun(write=True))
+            return self._rows(self._begun(write=True, ahead=ahead))
 
-    def _begun(self, *, write: bool) -> Connection:
+    def _begun(self, *, write: bool, ahead: Ahead | None = None) -> Connection:
         connection = self._idle()
+        questions: list[Question] = []
+        if ahead is not None:
+            foresight = Foresight(connection.state)
+            ahead(Rows(cast("Database", foresight), _no_tokens, self._remembered.copy()))
+            questions = list(foresight.questions)
         try:
-            self._reading = connection.begin(write=write)
+            self._reading = connection.begin(write=write, questions=questions)
         except errors.LockNotAvailable as error:
             raise StoreBusy(self._held_by(connection), remedy="Resume or end that process.") from error
         except psycopg.Error:
@@ -183,7 +191,7 @@ class PostgresStore:
                 raise
             # It was cut while nobody used it, and nothing was asked for yet: the next one may do.
             connection = self._threads.connection = self._connect()
-            self._reading = connection.begin(write=write)
+            self._reading = connection.begin(write=write, questions=questions)
         return connection
 
     def _end(self, error: BaseException | None) -> None:
@@ -337,6 +345,10 @@ class PostgresStore:
                     f"for over {self._lock_wait_s_max:g} s."
                 )
         return f"The store {self.path} was locked for over {self._lock_wait_s_max:g} s, and is free now."
+
+
+def _no_tokens(_: int) -> int:
+    raise RuntimeError("tokens cannot be foreseen")
 
 
 class _Clock:

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 from psycopg import RawCursor, sql
 
-from pucs.store.postgres_dialect import numbered, translated
+from pucs.store.postgres_dialect import numbered, translated, written
 from pucs.store.postgres_line import Line, array
 
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 # What the library would say of a connection that is cut is said by our own errors.
 logging.getLogger("psycopg").addHandler(logging.NullHandler())
 
+Question = tuple[str, tuple[Any, ...]]
+"""A statement of the rows, and its parameters."""
 COMMITS_KEPT = 16_384
 """Transactions whose outcome can be asked for afterwards: a minute of the fastest server."""
 IDLE_S_MAX = 15
@@ -40,20 +42,22 @@ _ANY = {
 }
 """What every lease verb asks first, and the usual answer is no: it comes with the answer that opens the transaction."""
 _FILLS = tuple(f"INSERT INTO {table} " for table in _ANY.values())
-_STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, (SELECT system_identifier FROM pg_control_system()),
-    (SELECT string_agg(name || '=' || value, ' ') FROM counters),
-    EXISTS (SELECT FROM requests), EXISTS (SELECT FROM intent_resources)"""
-_SERVER = b""", concat(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '/', pg_postmaster_start_time()),
+_STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, string_agg(name || '=' || value, ' '),
+    EXISTS (SELECT FROM requests), EXISTS (SELECT FROM intent_resources), max(tableoid::bigint),
     (SELECT value FROM settings WHERE name = 'server')"""
-_OPEN = _STATE + _SERVER
+_SERVER = b"""(SELECT system_identifier FROM pg_control_system()), CASE WHEN pg_is_in_recovery() THEN NULL ELSE
+    concat(substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8), '/', pg_postmaster_start_time()) END"""
+_WHERE = b" FROM counters"
+_OPEN = _STATE + _WHERE
+_OPEN_ANYWHERE = _STATE + b", " + _SERVER + _WHERE
 _BEGIN_READ = b"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
 _LOCK = b"SELECT set_config('synchronous_commit', 'off', true), pg_advisory_xact_lock($1)"
 _LOCK_POOLED = b"SELECT pg_advisory_xact_lock($1)"
 _COUNT = (
-    b"UPDATE counters c SET value = n.value FROM unnest($1::text[], $2::bigint[]) AS n (name, value) "
-    b"WHERE c.name = n.name"
+    b"WITH counted AS (UPDATE counters c SET value = n.value FROM unnest($1::text[], $2::bigint[]) AS n (name, value) "
+    b"WHERE c.name = n.name) INSERT INTO commits (slot, nonce) VALUES ($3, $4) "
+    b"ON CONFLICT (slot) DO UPDATE SET nonce = excluded.nonce"
 )
-_MARK = b"INSERT INTO commits (slot, nonce) VALUES ($1, $2) ON CONFLICT (slot) DO UPDATE SET nonce = excluded.nonce"
 _FLUSH = b"SELECT pg_logical_emit_message(true, 'pucs', '')"
 _SETTINGS = (
     b"SELECT set_config('search_path', $1, $4), set_config('lock_timeout', $2, $4), "
@@ -83,9 +87,9 @@ class State:
     counters: dict[str, int]
     empty: set[str]
     """Tables known to be without rows."""
-    server: str = ""
-    """The server's timeline and start; empty in a read transaction."""
-    known_server: str = ""
+    server: str
+    """The cluster, its timeline and start, and the tables' own number, which is another one after they were restored."""
+    known_server: str
     """The same as the store noted it last."""
 
 
@@ -95,6 +99,30 @@ class Mark:
 
     number: int
     nonce: int
+
+
+class Foresight:
+    """The asking half of ``store.rows.database.Database``, for whoever says what it will ask: notes it and answers nothing."""
+
+    def __init__(self, state: State | None) -> None:
+        """Note questions; ``state`` is what the server said last."""
+        self._state = state
+        self.questions: dict[Question, None] = {}
+
+    def all(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Note a question."""
+        self.questions[text, tuple(parameters)] = None
+        return []
+
+    def one(self, text: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        """Note a question whose answer does not come with every opening."""
+        if text == _REVISION:
+            return (self._state.counters["revision"],) if self._state else None
+        if text in _ANY:
+            filled = self._state is not None and _ANY[text] not in self._state.empty
+            return (1,) if filled else None
+        self.all(text, parameters)
+        return None
 
 
 class Connection:
@@ -109,6 +137,7 @@ class Connection:
         self._key = key
         self._wrote = False
         self._before: dict[str, int] = {}
+        self._known: dict[Question, list[tuple[Any, ...]]] = {}
         self.raw = psycopg.connect(
             **parameters, autocommit=True, cursor_factory=RawCursor, prepare_threshold=None
         )
@@ -122,6 +151,9 @@ class Connection:
             if not self.pooled:
                 self.raw.execute(_SETTINGS, (*self._settings, "false"))
             self._line = Line(self.raw, prepare=not self.pooled)
+            # A server keeps its timeline as long as it is not promoted, and behind a pooler it is another one each time.
+            found = None if self.pooled else self.raw.execute(b"SELECT " + _SERVER).fetchone()
+            self._server = found if found and found[1] else None
         except BaseException:
             self.raw.close()
             raise
@@ -148,8 +180,11 @@ class Connection:
         with suppress(Exception):
             self.close()
 
-    def begin(self, *, write: bool) -> State:
-        """Begin a transaction, for writing under the store's lock; everything goes out at once."""
+    def begin(self, *, write: bool, questions: Sequence[Question] = ()) -> State:
+        """Begin a transaction, for writing under the store's lock; everything goes out at once.
+
+        ``questions`` will be asked in it, most likely: their answers come along.
+        """
         send = self._line.send
         try:
             self._line.enter()
@@ -158,18 +193,22 @@ class Connection:
                 send(_SETTINGS, (*self._settings, "true"))
             if write:
                 send(_LOCK_POOLED if self.pooled else _LOCK, (self._key,))
-            send(_OPEN if write else _STATE)
-            (row,) = self._line.answer()
+            send(_OPEN if self._server else _OPEN_ANYWHERE)
+            for text, parameters in questions:
+                send(translated(text), parameters)
+            (row,), *found = self._line.answers(1 + len(questions))
         except BaseException:
             self.rollback()
             raise
+        self._known = dict(zip(questions, found, strict=True))
         counters = {
-            name: int(count) for name, _, count in (word.partition("=") for word in (row[2] or "").split())
+            name: int(count) for name, _, count in (word.partition("=") for word in (row[1] or "").split())
         }
-        empty = {table for table, found in zip(_ANY.values(), row[3:5], strict=True) if not found}
-        self.state = State(row[0], local_s(), row[1], counters, empty)
-        if write:
-            self.state.server, self.state.known_server = f"{row[1]}/{row[5]}", row[6] or ""
+        empty = {table for table, found in zip(_ANY.values(), row[2:4], strict=True) if not found}
+        system, start = self._server or row[6:8]
+        self.state = State(
+            row[0], local_s(), system, counters, empty, f"{system}/{start}/{row[4]}", row[5] or ""
+        )
         self.in_transaction, self._wrote, self.mark = True, False, None
         self._before = dict(self.state.counters)
         return self.state
@@ -197,8 +236,15 @@ class Connection:
         counters["commits"] += 1
         mark = Mark(counters["commits"], secrets.randbits(63))
         changed = [name for name, value in counters.items() if self._before[name] != value]
-        self._line.send(_COUNT, (array(changed), array(counters[name] for name in changed)))
-        self._line.send(_MARK, (mark.number % COMMITS_KEPT, mark.nonce))
+        self._line.send(
+            _COUNT,
+            (
+                array(changed),
+                array(counters[name] for name in changed),
+                mark.number % COMMITS_KEPT,
+                mark.nonce,
+            ),
+        )
         self.mark = mark
         self._line.send(b"COMMIT")
         if not self.pooled:
@@ -226,6 +272,8 @@ class Connection:
 
     def all(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Return every row."""
+        if self._known and (found := self._known.get((text, tuple(parameters)))) is not None:
+            return found
         self._line.send(translated(text), parameters)
         return self._line.answer()
 
@@ -243,6 +291,11 @@ class Connection:
         self._wrote = True
         if self.state is not None and self.state.empty and text.startswith(_FILLS):
             self.state.empty.clear()
+        if self._known:
+            table = written(text)
+            self._known = {
+                question: rows for question, rows in self._known.items() if table not in question[0]
+            }
         self._line.send(translated(text), parameters)
 
     def many(self, text: str, parameters: Iterable[Sequence[Any]]) -> None:

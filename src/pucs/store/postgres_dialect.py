@@ -19,6 +19,14 @@ _STEPS = (
     (re.compile(r"ON CONFLICT \(((?:\w+, )+)(stream|name)\)"), r"ON CONFLICT (\1lower(\2))"),
 )
 _INSERT = re.compile(r"INSERT INTO (\w+) \((.*)\) VALUES \((.*)\)$")
+_WRITTEN = re.compile(r"(?:INSERT INTO|UPDATE|DELETE FROM) (\w+)")
+
+
+@lru_cache(maxsize=STATEMENTS_MAX)
+def written(sql: str) -> str:
+    """Return the table that a statement changes; empty, which is in every text, where it is not told."""
+    found = _WRITTEN.match(sql)
+    return found[1] if found else ""
 
 
 @lru_cache(maxsize=STATEMENTS_MAX)

@@ -29,6 +29,8 @@ _DECODE: dict[int, Callable[[bytes], Any]] = {
 }
 """By the number of a type: integers, floats, booleans; everything else is text."""
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
+_END = b""
+"""Stands among what was sent for the end of a batch, which the server confirms."""
 
 
 class Line:
@@ -41,9 +43,13 @@ class Line:
         self._prepare = prepare
         self._names: dict[bytes, bytes] = {}
         self._waiting: deque[bytes | None] = deque()
-        """What was sent and has no answer yet: the text of a statement to prepare, None for one to run."""
+        """What was sent and has no answer yet: the text of a statement to prepare, None for one to run, or ``_END``."""
         self._poll = select.poll()
-        self._last: PGresult | None = None
+        self._found: list[PGresult] = []
+        """Answers to the statements of the last batch."""
+        self._decoders: dict[tuple[int, ...], list[Callable[[bytes], Any]]] = {}
+        self.trips = 0
+        """How often anybody waited for the server; what a verb costs a client far away."""
 
     @property
     def open(self) -> bool:
@@ -53,7 +59,7 @@ class Line:
     def enter(self) -> None:
         """Begin a row of statements."""
         self._waiting.clear()
-        self._last = None
+        self._found.clear()
         self._pg.enter_pipeline_mode()
 
     def send(self, text: bytes, parameters: Sequence[Any] = ()) -> None:
@@ -76,18 +82,17 @@ class Line:
         Raises:
             psycopg.Error: it or one before it failed, or the connection was lost.
         """
-        found = self._result()
-        decode = [_DECODE.get(found.ftype(column), _text) for column in range(found.nfields)]
-        columns = range(found.nfields)
-        value = found.get_value
-        return [
-            tuple(None if (raw := value(row, column)) is None else decode[column](raw) for column in columns)
-            for row in range(found.ntuples)
-        ]
+        return self.answers(1)[0]
+
+    def answers(self, count: int) -> list[list[tuple[Any, ...]]]:
+        """Wait for the answers to the last ``count`` statements and return the rows of each; raises as ``answer``."""
+        self._settle()
+        return [self._rows(found) for found in self._found[-count:]]
 
     def changes(self) -> int:
         """Wait for the last statement and return how many rows it changed."""
-        return self._result().command_tuples or 0
+        self._settle()
+        return self._found[-1].command_tuples or 0
 
     def leave(self) -> None:
         """Wait for everything that was sent, and end the row.
@@ -95,7 +100,7 @@ class Line:
         Raises:
             psycopg.Error: the first failure among it; what came behind that was not done.
         """
-        self._pg.pipeline_sync()
+        self._sync()
         failure: Exception | None = None
         while self._waiting:
             try:
@@ -104,33 +109,55 @@ class Line:
                 if self._raw.closed:
                     raise
                 failure = failure or error
-        self._pull()  # the end of the row
         self._pg.exit_pipeline_mode()
         if failure is not None:
             raise failure
 
-    def _result(self) -> PGresult:
-        if self._waiting:
-            self._pg.send_flush_request()
+    def _settle(self) -> None:
+        """Wait for the answers to everything that was sent."""
+        if not self._waiting:
+            return
+        self._found.clear()
+        self._sync()
         while self._waiting:
             self._next()
-        assert self._last is not None, "nothing was sent"
-        return self._last
+
+    def _sync(self) -> None:
+        # A mere request to flush would do, but only behind this does the server count how long a transaction is idle.
+        self._pg.pipeline_sync()
+        self._waiting.append(_END)
+        self.trips += 1
+
+    def _rows(self, found: PGresult) -> list[tuple[Any, ...]]:
+        if not found.ntuples:
+            return []
+        columns = range(found.nfields)
+        types = tuple(map(found.ftype, columns))
+        decode = self._decoders.get(types)
+        if decode is None:
+            decode = self._decoders[types] = [_DECODE.get(kind, _text) for kind in types]
+        value = found.get_value
+        return [
+            tuple(None if (raw := value(row, column)) is None else decode[column](raw) for column in columns)
+            for row in range(found.ntuples)
+        ]
 
     def _next(self) -> None:
         """Take the answer to the oldest statement without one."""
-        prepared = self._waiting[0]
+        sent = self._waiting[0]
         result = self._pull()
         self._waiting.popleft()
+        if sent == _END:
+            return
         if result is None:
             raise OperationalError("the server ended the row of statements")
         self._pull()  # what separates the answers
         if result.status in _GOOD:
-            if prepared is None:
-                self._last = result
+            if sent is None:
+                self._found.append(result)
             return
-        if prepared is not None:
-            del self._names[prepared]
+        if sent is not None:
+            del self._names[sent]
         raise errors.error_from_result(result, encoding="utf-8")
 
     def _pull(self) -> PGresult | None:

@@ -20,7 +20,7 @@ from pucs.store.tokens import Memory, value
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from pucs.coordinator.ports import Clock
+    from pucs.coordinator.ports import Ahead, Clock
 
 SCHEMA_VERSION = 3
 """Number of the newest migration; a store with a higher one was made by a newer PUCS and is refused."""
@@ -203,8 +203,9 @@ class SQLiteStore:
                 remedy="Restore a backup (pucs doctor lists them), or start anew: pucs init",
             ) from error
 
-    def transaction(self, *, durable: bool = False) -> _Transaction:
-        """See ``coordinator.ports.Store.transaction``."""
+    def transaction(self, *, durable: bool = False, ahead: Ahead | None = None) -> _Transaction:
+        """See ``coordinator.ports.Store.transaction``; a question costs nothing here that would be worth foreseeing it."""
+        del ahead
         return _Transaction(lambda: self._begin(durable=durable), self._end)
 
     def _begin(self, *, durable: bool) -> Rows:

@@ -33,6 +33,12 @@ class Remembered:
             state = self._state = (revision, {})
         return state[1]
 
+    def copy(self) -> Remembered:
+        """Return the same knowledge for somebody who guesses by it, and must not add to it."""
+        copy = Remembered()
+        copy._state = (self._state[0], dict(self._state[1]))
+        return copy
+
 
 class SessionRows:
     """See ``coordinator.tables.SessionRows``."""
