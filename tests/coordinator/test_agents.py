@@ -30,9 +30,8 @@ from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pucs.coordinator.ports import Clock, Git, Store
+    from pucs.coordinator.ports import Git
+    from tests.conftest import Kept
 
 
 @pytest.fixture
@@ -46,7 +45,7 @@ def clock() -> FakeClock:
 
 
 @pytest.fixture
-def context(processes: FakeProcesses, clock: FakeClock, kept: Callable[[Clock], Store]) -> Context:
+def context(processes: FakeProcesses, clock: FakeClock, kept: Kept) -> Context:
     made = Context(
         store=kept(clock),
         clock=clock,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -23,11 +23,13 @@ from pucs.coordinator.tasks import import_tasks
 from pucs.messages.handoffs import Contents
 from pucs.messages.records import Ending
 from pucs.messages.rules import TEXT_LENGTH_MAX
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+
+if TYPE_CHECKING:
+    from tests.conftest import Kept
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**", "docs/shop.md"), max_agents=5),
@@ -38,10 +40,10 @@ STREAMS = (
 class World:
     """A launched agent of a stream, a person's agent without one, and somebody at the command line."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -108,8 +110,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_the_start_of_a_conversation_makes_an_agent_enforced(world: World) -> None:

@@ -1,4 +1,4 @@
-"""Many hand-offs, messages and acceptances at the same moment, on a store in a file."""
+"""Many hand-offs, messages and acceptances at the same moment, on every store."""
 
 from __future__ import annotations
 
@@ -16,26 +16,25 @@ from pucs.coordinator.messages import messages
 from pucs.coordinator.posting import send
 from pucs.core.errors import Refused
 from pucs.messages.handoffs import Contents
-from pucs.store.sqlite import SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable
 
-    from pucs.coordinator.ports import Git
+    from pucs.coordinator.ports import Git, Store
 
 AGENTS = 8
 TOLD = Contents(completed=("x",), test_status="ok")
 
 
 @pytest.fixture
-def context(tmp_path: Path) -> Context:
+def context(place: str, opened: Callable[..., Store]) -> Context:
     """A session of nine agents."""
     clock = FakeClock()
     made = Context(
-        store=SQLiteStore(tmp_path / "state.db", clock),
+        store=opened(place, clock),
         clock=clock,
         processes=FakeProcesses(),
         bells=FakeBells(),

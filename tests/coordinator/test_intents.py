@@ -22,19 +22,15 @@ from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.intents.records import IntentState, Obstacle
 from pucs.intents.rules import DESCRIPTION_CHARACTERS_MAX, ESTIMATE_S_MAX
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration, ResourceLimit
 from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from pucs.coordinator.ports import Clock, Store
     from pucs.intents.records import Intent
     from pucs.messages.records import Message
+    from tests.conftest import Kept
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",), dependencies=("config",)),
@@ -46,10 +42,10 @@ STREAMS = (
 class World:
     """A session under a test's control."""
 
-    def __init__(self, place: str | Path = IN_MEMORY, kept: Callable[[Clock], Store] | None = None) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes = FakeClock(), FakeProcesses()
         self.context = Context(
-            store=kept(self.clock) if kept else SQLiteStore(place, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=FakeBells(),
@@ -93,8 +89,8 @@ class World:
 
 
 @pytest.fixture
-def world(kept: Callable[[Clock], Store]) -> World:
-    return World(kept=kept)
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_a_plan_in_nobodys_way_is_active(world: World) -> None:

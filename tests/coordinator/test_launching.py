@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -16,17 +16,19 @@ from pucs.coordinator.log import entries
 from pucs.coordinator.pausing import terminate
 from pucs.core.errors import Terminated
 from pucs.crosslog.records import Query
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
+if TYPE_CHECKING:
+    from tests.conftest import Kept
+
 
 @pytest.fixture
-def context() -> Context:
+def context(kept: Kept) -> Context:
     """A session with two launched agents."""
     clock, processes = FakeClock(), FakeProcesses()
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=processes,
         bells=FakeBells(),

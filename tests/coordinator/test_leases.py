@@ -19,16 +19,13 @@ from pucs.core.modes import Mode
 from pucs.crosslog.records import Query
 from pucs.locks.records import EndReason
 from pucs.messages.records import MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
+    from tests.conftest import Kept
 
-    from pucs.coordinator.ports import Clock, Store
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",), max_agents=2),
@@ -44,10 +41,10 @@ CONFIGURATION = Configuration(
 class World:
     """A session under a test's control."""
 
-    def __init__(self, place: str | Path = IN_MEMORY, kept: Callable[[Clock], Store] | None = None) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=kept(self.clock) if kept else SQLiteStore(place, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -80,8 +77,8 @@ class World:
 
 
 @pytest.fixture
-def world(kept: Callable[[Clock], Store]) -> World:
-    return World(kept=kept)
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_a_free_file_is_granted_with_token_expiry_and_base(world: World) -> None:
@@ -504,9 +501,8 @@ def test_why_tells_all_about_a_file(world: World) -> None:
     assert locks(world.context, stream="till") == []
 
 
-def test_without_a_session_nothing_can_be_held() -> None:
+def test_without_a_session_nothing_can_be_held(world: World) -> None:
     """Every verb says how to start one."""
-    world = World()
     with world.context.store.transaction() as tx:
         tx.sessions.put(
             Session(id="S", state=SessionState.FINALIZED, base="", target="", branch="", started_at="")

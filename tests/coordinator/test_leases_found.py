@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from pucs.coordinator.handoffs import Accepted, accept, hand_off
@@ -13,10 +15,13 @@ from pucs.messages.handoffs import Contents
 from tests.coordinator.test_leases import World
 from tests.coordinator.test_leases_growth import while_waiting
 
+if TYPE_CHECKING:
+    from tests.conftest import Kept
+
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_a_paused_waiter_is_passed_by_the_upgrade_it_waits_for(world: World) -> None:

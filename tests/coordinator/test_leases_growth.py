@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from pucs.locks.records import Lease
+    from tests.conftest import Kept
 
 SHARED, INTENT, EXCLUSIVE = Mode.SHARED_READ, Mode.INTENT, Mode.EXCLUSIVE
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def live(world: World, agent: str) -> list[Lease]:

@@ -19,10 +19,12 @@ from tests.coordinator.test_leases import World
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.conftest import Kept
+
 
 @pytest.fixture
-def world() -> World:
-    made = World()
+def world(kept: Kept) -> World:
+    made = World(kept)
     with made.context.store.transaction() as tx:
         tx.sessions.put_configuration(
             Configuration(

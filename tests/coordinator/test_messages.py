@@ -26,9 +26,8 @@ from pucs.tasks.records import Task
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from pucs.coordinator.ports import Clock, Git, Store
+    from pucs.coordinator.ports import Git
+    from tests.conftest import Kept
 
 
 @pytest.fixture
@@ -47,9 +46,7 @@ def bells() -> FakeBells:
 
 
 @pytest.fixture
-def context(
-    processes: FakeProcesses, clock: FakeClock, bells: FakeBells, kept: Callable[[Clock], Store]
-) -> Context:
+def context(processes: FakeProcesses, clock: FakeClock, bells: FakeBells, kept: Kept) -> Context:
     made = Context(
         store=kept(clock),
         clock=clock,

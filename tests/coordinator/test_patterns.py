@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -15,10 +15,12 @@ from pucs.coordinator.status import status
 from pucs.core.severities import Severity
 from pucs.crosslog.patterns import Pattern, PatternKind
 from pucs.crosslog.records import Entry, Level
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+
+if TYPE_CHECKING:
+    from tests.conftest import Kept
 
 LONG = Limits(default_duration_s=90_000.0, max_duration_s=90_000.0, queue_timeout_s=90_000.0)
 
@@ -26,10 +28,10 @@ LONG = Limits(default_duration_s=90_000.0, max_duration_s=90_000.0, queue_timeou
 class World:
     """A session under a test's control, with leases that last for a day."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -57,8 +59,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_without_a_session_there_is_nothing_to_see(world: World) -> None:

@@ -19,7 +19,6 @@ from pucs.coordinator.status import agents_document
 from pucs.coordinator.tasks import finish, give_back, import_tasks, take
 from pucs.core.errors import NotFound, Refused, Terminated, Usage
 from pucs.crosslog.records import Query
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task, TaskState
@@ -30,15 +29,16 @@ if TYPE_CHECKING:
 
     from pucs.agents.records import Agent
     from pucs.coordinator.ports import Git
+    from tests.conftest import Kept
 
 
 class World:
     """A session of four agents under a test's control."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -89,8 +89,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_a_paused_agent_gets_no_new_lease_and_hears_who_paused_it_and_why(world: World) -> None:

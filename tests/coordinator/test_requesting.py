@@ -23,9 +23,8 @@ from pucs.tasks.records import Task, TaskState
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from tests.conftest import Kept
 
-    from pucs.coordinator.ports import Clock, Store
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",)),
@@ -37,7 +36,7 @@ STREAMS = (
 class World:
     """A session with three streams, and ann who works for shop."""
 
-    def __init__(self, kept: Callable[[Clock], Store]) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock = FakeClock()
         self.context = Context(
             store=kept(self.clock),
@@ -82,7 +81,7 @@ class World:
 
 
 @pytest.fixture
-def world(kept: Callable[[Clock], Store]) -> World:
+def world(kept: Kept) -> World:
     return World(kept)
 
 

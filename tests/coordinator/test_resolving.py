@@ -21,9 +21,10 @@ from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from pucs.coordinator.ports import Clock, Store
+    from tests.conftest import Kept
+
 
 STREAMS = (
     Stream(name="shop", files_pattern=("shop/**",)),
@@ -34,7 +35,7 @@ STREAMS = (
 class World:
     """A session with two streams and two agents."""
 
-    def __init__(self, kept: Callable[[Clock], Store]) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.bells = FakeClock(), FakeBells()
         self.context = Context(
             store=kept(self.clock),
@@ -85,7 +86,7 @@ class World:
 
 
 @pytest.fixture
-def world(kept: Callable[[Clock], Store]) -> World:
+def world(kept: Kept) -> World:
     return World(kept)
 
 

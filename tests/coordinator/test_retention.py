@@ -19,7 +19,6 @@ from pucs.coordinator.retention import trim
 from pucs.crosslog.records import Level, Query
 from pucs.messages.handoffs import HandOff, HandOffState
 from pucs.messages.records import MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task, TaskState
@@ -28,16 +27,18 @@ from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from tests.conftest import Kept
+
 LIMIT = 20
 SESSION = Session(id="S", state=SessionState.ACTIVE, base="b", target="", branch="s", started_at="")
 
 
 @pytest.fixture
-def context() -> Context:
+def context(kept: Kept) -> Context:
     """Return a session whose log may hold few entries."""
     clock = FakeClock()
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=FakeProcesses(),
         bells=FakeBells(),
@@ -62,7 +63,7 @@ def actions(context: Context, **query: Any) -> list[str]:
         return [entry.action for entry in tx.entries.select(Query(limit=100_000, **query))]
 
 
-def kept(context: Context) -> list[str]:
+def left(context: Context) -> list[str]:
     """Return what is left besides chatter, after much of it has pushed everything else out."""
     chatter(context)
     trim(context)
@@ -104,9 +105,9 @@ def test_new_entries_are_numbered_on(context: Context) -> None:
 def test_live_leases_keep_their_grants(context: Context) -> None:
     """As long as a lease lives its entries stay; once it is over they go."""
     leases.acquire(context, agent="ann", resources=("a.py",))
-    assert "lock granted" in kept(context)
+    assert "lock granted" in left(context)
     leases.release(context, agent="ann")
-    assert "lock granted" not in kept(context)
+    assert "lock granted" not in left(context)
 
 
 def test_open_conflicts_keep_theirs(context: Context) -> None:
@@ -114,10 +115,10 @@ def test_open_conflicts_keep_theirs(context: Context) -> None:
     with unit(context) as opened:
         number = record(opened, Kind.SEMANTIC, ("ann",), ("a.py",))
         opened.log("landing conflicts", agent="ann", conflict=number)
-    assert kept(context) == ["landing conflicts"]
+    assert left(context) == ["landing conflicts"]
     with unit(context) as opened:
         decide_in(opened, number, "settled")
-    assert "landing conflicts" not in kept(context)
+    assert "landing conflicts" not in left(context)
 
 
 def test_tasks_that_are_not_done_keep_theirs(context: Context) -> None:
@@ -126,10 +127,10 @@ def test_tasks_that_are_not_done_keep_theirs(context: Context) -> None:
     with unit(context) as opened:
         opened.tx.tasks.put(task)
         opened.log("task started", task="T-1")
-    assert kept(context) == ["task started"]
+    assert left(context) == ["task started"]
     with unit(context) as opened:
         opened.tx.tasks.put(replace(task, state=TaskState.DONE))
-    assert kept(context) == []
+    assert left(context) == []
 
 
 def test_open_messages_keep_theirs(context: Context) -> None:
@@ -138,16 +139,16 @@ def test_open_messages_keep_theirs(context: Context) -> None:
     agents.register(context, agent="bob")
     with unit(context) as opened:
         send_in(opened, MessageKind.REQUEST_HELP, "bob", sender="ann", text="help")
-    assert "message sent" in kept(context)
+    assert "message sent" in left(context)
 
 
 def test_open_plans_keep_theirs(context: Context) -> None:
     """What an agent means to do stays with the plan, and goes with it."""
     agents.register(context, agent="ann")
     intents.signal(context, agent="ann", files=["a.py"], description="VAT")
-    assert "intent signaled" in kept(context)
+    assert "intent signaled" in left(context)
     intents.clear(context, agent="ann")
-    assert "intent signaled" not in kept(context)
+    assert "intent signaled" not in left(context)
 
 
 def test_a_log_in_which_all_is_needed_stays_whole(context: Context) -> None:
@@ -165,10 +166,10 @@ def test_open_handoffs_keep_theirs(context: Context) -> None:
     with unit(context) as opened:
         number = opened.tx.handoffs.add(handoff)
         opened.log("handed over", agent="ann", handoff=number)
-    assert kept(context) == ["handed over"]
+    assert left(context) == ["handed over"]
     with unit(context) as opened:
         opened.tx.handoffs.put(replace(handoff, id=number, state=HandOffState.CLOSED))
-    assert kept(context) == []
+    assert left(context) == []
 
 
 def test_unfinished_intentions_keep_what_their_agent_did(context: Context) -> None:
@@ -188,20 +189,20 @@ def test_unfinished_intentions_keep_what_their_agent_did(context: Context) -> No
     with unit(context) as opened:
         number = opened.tx.intentions.add(intention)
         opened.log("worktree ready", agent="ann")
-    assert kept(context) == ["worktree ready"]
+    assert left(context) == ["worktree ready"]
     with unit(context) as opened:
         opened.tx.intentions.remove(number)
-    assert kept(context) == []
+    assert left(context) == []
 
 
 def test_landings_stay_while_their_session_goes_on(context: Context) -> None:
     """The story of the session is told from them; afterwards they are history."""
     with unit(context) as opened:
         opened.log("landed", agent="ann", level=Level.CHANGE)
-    assert kept(context) == ["landed"]
+    assert left(context) == ["landed"]
     with context.store.transaction() as tx:
         tx.sessions.put(replace(SESSION, state=SessionState.FINALIZED))
-    assert kept(context) == []
+    assert left(context) == []
 
 
 def test_an_agents_words_are_kept_no_longer_for_their_details(context: Context) -> None:
@@ -212,7 +213,7 @@ def test_an_agents_words_are_kept_no_longer_for_their_details(context: Context) 
         action="odd",
         details={"tokens": "all", "conflict": [None], "task": ["T-1"], "to": {}},
     )
-    assert "odd" not in kept(context)
+    assert "odd" not in left(context)
 
 
 def test_removal_goes_in_small_transactions(context: Context, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -224,8 +225,8 @@ def test_removal_goes_in_small_transactions(context: Context, monkeypatch: pytes
     begin = store.transaction
 
     @contextmanager
-    def counted(*, durable: bool = False) -> Iterator[Any]:
-        with begin(durable=durable) as tx:
+    def counted(**options: Any) -> Iterator[Any]:
+        with begin(**options) as tx:
             before = tx.entries.count()
             yield tx
             counts.append(before - tx.entries.count())

@@ -12,20 +12,20 @@ from pucs.coordinator.context import Context
 from pucs.coordinator.log import entries
 from pucs.coordinator.spending import ACTION, Amount, spent, totals
 from pucs.crosslog.records import Query
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState, Stream, StreamRow
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 
 if TYPE_CHECKING:
     from pucs.coordinator.ports import Git
+    from tests.conftest import Kept
 
 
 @pytest.fixture
-def context() -> Context:
+def context(kept: Kept) -> Context:
     clock = FakeClock()
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=FakeProcesses(),
         bells=FakeBells(),

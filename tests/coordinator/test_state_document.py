@@ -16,7 +16,6 @@ from pucs.coordinator.log import log
 from pucs.coordinator.status import state
 from pucs.core.modes import Mode
 from pucs.core.resources import ROOT
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import CriticalFile, Session, SessionState, Stream, StreamRow, StreamState
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task, TaskState
@@ -25,6 +24,8 @@ from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.conftest import Kept
 
 SEED: dict[str, Any] = {
     "session_id": "PUCS-20251206-001",
@@ -106,11 +107,11 @@ def schema(project: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-def context() -> Context:
+def context(kept: Kept) -> Context:
     """Return a session in which everything that the document shows is going on."""
     clock = FakeClock()
     made = Context(
-        store=SQLiteStore(IN_MEMORY, clock),
+        store=kept(clock),
         clock=clock,
         processes=FakeProcesses(),
         bells=FakeBells(),

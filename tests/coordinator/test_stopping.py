@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
@@ -20,11 +20,13 @@ from pucs.coordinator.posting import send
 from pucs.coordinator.turns import line_up
 from pucs.crosslog.records import Query
 from pucs.messages.handoffs import Contents
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration
 from pucs.tasks.records import Task, TaskState
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+
+if TYPE_CHECKING:
+    from tests.conftest import Kept
 
 
 class Checkout:
@@ -46,11 +48,11 @@ class Checkout:
 class World:
     """A launched agent, a person's agent, and somebody who writes to both."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes = FakeClock(), FakeProcesses()
         self.checkout = Checkout()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=FakeBells(),
@@ -106,8 +108,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_who_leaves_nothing_behind_may_stop(world: World) -> None:

@@ -23,7 +23,6 @@ from pucs.core.errors import Refused
 from pucs.crosslog.records import Query
 from pucs.locks.records import LeaseState
 from pucs.messages.records import MessageKind
-from pucs.store.sqlite import IN_MEMORY, SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration, Limits
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
@@ -34,15 +33,16 @@ if TYPE_CHECKING:
     from pucs.coordinator.answering import Acquired
     from pucs.core.processes import Process
     from pucs.messages.records import Message
+    from tests.conftest import Kept
 
 
 class World:
     """Launched agents with a keeper each, and one that nobody minds."""
 
-    def __init__(self) -> None:
+    def __init__(self, kept: Kept) -> None:
         self.clock, self.processes, self.bells = FakeClock(), FakeProcesses(), FakeBells()
         self.context = Context(
-            store=SQLiteStore(IN_MEMORY, self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=self.bells,
@@ -105,8 +105,8 @@ class World:
 
 
 @pytest.fixture
-def world() -> World:
-    return World()
+def world(kept: Kept) -> World:
+    return World(kept)
 
 
 def test_a_free_file_is_had_at_once(world: World) -> None:

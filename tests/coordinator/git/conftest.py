@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -17,10 +17,12 @@ from pucs.coordinator.places import prepare_worktree
 from pucs.core.processes import Process
 from pucs.git.repository import GitRepository
 from pucs.git.worktrees import GitWorktrees
-from pucs.store.sqlite import SQLiteStore
 from pucs.streams.records import Stream
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+
+if TYPE_CHECKING:
+    from tests.conftest import Kept
 
 FILES = {
     "core/a.py": "a = 1\n\n\nz = 1\n",
@@ -93,10 +95,10 @@ class Mortal:
         return call
 
     @contextmanager
-    def transaction(self, *, durable: bool = False) -> Iterator[Any]:
+    def transaction(self, **options: Any) -> Iterator[Any]:
         """Open a transaction; its commit is a change."""
         self._death.check()
-        with self._hand.transaction(durable=durable) as tx:
+        with self._hand.transaction(**options) as tx:
             yield tx
             self._death.check()
         self._death.step()
@@ -112,13 +114,13 @@ class Mortal:
 class World:
     """A repository with three streams and a session."""
 
-    def __init__(self, root: Path, configuration: Configuration) -> None:
+    def __init__(self, root: Path, configuration: Configuration, kept: Kept) -> None:
         self.root = root
         self.clock = FakeClock()
         self.processes = FakeProcesses()
         repository = GitRepository.open(str(root))
         self.context = Context(
-            store=SQLiteStore(":memory:", self.clock),
+            store=kept(self.clock),
             clock=self.clock,
             processes=self.processes,
             bells=FakeBells(),
@@ -203,14 +205,16 @@ def replace_me(processes: FakeProcesses, me: Process) -> FakeProcesses:
 
 
 @pytest.fixture
-def make_world(make_repository: Callable[..., Path]) -> Callable[..., World]:
+def make_world(make_repository: Callable[..., Path], kept: Kept) -> Callable[..., World]:
     """Return a function that makes a world of these files; keywords go into its configuration."""
     count = 0
 
     def make(files: Mapping[str, str] = FILES, **settings: Any) -> World:
         nonlocal count
         count += 1
-        return World(make_repository(f"world{count}", files), Configuration(streams=STREAMS, **settings))
+        return World(
+            make_repository(f"world{count}", files), Configuration(streams=STREAMS, **settings), kept
+        )
 
     return make
 

@@ -349,12 +349,12 @@ class Meanwhile:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
-    def transaction(self, *, durable: bool = False) -> Any:
+    def transaction(self, **options: Any) -> Any:
         """Act first if this is the one."""
         self._left -= 1
         if self._left == 0:
             self._act()
-        return self._store.transaction(durable=durable)
+        return self._store.transaction(**options)
 
 
 def test_parties_that_accept_at_one_moment_are_looked_at_all_the_same(world: Any) -> None:
