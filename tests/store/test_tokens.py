@@ -16,7 +16,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, r
 
 from pucs.core.ids import TOKEN_SEQUENCE_BITS, epoch_of, token
 from pucs.store.sqlite import SQLiteStore
-from pucs.store.tokens import Memory
+from pucs.store.tokens import EPOCH_SPAN_S, Memory
 from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -73,9 +73,9 @@ def test_a_reboot_raises_the_epoch(store: SQLiteStore, clock: FakeClock) -> None
 def test_an_exhausted_epoch_is_followed_by_the_next(tmp_path: Path, clock: FakeClock) -> None:
     """After four billion grants the numbers go on in a new epoch."""
     memory = Memory(tmp_path / "side")
-    epoch, first = memory.next(0, 0, (1 << TOKEN_SEQUENCE_BITS) - 1, clock.now(), 1)
+    epoch, first, changed_ns = memory.next(0, 0, 0, (1 << TOKEN_SEQUENCE_BITS) - 1, clock.now(), 1)
     assert first == 1
-    later, again = memory.next(epoch, (1 << TOKEN_SEQUENCE_BITS) - 1, 1, clock.now(), 1)
+    later, again, _ = memory.next(epoch, (1 << TOKEN_SEQUENCE_BITS) - 1, changed_ns, 1, clock.now(), 1)
     assert (later, again) == (epoch + 1, 1)
 
 
@@ -88,6 +88,23 @@ def test_a_side_file_removed_under_its_users_is_made_anew(store: SQLiteStore) ->
     assert second > first
     assert side.exists()
     assert take(store) == second + 1
+
+
+def test_a_directory_put_back_whole_raises_the_epoch(
+    tmp_path: Path, store: SQLiteStore, clock: FakeClock
+) -> None:
+    """Database and side file agree with each other then, are the same files, and know nothing of what came since."""
+    take(store)
+    store.backup(tmp_path / "copy.db")
+    side = Path(f"{store.path}.epoch")
+    kept = side.read_bytes()
+    given = take(store, 5) + 4
+    clock.pass_s(EPOCH_SPAN_S)
+    store.close()
+    Path(f"{store.path}-wal").unlink()
+    shutil.copyfile(tmp_path / "copy.db", store.path)
+    side.write_bytes(kept)
+    assert take(store) > given
 
 
 class TokenMachine(RuleBasedStateMachine):
@@ -181,6 +198,17 @@ class TokenMachine(RuleBasedStateMachine):
         self.clock.pass_s(seconds)
 
     @rule()
+    def put_the_whole_directory_back(self) -> None:
+        """Older states of database and side file over the same files: they agree with each other."""
+        side, copy = Path(f"{self.path}.epoch"), self.copy()
+        kept = side.read_bytes() if side.exists() else b""
+        self.grant(1)
+        self.clock.pass_s(90_000)
+        with self.nobody_has_it_open():
+            shutil.copyfile(copy, self.path)
+            side.write_bytes(kept)
+
+    @rule()
     def move_to_another_place(self) -> None:
         """The whole directory is copied, side file included: another inode with the same content."""
         aside = self.directory / "moved.db"
@@ -205,11 +233,11 @@ def test_the_judge_notices_a_side_file_that_does_nothing(part: str, monkeypatch:
     """Without reading or writing it, an older copy would hand out the same numbers again."""
     monkeypatch.setattr(Memory, part, lambda *_: None)
     if part == "_read":
-        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, 1), last + 1))
+        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, 1), last + 1, 0))
     else:
         fixed = (1, 0, 0, b"")
         monkeypatch.setattr(Memory, "_read", lambda _: fixed)
-        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, fixed[0]), last + 1))
+        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, fixed[0]), last + 1, 0))
     with pytest.raises((AssertionError, BaseExceptionGroup)):
         run_state_machine_as_test(
             TokenMachine,

@@ -34,6 +34,10 @@ pages change all the time, so a longer log costs fewer writes; 16 MiB are read b
 FOREIGN_WAIT_MS = 5000
 """Wait for a program that is not PUCS (the gate does not stop it) and has the database locked."""
 IN_MEMORY = ":memory:"
+_COUNT = (
+    "INSERT INTO counters (name, value) VALUES ('epoch', ?), ('side', ?), ('token', ?) "
+    "ON CONFLICT (name) DO UPDATE SET value = excluded.value"
+)
 
 
 class _Connection:
@@ -299,15 +303,17 @@ class SQLiteStore:
 
     def _take_tokens(self, connection: _Connection) -> Callable[[int], int]:
         def take(count: int) -> int:
-            rows = connection.all("SELECT value FROM counters WHERE name IN ('epoch', 'token') ORDER BY name")
-            epoch, last = rows[0][0], rows[1][0]
+            said = dict(
+                connection.all("SELECT name, value FROM counters WHERE name IN ('epoch', 'side', 'token')")
+            )
+            epoch, last, changed_ns = said["epoch"], said["token"], said.get("side", 0)
             if self._memory is not None:
-                epoch, first = self._memory.next(epoch, last, count, self._clock.now(), connection.inode)
+                epoch, first, changed_ns = self._memory.next(
+                    epoch, last, changed_ns, count, self._clock.now(), connection.inode
+                )
             else:
                 epoch, first = max(epoch, 1), last + 1
-            if epoch != rows[0][0]:
-                connection.run("UPDATE counters SET value = ? WHERE name = 'epoch'", (epoch,))
-            connection.run("UPDATE counters SET value = ? WHERE name = 'token'", (first + count - 1,))
+            connection.run(_COUNT, (epoch, changed_ns, first + count - 1))
             return value(epoch, first)
 
         return take

@@ -5,8 +5,11 @@ would hand out the same numbers twice. So every grant also leaves its number in 
 the epoch is raised whenever the two do not agree, the machine was booted since, or the database file is another one.
 Only a raised epoch is synced: what a plain crash can lose is in the page cache, and a power loss changes the boot.
 
-Where the side file is lost together with the database and only an older copy comes back, nothing tells how far the epoch
-had come. Then the clock helps: a raised epoch is at least the count of ten-minute spans since 2025. It stays below 2^21
+The two can come back together, with the whole directory. So the database also notes when the side file was changed last by
+the kernel's account (its ctime), which no program that copies files can set.
+
+Where the side file is lost or older together with the database, nothing tells how far the epoch had come. Then the clock
+helps: a raised epoch is at least the count of ten-minute spans since 2025. It stays below 2^21
 until 2064, so that tokens are exact in JavaScript, too.
 """
 
@@ -39,21 +42,31 @@ class Memory:
         self._path = path
         self._descriptor: int | None = None
 
-    def next(self, epoch: int, last: int, count: int, now: Instant, inode: int) -> tuple[int, int]:
-        """Return epoch and first number of ``count`` new tokens; call under the gate.
+    def next(
+        self, epoch: int, last: int, changed_ns: int, count: int, now: Instant, inode: int
+    ) -> tuple[int, int, int]:
+        """Return epoch and first number of ``count`` new tokens, and when that changed the side file; call under the gate.
 
-        ``epoch`` and ``last`` are what the database says, ``inode`` is the file it is in.
+        ``epoch``, ``last`` and ``changed_ns`` are what the database says, ``inode`` is the file it is in.
         """
         known = self._read()
         boot = now.boot_id.encode()[:40].ljust(40, b"\0")
-        trusted = known is not None and (known[0], *known[2:]) == (epoch, inode, boot) and known[1] <= last
+        trusted = (
+            known is not None
+            and (known[0], *known[2:]) == (epoch, inode, boot)
+            and known[1] <= last
+            and changed_ns == self._changed_ns()
+        )
         if trusted and not last + count >> TOKEN_SEQUENCE_BITS:
             self._write(epoch, last + count, inode, boot)
-            return epoch, last + 1
+            return epoch, last + 1, self._changed_ns()
         epoch = max(epoch + 1, known[0] + 1 if known else 0, int(now.wall_s - EPOCHS_SINCE_S) // EPOCH_SPAN_S)
         self._write(epoch, count, inode, boot)
         os.fsync(self._open())
-        return epoch, 1
+        return epoch, 1, self._changed_ns()
+
+    def _changed_ns(self) -> int:
+        return os.fstat(self._open()).st_ctime_ns
 
     def _open(self) -> int:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
