@@ -42,7 +42,7 @@ _ANY = {
 }
 """What every lease verb asks first, and the usual answer is no: it comes with the answer that opens the transaction."""
 _FILLS = tuple(f"INSERT INTO {table} " for table in _ANY.values())
-_STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, string_agg(name || '=' || value, ' '),
+_STATE = b"""SELECT extract(epoch FROM clock_timestamp())::float8, string_agg(name || ' ' || value, ' '),
     EXISTS (SELECT FROM requests), EXISTS (SELECT FROM intent_resources), max(tableoid::bigint),
     (SELECT value FROM settings WHERE name = 'server')"""
 _SERVER = b"""(SELECT system_identifier FROM pg_control_system()), CASE WHEN pg_is_in_recovery() THEN NULL ELSE
@@ -201,9 +201,8 @@ class Connection:
             self.rollback()
             raise
         self._known = dict(zip(questions, found, strict=True))
-        counters = {
-            name: int(count) for name, _, count in (word.partition("=") for word in (row[1] or "").split())
-        }
+        words = (row[1] or "").split()
+        counters = dict(zip(words[::2], map(int, words[1::2]), strict=True))
         empty = {table for table, found in zip(_ANY.values(), row[2:4], strict=True) if not found}
         system, start = self._server or row[6:8]
         self.state = State(

@@ -64,7 +64,7 @@ class Line:
 
     def send(self, text: bytes, parameters: Sequence[Any] = ()) -> None:
         """Send a statement, later."""
-        values = [_encoded(value) for value in parameters]
+        values = [(_ENCODE.get(value.__class__) or _encoded)(value) for value in parameters]
         if not self._prepare:
             self._pg.send_query_params(text, values)
         else:
@@ -104,7 +104,7 @@ class Line:
         failure: Exception | None = None
         while self._waiting:
             try:
-                self._next()
+                self._take()
             except errors.Error as error:
                 if self._raw.closed:
                     raise
@@ -115,12 +115,10 @@ class Line:
 
     def _settle(self) -> None:
         """Wait for the answers to everything that was sent."""
-        if not self._waiting:
-            return
-        self._found.clear()
-        self._sync()
-        while self._waiting:
-            self._next()
+        if self._waiting:
+            self._found.clear()
+            self._sync()
+            self._take()
 
     def _sync(self) -> None:
         # A mere request to flush would do, but only behind this does the server count how long a transaction is idle.
@@ -142,41 +140,40 @@ class Line:
             for row in range(found.ntuples)
         ]
 
-    def _next(self) -> None:
-        """Take the answer to the oldest statement without one."""
-        sent = self._waiting[0]
-        result = self._pull()
-        self._waiting.popleft()
-        if sent == _END:
-            return
-        if result is None:
-            raise OperationalError("the server ended the row of statements")
-        self._pull()  # what separates the answers
-        if result.status in _GOOD:
-            if sent is None:
-                self._found.append(result)
-            return
-        if sent is not None:
-            del self._names[sent]
-        raise errors.error_from_result(result, encoding="utf-8")
+    def _take(self) -> None:
+        """Take the answers to what was sent, in its order, until there are none left or one is a failure."""
+        busy, next_result, waiting = self._pg.is_busy, self._pg.get_result, self._waiting
+        while waiting:
+            try:
+                if busy():
+                    self._arrive()
+                result = next_result()
+                sent = waiting.popleft()
+                if sent == _END:
+                    continue
+                next_result()  # what separates the answers is there with them
+            except BaseException:
+                # Whatever it is, a Ctrl-C too: what is under way is not known, and the server undoes it with the connection.
+                self._raw.close()
+                raise
+            if result is None:
+                raise OperationalError("the server ended the row of statements")
+            if result.status in _GOOD:
+                if sent is None:
+                    self._found.append(result)
+                continue
+            if sent is not None:
+                del self._names[sent]
+            raise errors.error_from_result(result, encoding="utf-8")
 
-    def _pull(self) -> PGresult | None:
-        """Return the library's next result, when it is there."""
-        try:
-            self._push()
-            while self._pg.is_busy():
-                self._wait(select.POLLIN)
-                self._pg.consume_input()
-            return self._pg.get_result()
-        except BaseException:
-            # Whatever it is, a Ctrl-C too: what is under way is not known, and the server undoes it with the connection.
-            self._raw.close()
-            raise
-
-    def _push(self) -> None:
+    def _arrive(self) -> None:
+        """Wait until the next result is there."""
         while self._pg.flush():
             if self._wait(select.POLLIN | select.POLLOUT) & select.POLLIN:
                 self._pg.consume_input()
+        while self._pg.is_busy():
+            self._wait(select.POLLIN)
+            self._pg.consume_input()
 
     def _wait(self, events: int) -> int:
         self._poll.register(self._pg.socket, events)
@@ -192,16 +189,23 @@ def _text(raw: bytes) -> str:
     return raw.decode()
 
 
+def _encoded_text(value: str) -> bytes:
+    if "\0" in value:
+        raise DataError("a text holds a zero byte")  # the library would cut it there without a word
+    return value.encode()
+
+
+_ENCODE: dict[type, Callable[[Any], bytes | None]] = {
+    str: _encoded_text,
+    int: b"%d".__mod__,
+    float: lambda value: repr(value).encode(),
+    type(None): lambda _: None,
+}
+
+
 def _encoded(value: Any) -> bytes | None:
-    """Return a value as the server reads it; the library would cut a text at a zero byte without a word."""
-    if value is None:
-        return None
-    if isinstance(value, str):
-        raw = value.encode()
-        if b"\0" in raw:
-            raise DataError("a text holds a zero byte")
-        return raw
-    return repr(value).encode() if isinstance(value, float) else b"%d" % value
+    """Return a value of a type that is derived from one of the tables' own, as the server reads it."""
+    return _encoded_text(value) if isinstance(value, str) else b"%d" % value
 
 
 def array(values: Iterable[object]) -> str:
