@@ -11,22 +11,30 @@ judged from notes and git (``proof/faults_landing_judge.py``).
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import shutil
+import threading
 import time
+import zlib
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from proof import database, faults_landing_judge, faults_landing_plants
-from proof.faults_landing_points import SCENES, Point, points_of, sample
+from proof.faults_landing_points import SCENES, SHORT_SCENES, Point, points_of, sample
 from proof.faults_landing_scene import Nursery, Scene, template
 from proof.tally import Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections import Counter
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
 PART = "faults of landing"
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+POSTGRESQL = "postgresql"
+AT_ONCE = 4
+"""Cases at once: in most of them somebody waits."""
 
 
 def tallies(place: Path, seed: str, *, short: bool, stores: Sequence[str]) -> list[Tally]:
@@ -56,6 +64,16 @@ def _on(stack: contextlib.ExitStack, stage: Stage, store: str, *, short: bool) -
     return tally
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Played:
+    """One case that was played and judged."""
+
+    point: Point
+    seen: faults_landing_judge.Seen
+    counts: Counter[str]
+    wrong: list[tuple[str, str]]
+
+
 class Stage:
     """All cases on one store."""
 
@@ -66,60 +84,59 @@ class Stage:
         self._base = base
         self._seed = seed
         self.server: database.Database | None = None
-        self._cases = 0
+        self._dropping = threading.Lock()
 
     def play(self, tally: Tally, *, short: bool) -> None:
         """Play every case, or a sample of them, and the planted bugs."""
-        rng = random.Random(f"{self._seed}/points")
-        steps = {scene: self.steps(tally, scene) for scene in (SCENES if not short else ("land", "sync"))}
-        points = [point for scene in steps for point in points_of(scene, steps[scene])]
-        tally.figures["steps"] = sum(len(found) for found in steps.values())
-        for point in sample(points, rng) if short else points:
-            self.case(tally, point)
-        for name in faults_landing_plants.SHORT if short else faults_landing_plants.NAMES:
-            self.planted(tally, name, steps)
+        steps = {}
+        for scene in SHORT_SCENES if short else SCENES:
+            clean = self.played(Point(scene=scene))
+            count(tally, clean)
+            steps[scene] = [(note["name"], note["of"]) for note in clean.seen.notes if note["kind"] == "step"]
+        tally.figures["steps"] = sum(map(len, steps.values()))
+        points = [point for scene, found in steps.items() for point in points_of(scene, found)]
+        if short:
+            points = sample(points, random.Random(f"{self._seed}/points"))
+        with ThreadPoolExecutor(AT_ONCE) as pool:
+            for played in pool.map(self.played, points):
+                count(tally, played)
+            names = faults_landing_plants.SHORT if short else faults_landing_plants.NAMES
+            for name, rules in zip(
+                names, pool.map(lambda name: self.planted(name, steps), names), strict=True
+            ):
+                tally.caught(name, rules)
 
-    def steps(self, tally: Tally, scene: str) -> list[tuple[str, str]]:
-        """Play a scene in which nothing goes wrong, and return the steps of its verb: name and kind of each."""
-        played = self._played(Point(scene=scene), "", tally)
-        return [(note["name"], note["of"]) for note in played[1].notes if note["kind"] == "step"]
-
-    def case(self, tally: Tally, point: Point) -> None:
-        """Play and judge one case."""
-        self._played(point, "", tally)
-
-    def planted(self, tally: Tally, name: str, steps: dict[str, list[tuple[str, str]]]) -> None:
-        """Play a planted bug at the steps where it shows, until a rule that is to catch it does."""
+    def planted(self, name: str, steps: Mapping[str, Sequence[tuple[str, str]]]) -> str:
+        """Play a planted bug at the steps where it shows, until a rule that is to catch it does; return the rules."""
         plant = faults_landing_plants.PLANTS[name]
-        caught = ""
         for point in plant.points(steps):
-            wrong, _ = self._played(point, name, None)
-            rules = dict.fromkeys(rule for rule, _ in wrong)
+            rules = dict.fromkeys(rule for rule, _ in self.played(point, name).wrong)
             if rules.keys() & set(plant.caught_by):
-                caught = ", ".join(rules)
-                break
-        tally.caught(name, caught)
+                return ", ".join(rules)
+        return ""
 
-    def _played(
-        self, point: Point, plant: str, tally: Tally | None
-    ) -> tuple[list[tuple[str, str]], faults_landing_judge.Seen]:
-        self._cases += 1
-        place = self._place / str(self._cases)
+    def played(self, point: Point, plant: str = "") -> Played:
+        """Play and judge one case; what was planted, or went well, leaves nothing behind."""
+        name = f"{plant} {point}".strip()
+        place = self._place / f"{zlib.crc32(name.encode()):08x}"
         place.mkdir(parents=True)
-        name = f"{self._seed}/{plant or self._cases}/{point}"
-        url = self.server.store(f"{place.parent.parent.name}{place.name}_{plant}") if self.server else ""
-        scene = Scene(self._nursery, place, url, point, random.Random(name), plant=plant)
+        url = self.server.store(f"{os.getpid()}_{place.name}") if self.server else ""
+        scene = Scene(self._nursery, place, url, point, random.Random(f"{self._seed}/{name}"), plant=plant)
         try:
             seen = scene.play(self._base)
         finally:
             if self.server:
-                self.server.drop(url)
+                with self._dropping:
+                    self.server.drop(url)
         wrong = faults_landing_judge.judge(seen)
-        if tally is not None:
-            tally.killed += scene.counts.pop("SIGKILL", 0)
-            tally.figures.update(scene.counts)
-            tally.figures["cases"] += 1
-            tally.judge(str(point), wrong)
-        if tally is None or not wrong:
+        if plant or not wrong:
             shutil.rmtree(place, ignore_errors=True)
-        return wrong, seen
+        return Played(point=point, seen=seen, counts=scene.counts, wrong=wrong)
+
+
+def count(tally: Tally, played: Played) -> None:
+    """Count one case."""
+    tally.figures["cases"] += 1
+    tally.killed += played.counts["SIGKILL"]
+    tally.figures.update({name: times for name, times in played.counts.items() if name != "SIGKILL"})
+    tally.judge(str(played.point), played.wrong)

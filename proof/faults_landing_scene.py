@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from dataclasses import dataclass, field
@@ -53,6 +54,7 @@ class Nursery:
 
     def __init__(self, place: Path) -> None:
         """Start it; what its processes complain of goes to a file."""
+        self._speaking = threading.Lock()
         self._errors = (place / "errors.txt").open("wb")
         home = place / "home"
         home.mkdir(exist_ok=True)
@@ -73,8 +75,9 @@ class Nursery:
         """Start one process and return its id."""
         assert self._program.stdin is not None
         assert self._program.stdout is not None
-        self._program.stdin.write(json.dumps(order) + "\n")
-        return int(self._program.stdout.readline())
+        with self._speaking:
+            self._program.stdin.write(json.dumps(order) + "\n")
+            return int(self._program.stdout.readline())
 
     def close(self) -> None:
         """End it."""
@@ -168,7 +171,8 @@ class Scene:
             self.killed.add(pid)
             self.counts["SIGKILL"] += 1
             os.kill(pid, signal.SIGKILL)
-        os.kill(pid, signal.SIGCONT)
+        else:
+            os.kill(pid, signal.SIGCONT)
         self.wait(pid)
 
     def _after(self, pid: int) -> None:
