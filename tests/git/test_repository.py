@@ -128,6 +128,18 @@ def test_move_ref_compares_and_swaps(root: Path, repository: GitRepository) -> N
         repository.move_ref("refs/heads/-x y", first, None)
 
 
+def test_refs_are_made_where_there_are_none(root: Path, repository: GitRepository) -> None:
+    """Those that are missing are made, alone or beside others that stay where they are."""
+    first = git(root, "rev-parse", "HEAD")
+    names = ["refs/heads/pucs/s", "refs/heads/pucs/s.a", "refs/heads/pucs/s.b"]
+    repository.make_refs(names[:2], first)
+    second = write(root, "a.txt", "other\n")
+    repository.make_refs(names, second)
+    assert repository.refs("refs/heads/pucs") == dict(zip(names, (first, first, second), strict=True))
+    with pytest.raises(Usage):
+        repository.make_refs(["refs/heads/-x y"], first)
+
+
 def test_move_ref_has_one_winner(root: Path, repository: GitRepository) -> None:
     """Of several that move a ref from one value at once, exactly one succeeds."""
     first = repository.head()[0]

@@ -245,6 +245,10 @@ class Repository(Protocol):
         """Compare-and-swap a full ref name; ``old`` None: it must not exist. False if it was not as expected."""
         ...
 
+    def make_refs(self, refs: Sequence[str], start: str) -> None:
+        """Make those of these full ref names that do not exist, at a commit; the others stay as they are."""
+        ...
+
     def refs(self, prefix: str) -> dict[str, str]:
         """Return refs below a prefix with the commits they point at."""
         ...

@@ -34,6 +34,7 @@ _BARE = re.compile(r"(?m)^\s*bare\s*(=\s*(true|yes|on|1)\s*)?$")
 _LOG_FORMAT = "%x00%H%x00%P%x00%s%x00%(trailers:only,unfold,separator=%x1e,key_value_separator=%x1f)"
 _LOG_FIELDS = 4
 _REMERGED_PARENTS = 2
+_PLACES = ("--absolute-git-dir", "--git-common-dir", "--show-toplevel")
 
 
 class GitRepository:
@@ -54,6 +55,11 @@ class GitRepository:
         """
         require_git()
         git = Git(directory=path)
+        # One process tells everything where the main checkout is an ordinary one; the questions below are for the rest.
+        told = git("rev-parse", "--path-format=absolute", *_PLACES, "HEAD^{commit}", ok=(0, 128))
+        match told.line.split("\n") if told.status == 0 else ():
+            case [git_dir, common_dir, root, _] if git_dir == common_dir:
+                return GitRepository(str(Path(root).resolve()), str(Path(common_dir).resolve()))
         try:
             common_dir = git("rev-parse", "--path-format=absolute", "--git-common-dir").line
         except GitError as error:
@@ -129,6 +135,17 @@ class GitRepository:
                 continue
             raise GitError(f"git cannot move {ref}: {output.error}", ref=ref, stderr=output.error)
         raise AssertionError("both attempts end in the loop")
+
+    def make_refs(self, refs: Sequence[str], start: str) -> None:
+        """Make those of these full ref names that do not exist, at a commit; the others stay as they are."""
+        for ref in refs:
+            checked_branch(ref.removeprefix("refs/heads/"))
+        order = "".join(f"create {ref}\0{checked_revision(start)}\0" for ref in refs)
+        # All of them in one process, unless one is there already.
+        if self._git("update-ref", "-m", "pucs", "--stdin", "-z", stdin=order, ok=(0, 1, 128)).status:
+            for ref in refs:
+                if self.resolve(ref) is None:
+                    self.move_ref(ref, start, None)
 
     def delete_ref(self, ref: str, old: str) -> bool:
         """Delete a full ref name if it still has the value ``old``; False if it does not."""
