@@ -11,6 +11,7 @@ from pucs.agents.records import Agent, Enforcement, Phase
 from pucs.conflicts.records import Conflict, Kind, Severity, Status, Strategy
 from pucs.conflicts.requests import Waiver, WaiverState
 from pucs.coordinator.records import Intention
+from pucs.core.errors import Usage
 from pucs.core.modes import Mode
 from pucs.core.processes import Process
 from pucs.crosslog.records import Entry, Level, Query
@@ -22,9 +23,10 @@ from pucs.tasks.records import Task, TaskState
 from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
-    from pucs.coordinator.ports import Store
+    from pucs.coordinator.ports import Store, Transaction
 
 OWNER = Process("a host", "boot", 4_026_531_836, 17, 99)
 
@@ -460,3 +462,35 @@ def test_tokens_come_in_runs_that_grow(store: Store) -> None:
             first = tx.tokens(count)
             taken += range(first, first + count)
     assert taken == sorted(set(taken))
+
+
+WRONG: list[tuple[str, Callable[[Transaction], object]]] = [
+    ("UTF-8", lambda tx: tx.entries.add(entry(1, action="\udcff"))),
+    ("zero byte", lambda tx: tx.entries.add(entry(1, action="a\0b"))),
+    ("zero byte", lambda tx: tx.entries.add(entry(1, files=("a.py", "\0", "b.py")))),
+    ("UTF-8", lambda tx: tx.agents.get("\udcff")),
+    ("zero byte", lambda tx: tx.entries.select(Query(agent="a\0"))),
+    ("out of range", lambda tx: tx.conflicts.get(1 << 63)),
+]
+
+
+@pytest.mark.parametrize(("said", "wrong"), WRONG)
+def test_what_some_store_cannot_keep_is_wrong_use_of_any(
+    store: Store, said: str, wrong: Callable[[Transaction], object]
+) -> None:
+    """So that a session can move from each to each; nothing of the transaction stays."""
+
+    def write() -> None:
+        with store.transaction() as tx:
+            tx.entries.add(entry(1))
+            wrong(tx)
+
+    def read() -> None:
+        with store.read() as tx:
+            wrong(tx)
+
+    for act in (write, read):
+        with pytest.raises(Usage, match=said):
+            act()
+    with store.read() as tx:
+        assert tx.entries.select(Query()) == []

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import apsw
 import pytest
 
-from pucs.core.errors import StoreError, Usage
+from pucs.core.errors import StoreError
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.store import sqlite
 from pucs.store.sqlite import IN_MEMORY, SQLiteStore
@@ -468,13 +468,6 @@ def test_a_place_that_cannot_be_made_says_so(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="cannot be made") as caught:
         SQLiteStore(tmp_path / "file" / "state.db", FakeClock())
     assert "--store" in caught.value.remedy
-
-
-def test_text_that_is_no_text_is_wrong_use(store: SQLiteStore) -> None:
-    """A lone surrogate is refused as wrong use, and nothing of its transaction stays."""
-    with pytest.raises(Usage, match="UTF-8"):
-        write(store, "\udcff")
-    assert actions(store) == []
 
 
 @pytest.mark.process

@@ -31,7 +31,7 @@ ALIVE_EVERY_S = 30.0
 """Time between two renewals by calls: a call costs no write in between, and a lease lasts minutes."""
 DENIED_MAX = 20
 """Denials kept of a conversation since its last allowed edit."""
-_SURROGATE = re.compile("[\ud800-\udfff]")
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _UNSAFE = re.compile("[^A-Za-z0-9_-]")
 
 
@@ -48,7 +48,7 @@ def identified(context: Context, call: Call) -> Agent:
             "The call names no conversation.",
             remedy=f"Give the program's own id of it, at most {CONVERSATION_CHARS_MAX} characters.",
         )
-    if _SURROGATE.search(call.program + call.conversation + call.agent):
+    if _NO_TEXT.search(call.program + call.conversation + call.agent):
         raise Usage("The call names itself by what is no text.", remedy="Use ids of plain characters.")
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()

@@ -87,9 +87,10 @@ def carry_out(
 
 def left_behind(context: Context, intention: Intention) -> bool:
     """Tell whether nobody is at work on an intention any more."""
-    if (id(context.store), intention.id) in _working:
-        return False
-    return intention.owner == context.processes.current() or context.processes.alive(intention.owner) is False
+    if intention.owner == context.processes.current():
+        return (id(context.store), intention.id) not in _working
+    # Its number may be that of an intention of ours whose commit failed.
+    return context.processes.alive(intention.owner) is False
 
 
 def close(context: Context, intention: Intention, closing: Closing, *, moved: bool) -> None:

@@ -19,7 +19,11 @@ def clear(error: BaseException, store: str) -> PucsError | None:
         if isinstance(error, kinds):
             return StoreError(f"The store {store} {said} ({_first(error)}). {_NEXT}", remedy=remedy)
     if isinstance(error, errors.DataError):
-        return Usage(f"The database does not take a value: {_first(error)}.", remedy="Use plain text.")
+        number = isinstance(error, errors.NumericValueOutOfRange)
+        return Usage(
+            f"The store does not take a value: {'a number is out of range' if number else _first(error)}.",
+            remedy="Use a smaller one." if number else "Use plain text.",
+        )
     if isinstance(error, (OperationalError, InterfaceError)):
         return unreachable(error, store)
     return StoreError(f"The store {store} failed: {_first(error)}. {_NEXT}", remedy="Run: pucs doctor")

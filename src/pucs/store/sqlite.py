@@ -52,19 +52,19 @@ class _Connection:
         self.pages = 0
 
     def all(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        return self.database.execute(sql, parameters).fetchall()
+        return self.database.execute(sql, _plain(parameters)).fetchall()
 
     def one(self, sql: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
-        return self.database.execute(sql, parameters).fetchone()
+        return self.database.execute(sql, _plain(parameters)).fetchone()
 
     def run(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        self.database.execute(sql, parameters)
+        self.database.execute(sql, _plain(parameters))
 
     def many(self, sql: str, parameters: Iterable[Sequence[Any]]) -> None:
-        self.database.executemany(sql, parameters)
+        self.database.executemany(sql, map(_plain, parameters))
 
     def insert(self, sql: str, parameters: Sequence[Any] = ()) -> int:
-        self.database.execute(sql, parameters)
+        self.database.execute(sql, _plain(parameters))
         return self.database.last_insert_rowid()
 
     def changes(self) -> int:
@@ -73,6 +73,9 @@ class _Connection:
 
 class SQLiteStore:
     """The store in one SQLite file, or in memory for tests; safe to use from many threads and processes."""
+
+    remark = ""
+    """See ``coordinator.ports.Store.remark``."""
 
     def __init__(
         self,
@@ -356,7 +359,7 @@ class SQLiteStore:
     def _failures(self) -> Iterator[None]:
         try:
             yield
-        except (apsw.Error, UnicodeEncodeError, OSError) as error:
+        except (apsw.Error, UnicodeEncodeError, OverflowError, OSError) as error:
             self._raise_clearly(error)
             raise
 
@@ -391,6 +394,10 @@ class SQLiteStore:
             )
         elif isinstance(error, UnicodeEncodeError):
             said = Usage(f"{error.object!r} is not valid UTF-8 text.", remedy="Use plain text.")
+        elif isinstance(error, OverflowError):
+            said = Usage(
+                "The store does not take a value: a number is out of range.", remedy="Use a smaller one."
+            )
         elif isinstance(error, OSError):
             said = StoreError(f"The store {self.path} failed: {error}.", remedy="Check disk and permissions.")
         else:
@@ -412,6 +419,20 @@ class _Transaction:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: object) -> None:
         self._end(error)
+
+
+def _plain(parameters: Sequence[Any]) -> Sequence[Any]:
+    """Return values as they are; what PostgreSQL cannot keep, no store does, so that a session can move to it.
+
+    Raises:
+        Usage: a text holds a zero byte.
+    """
+    for each in parameters:
+        if each.__class__ is str and "\0" in each:
+            raise Usage(
+                "The store does not take a value: a text holds a zero byte.", remedy="Use plain text."
+            )
+    return parameters
 
 
 def _commit(database: apsw.Connection) -> None:

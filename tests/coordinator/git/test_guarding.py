@@ -166,7 +166,7 @@ def test_hostile_ids_of_conversations_become_plain_names(world: Any) -> None:
     assert "no text" in person(world, "\ud800").ask("core/a.py").reason
     assert "no text" in replace(strange, agent="\ud800").ask("core/a.py").reason
     assert "cannot be an agent id" in replace(strange, program="../x").ask("core/a.py").reason
-    assert "no agent 'a\\x00b'" in replace(strange, agent="a\0b").ask("core/a.py").reason
+    assert "no text" in replace(strange, agent="a\0b").ask("core/a.py").reason
 
 
 @pytest.mark.parametrize(
