@@ -128,6 +128,8 @@ def _called_in(context: Context) -> Iterator[Check]:
 def _store(context: Context) -> Check:
     wrong = context.store.check()
     found = "; ".join(wrong[:3]) if wrong else f"{context.store.path} is sound"
+    if context.store.remark:
+        found += f"; {context.store.remark}"
     return Check(
         name="store", ok=not wrong, found=found, remedy="Restore the newest backup." if wrong else ""
     )

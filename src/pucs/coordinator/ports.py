@@ -194,6 +194,11 @@ class Store(Protocol):
     path: str
     """Where it is, as ``--store`` names it."""
 
+    @property
+    def remark(self) -> str:
+        """What its users should know of how it is reached; empty: nothing."""
+        ...
+
     def transaction(
         self, *, durable: bool = False, ahead: Ahead | None = None
     ) -> AbstractContextManager[Transaction]:

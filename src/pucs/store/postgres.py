@@ -42,6 +42,8 @@ READING_S_MAX = 60.0
 """Age at which a reading of the server's clock is renewed before it is used outside a transaction."""
 RETRY_S = 0.1
 """Pause between two tries to connect after a lost answer."""
+_NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
+"""A ring need not outlive the server, so it does not wait for the disk."""
 _LOCK_SPACE = 0x50554353
 _HOLDER = """SELECT a.pid, a.usename, host(a.client_addr), a.application_name, a.state FROM pg_locks l
     JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
@@ -66,6 +68,7 @@ class PostgresStore:
         self._threads = threading.local()
         self._remembered = Remembered()
         self._reading: State | None = None
+        self._pooled = False
         self.clock = _Clock(self)
         with self._failures():
             self._prepare(self._connection(), create=create)
@@ -80,24 +83,34 @@ class PostgresStore:
         """Return the name under which waiters listen."""
         return f"pucs_{self._address.schema}"
 
+    @property
+    def remark(self) -> str:
+        """Return what its users should know of how it is reached; empty: nothing."""
+        if not self._pooled or self._address.listening != self._address.parameters:
+            return ""
+        return (
+            "behind a pooler; where that pools transactions, waiters look once a second instead of being woken: "
+            "name the server itself in the URL with listen=HOST:PORT"
+        )
+
     def connect(self) -> psycopg.Connection[tuple[object, ...]]:
         """Open a plain connection, to listen on."""
         with self._failures():
-            return psycopg.connect(**self._named(), autocommit=True)
+            return psycopg.connect(**self._named(self._address.listening), autocommit=True)
 
-    def _named(self) -> dict[str, Any]:
-        given = self._address.parameters
+    def _named(self, given: dict[str, Any]) -> dict[str, Any]:
         name = f"pucs {os.getpid()}@{os.uname().nodename}"
         return given if "application_name" in given else given | {"application_name": name}
 
     def _connect(self) -> Connection:
         self._remembered = Remembered()  # the server may have been put back to an earlier state
         connection = Connection(
-            self._named(),
+            self._named(self._address.parameters),
             self._address.schema,
             _LOCK_SPACE << 32 | self._key_low,
             lock_wait_s_max=self._lock_wait_s_max,
         )
+        self._pooled = connection.pooled
         _OPEN.add(connection)
         return connection
 
@@ -276,7 +289,7 @@ class PostgresStore:
         with suppress(psycopg.Error):
             connection = self._connection()
             if not connection.in_transaction:
-                connection.raw.execute("SELECT pg_notify($1, $2)", (self.channel, name))
+                connection.raw.execute(_NOTIFY, (self.channel, name))
 
     def reading(self) -> State:
         """Return a reading of the server's clock that is young enough to go on from."""

@@ -28,12 +28,14 @@ class Address:
     """Schema that holds the tables."""
     parameters: dict[str, Any] = field(repr=False)
     """What the client library connects with."""
+    listening: dict[str, Any] = field(repr=False)
+    """The same for the connection that listens for bells, which may not go through a pooler in transaction mode."""
     secrets: dict[str, str] = field(repr=False)
     """Variables that programs we start need to connect to ``shown``; empty where they find the password themselves."""
 
 
 def parse(url: str) -> Address:
-    """Take a URL apart; everything but ``schema`` in its query is the client library's own.
+    """Take a URL apart; everything but ``schema`` and ``listen`` in its query is the client library's own.
 
     Raises:
         Usage: it is none; the message does not repeat the password.
@@ -43,11 +45,13 @@ def parse(url: str) -> Address:
         parts = urlsplit(url)
     except ValueError as error:
         raise Usage("The store's URL is malformed.", remedy=_EXAMPLE) from error
-    schema, query, hidden = SCHEMA, [], []
+    schema, listen, query, hidden = SCHEMA, "", [], []
     for pair in filter(None, parts.query.split("&")):
         name, _, value = pair.partition("=")
         if name == "schema":
             schema = unquote(value)
+        elif name == "listen":
+            listen = unquote(value)
         elif name in _SECRET:
             hidden.append(pair)
         else:
@@ -56,7 +60,8 @@ def parse(url: str) -> Address:
     user = user.partition(":")[0]
     if not schema or len(schema.encode()) > SCHEMA_BYTES_MAX or "\0" in schema:
         raise Usage(f"{schema!r} cannot be the schema of a store.", remedy="Use a short name: ?schema=pucs")
-    shown_query = "&".join([*query, *([f"schema={quote(schema)}"] if schema != SCHEMA else [])])
+    own = {"schema": schema if schema != SCHEMA else "", "listen": listen}
+    shown_query = "&".join([*query, *(f"{name}={quote(value)}" for name, value in own.items() if value)])
     shown = urlunsplit(("postgresql", f"{user}{at}{host}", parts.path, shown_query, ""))
     parameters = _parameters(
         urlunsplit(("postgresql", parts.netloc, parts.path, "&".join([*query, *hidden]), "")), shown
@@ -64,10 +69,25 @@ def parse(url: str) -> Address:
     # The client library keeps an empty authority apart from none, and so does whoever reads the address again.
     shown = shown if shown.startswith("postgresql://") else shown.replace("postgresql:", "postgresql://", 1)
     secrets = {"PGPASSWORD": str(parameters["password"])} if parameters.get("password") else {}
-    return Address(shown, schema, _defaults() | parameters, secrets)
+    parameters = _defaults() | parameters
+    return Address(shown, schema, parameters, parameters | _place(listen), secrets)
 
 
 _EXAMPLE = "Write it like postgresql://user@host:5432/database?schema=pucs"
+
+
+def _place(listen: str) -> dict[str, Any]:
+    """Return where to listen, for the client library."""
+    if not listen:
+        return {}
+    try:
+        parts = urlsplit(f"//{listen}")
+        host, port = parts.hostname, parts.port
+    except ValueError:
+        host = port = None
+    if not host or parts.netloc != listen or "@" in listen:
+        raise Usage(f"listen={listen} names no server.", remedy="Write it like listen=db.example.org:5432")
+    return {"host": host, "hostaddr": None, "port": port or 5432}
 
 
 def _parameters(url: str, shown: str) -> dict[str, Any]:
