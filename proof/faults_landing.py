@@ -18,11 +18,11 @@ import threading
 import time
 import zlib
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from proof import database, faults_landing_judge, faults_landing_plants
-from proof.faults_landing_points import SCENES, SHORT_SCENES, Point, points_of, sample
+from proof.faults_landing_points import SCENES, SHORT_SCENES, STOP, Point, points_of, sample
 from proof.faults_landing_scene import Nursery, Scene, template
 from proof.tally import Tally
 
@@ -95,6 +95,7 @@ class Stage:
             steps[scene] = [(note["name"], note["of"]) for note in clean.seen.notes if note["kind"] == "step"]
         tally.figures["steps"] = sum(map(len, steps.values()))
         points = [point for scene, found in steps.items() for point in points_of(scene, found)]
+        points.append(replace(next(filter(closing, points)), shipped=True))
         if short:
             points = sample(points, random.Random(f"{self._seed}/points"))
         with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -132,6 +133,11 @@ class Stage:
         if plant or not wrong:
             shutil.rmtree(place, ignore_errors=True)
         return Played(point=point, seen=seen, counts=scene.counts, wrong=wrong)
+
+
+def closing(point: Point) -> bool:
+    """Tell whether the process is stopped in the transaction that closes a landing."""
+    return point.how == STOP and point.in_gate and point.name.startswith("intentions.close")
 
 
 def count(tally: Tally, played: Played) -> None:

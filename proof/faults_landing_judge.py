@@ -331,11 +331,12 @@ def _granted(seen: Seen, pid: int, file: str, before: int) -> int | None:
 
 
 def _of(entry: dict[str, Any], name: str) -> bool:
+    action: str = entry["action"]
     if name == "session":
-        return entry["action"] == "merged"
+        return action == "merged"
     if name == "release":
-        return entry["action"] == "target moved"
-    return entry["action"] == "landed" and entry["stream"] == name
+        return action == "target moved"
+    return action == "landed" and bool(entry["stream"] == name)
 
 
 def _short(commits: list[str]) -> str:

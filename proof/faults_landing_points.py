@@ -34,6 +34,8 @@ class Point:
     when: str = "before"
     """``before`` or ``after`` the step, or ``inside`` it."""
     how: str = KILL
+    shipped: bool = False
+    """Waits for a stopped holder of the gate are as long as shipped, not shortened."""
 
     @property
     def in_gate(self) -> bool:
@@ -42,6 +44,8 @@ class Point:
 
     def __str__(self) -> str:
         """Name it in one line."""
+        if self.shipped:
+            return f"{self.how} {self.scene} {self.when} {self.name}, bounds as shipped"
         return (
             f"{self.how} {self.scene} {self.when} {self.name} ({self.time})"
             if self.name
@@ -75,5 +79,5 @@ def sample(points: Sequence[Point], rng: random.Random) -> list[Point]:
     """Return a few points of each kind."""
     kills = [point for point in points if point.how == KILL]
     stops = [point for point in points if point.how == STOP and not point.in_gate]
-    gates = [point for point in points if point.how == STOP and point.in_gate]
+    gates = [point for point in points if point.how == STOP and point.in_gate and not point.shipped]
     return [*rng.sample(kills, SHORT_KILLS), *rng.sample(stops, SHORT_STOPS), rng.choice(gates)]

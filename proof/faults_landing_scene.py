@@ -16,12 +16,13 @@ import sys
 import threading
 import time
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from proof import faults_landing_judge, history, world
-from proof.faults_landing_judge import STARTED, Move, Seen
+from proof import faults_landing_reading as reading
+from proof import history, world
+from proof.faults_landing_judge import STARTED, Seen
 from proof.faults_landing_points import FINALIZE, KILL, STOP, Point
 from proof.records import Evidence, Stream
 
@@ -112,8 +113,6 @@ class Scene:
     point: Point
     rng: random.Random
     plant: str = ""
-    shipped: bool = False
-    """Waits for the gate are as long as shipped."""
     killed: set[int] = field(default_factory=set)
     counts: Counter[str] = field(default_factory=Counter)
     passed: dict[str, list[str]] = field(default_factory=dict)
@@ -214,7 +213,11 @@ class Scene:
             repo=str(self.repository),
             url=self.url,
             plant=self.plant,
-            bounds={} if self.shipped else BOUNDS if self.point.in_gate and self.point.how == STOP else {},
+            bounds={}
+            if self.point.shipped
+            else BOUNDS
+            if self.point.in_gate and self.point.how == STOP
+            else {},
             notes=str(self.place / f"{self.processes}-{do}.jsonl"),
             **more,
         )
@@ -260,15 +263,8 @@ class Scene:
     # Reading.
 
     def notes(self) -> list[dict[str, Any]]:
-        """Return what all processes noted, in the order of their clock; a line that a kill cut off is left out."""
-        found = []
-        for path in self.place.glob("*.jsonl"):
-            for line in path.read_text(encoding="utf-8").splitlines():
-                try:
-                    found.append(json.loads(line))
-                except ValueError:
-                    continue
-        return sorted(found, key=lambda note: note["t"])
+        """Return what all processes noted."""
+        return reading.notes(self.place)
 
     def look(self) -> None:
         """Note where each branch is at this moment."""
@@ -293,20 +289,20 @@ class Scene:
             checkout_after=world.checkout_of(self.repository),
         )
         found = history.read(self.repository, evidence)
-        here = [line for file in STARTED for line in _lines(self.repository / file)]
+        here = found.on_disk | reading.on_disk(self.repository)
         shown = {name: self._told(name) for name, _ in _CLOSING}
         return Seen(
             notes=self.notes(),
             killed=frozenset(self.killed),
             moves={
-                name: self.moves(branch)
+                name: reading.moves(self.repository, branch)
                 for name, branch in (*BRANCHES.items(), ("session", SESSION), (TARGET, TARGET))
             },
             passed={name: tuple(tips) for name, tips in self.passed.items()},
             evidence=evidence,
-            history=_with_disk(found, here),
+            history=replace(found, on_disk=here),
             entries=[json.loads(line) for line in shown["log"].splitlines() if line.startswith("{")],
-            held=tuple(one["resource"] for one in _json(shown["locks"])),
+            held=tuple(one["resource"] for one in reading.shown(shown["locks"])),
             statuses=statuses,
             told=shown,
             expected=self.expected,
@@ -318,73 +314,10 @@ class Scene:
         if self.point.how != STOP or not self.point.in_gate:
             return 0.0
         kind = "postgresql" if self.url else "sqlite"
-        return SHIPPED[kind] if self.shipped else BOUNDS["lock_s"]
+        return SHIPPED[kind] if self.point.shipped else BOUNDS["lock_s"]
 
     def _told(self, name: str) -> str:
         try:
             return (self.place / f"told-{name}").read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return ""
-
-    def moves(self, branch: str) -> list[Move]:
-        """Return where a branch has been, by git's record of the ref."""
-        try:
-            text = (self.repository / ".git/logs/refs/heads" / branch).read_text(encoding="utf-8")
-        except FileNotFoundError:
-            return []
-        pairs = [(line.split(" ", 2)[0], line.split(" ", 2)[1]) for line in text.splitlines()]
-        tip = history.git(self.repository, "rev-parse", f"refs/heads/{branch}").decode().strip()
-        moves: list[Move] = []
-        for new in chain(pairs, tip):
-            moves.append(
-                Move(
-                    tip=new,
-                    lines={
-                        file: tuple(
-                            line
-                            for line in body.split("\n")
-                            if line.startswith(("~ ", *faults_landing_judge.MARKERS))
-                        )
-                        for file, body in history.files_of(self.repository, new).items()
-                    },
-                    follows=not moves or self._contains(new, moves[-1].tip),
-                )
-            )
-        return moves
-
-    def _contains(self, descendant: str, ancestor: str) -> bool:
-        between = history.git(self.repository, "rev-list", "--max-count=1", ancestor, f"^{descendant}")
-        return not between.strip()
-
-
-def chain(pairs: list[tuple[str, str]], tip: str) -> list[str]:
-    """Return where a ref has been, from its record of old and new values and where it is now.
-
-    A git that is killed may have written the record and not moved the ref: such a value is nobody's next old one.
-    """
-    found: list[str] = []
-    for old, new in pairs:
-        if found and found[-1] != old and old in found:
-            del found[found.index(old) + 1 :]
-        if not found or found[-1] != new:
-            found.append(new)
-    while len(found) > 1 and found[-1] != tip and tip in found:
-        found.pop()
-    return found
-
-
-def _lines(path: Path) -> list[str]:
-    return history.lines_of(path.read_text(encoding="utf-8")) if path.is_file() else []
-
-
-def _with_disk(found: history.History, lines: list[str]) -> history.History:
-    from dataclasses import replace  # noqa: PLC0415 - used here alone
-
-    return replace(found, on_disk=found.on_disk | frozenset(lines))
-
-
-def _json(text: str) -> list[dict[str, Any]]:
-    try:
-        return list(json.loads(text or "[]"))
-    except ValueError:
-        return [{"resource": "what cannot be read"}]
