@@ -270,6 +270,17 @@ def _mark(marker: Path, session: str, store: str) -> None:
     fresh.replace(marker)
 
 
+def marked(context: Context) -> tuple[str, str]:
+    """Return the session and the store that hooks of this repository are told of, both empty if there are none."""
+    marker = Path(context.git.common_dir) / STORE_DIRECTORY / ACTIVE_FILE
+    try:
+        text = marker.read_text(encoding="utf-8", errors="surrogateescape")
+    except FileNotFoundError:
+        return "", ""
+    facts = dict(line.partition("=")[::2] for line in text.splitlines())
+    return facts.get("session", ""), facts.get("store", "")
+
+
 def output_directory(context: Context, session: str) -> Path:
     """Return where the output of a session's agents is kept."""
     return Path(context.git.common_dir) / STORE_DIRECTORY / "output" / session

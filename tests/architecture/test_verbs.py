@@ -2,6 +2,7 @@
 
 import importlib
 import inspect
+from pathlib import Path
 
 import click
 import pytest
@@ -59,6 +60,15 @@ def test_a_server_offers_what_the_client_does_and_orders_for_operators() -> None
     lawful = {verb.home for verb in VERBS if verb.audience is Audience.OPERATOR}
     homes = {f"{run.__module__.rpartition('.')[2]}:{run.__name__}" for run in ORDERS.values()}
     assert homes < lawful
+
+
+def test_what_a_server_does_not_do_for_operators_says_why(project: Path) -> None:
+    """Each verb of theirs is an order, or the table and the reference of the server tell why it is not."""
+    told = (project / "docs/reference/server.md").read_text(encoding="utf-8")
+    orders = {f"{run.__module__.rpartition('.')[2]}:{run.__name__}" for run in ORDERS.values()}
+    for verb in VERBS:
+        assert bool(verb.here) == (verb.audience is Audience.OPERATOR and verb.home not in orders), verb.home
+        assert not verb.here or f"| `pucs {verb.command}` | {verb.effect} | {verb.here} |" in told, verb.home
 
 
 def test_the_client_over_http_has_every_method_of_its_own() -> None:

@@ -1,4 +1,4 @@
-"""``export`` and ``import``: the designs' state files, out of the store and into it."""
+"""``export`` and ``import``: the designs' state files, and whole sessions, out of the store and into it."""
 
 from __future__ import annotations
 
@@ -46,22 +46,45 @@ SHOWN_MAX = 20
 @click.option(
     "--force", is_flag=True, help="Replace files that are no earlier export; the old ones are kept as .bak."
 )
+@click.option(
+    "--move",
+    metavar="FILE",
+    default="",
+    help="Close the session here and write all of it to a file, for pucs import into another store.",
+)
 @click.option("--dry-run", is_flag=True, help="Show what would be written; write nothing.")
 @click.option(
     "--list", "listing", is_flag=True, help="Show every state file the designs name; write nothing."
 )
 @common_options
 def export(
-    door: Door, directory: str, only: tuple[str, ...], *, force: bool, dry_run: bool, listing: bool
+    door: Door,
+    directory: str,
+    only: tuple[str, ...],
+    *,
+    force: bool,
+    move: str,
+    dry_run: bool,
+    listing: bool,
 ) -> None:
     """Write the state files of the designs from the store: locks, intents, hand-offs, session, logs.
 
     They are copies for reading and for programs that know them; the store stays the truth. A file that is no earlier
     export is left as it is, and nothing is written, unless --force is given.
 
+    With --move the whole session leaves this store, if nobody is at work in it; what is here stays, closed.
+
     \b
     Example: pucs export --dir state --only file_locks.json
+             pucs export --move S-1.jsonl
     """
+    if move:
+        from pucs.cli.moving import move_out  # noqa: PLC0415
+
+        if directory or only or force or listing:
+            raise Usage("A session moves whole.", remedy="Give --move and --dry-run alone.")
+        move_out(door, Path(move), dry_run=dry_run)
+        return
     from pucs.coordinator import exporting  # noqa: PLC0415 - after the options are checked
 
     if listing:
@@ -200,15 +223,25 @@ def _registry(found: list[dict[str, Any]]) -> str:
 @click.option("--dry-run", is_flag=True, help="Show what would be taken; change nothing.")
 @common_options
 def import_(door: Door, paths: tuple[str, ...], *, dry_run: bool) -> None:
-    """Bring state files of the designs into the active session.
+    """Bring state files of the designs into the active session, or a whole session into the store.
 
     Locks become leases only where they are free, not over, and of agents that are not at work here; log lines and
     hand-offs are added, marked as imported, each once. What cannot be taken is named; the rest is taken. Times without a
     zone are this machine's.
 
+    The file that pucs export --move wrote is taken whole, into a store where no session is active; one that is not there yet
+    is made.
+
     \b
     Example: pucs import .claude/state --dry-run
+             pucs import S-1.jsonl --store postgresql://pucs@db.example.org/work
     """
+    from pucs.cli.moving import move_in, session_file  # noqa: PLC0415
+
+    moved = session_file(paths)
+    if moved is not None:
+        move_in(door, moved, dry_run=dry_run)
+        return
     from pucs.coordinator.importing import import_files  # noqa: PLC0415 - after the options are checked
 
     files = {path: content for name in paths for path, content in _read(Path(name))}

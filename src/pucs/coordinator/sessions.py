@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.context import Context, Unit, check_not_moved, unit
 from pucs.core.errors import NotFound, Refused, Usage
 from pucs.streams.records import Session, SessionState, StreamRow
 from pucs.streams.settings import BranchSettings, Configuration
@@ -50,11 +50,13 @@ def start(context: Context, *, configuration: Configuration, session: str = "") 
     stream are made; whoever comes first after a kill in between makes them. The checkout is not touched.
 
     Raises:
-        Refused: another session is active.
+        Refused: another session is active, or the last one goes on in another store and no id was given for one here.
         Usage: the id cannot be part of a branch name.
     """
     with context.store.read() as tx:
         active = tx.sessions.active()
+        if active is None and not session:
+            check_not_moved(tx.sessions.latest())
     if active is not None:
         if session and session != active.id:
             raise Refused(f"Session {active.id} is active.", remedy="Finalize it first: pucs finalize")
@@ -131,9 +133,8 @@ def _make_branches(context: Context) -> None:
         rows = tx.sessions.streams(session.id) if session else []
     if session is None:
         return
-    for branch in (session.branch, *(row.branch for row in rows)):
-        if context.repository.resolve(stream_ref(branch)) is None:
-            context.repository.move_ref(stream_ref(branch), session.base, None)
+    branches = (session.branch, *(row.branch for row in rows))
+    context.repository.make_refs([stream_ref(branch) for branch in branches], session.base)
 
 
 def _next_id(context: Context, branches: BranchSettings) -> str:
@@ -170,6 +171,8 @@ def current(context: Context) -> Session:
     if session is None:
         if context.session:
             raise NotFound(f"There is no session {context.session!r}.", remedy="See: pucs status")
+        with context.store.read() as tx:
+            check_not_moved(tx.sessions.latest())
         raise Refused("There is no active session.", remedy="Start one with: pucs init")
     return session
 

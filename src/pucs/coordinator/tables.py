@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -517,4 +517,44 @@ class RefusalRows(Protocol):
 
     def forget(self, agent: str, resources: Iterable[str] | None = None) -> None:
         """Forget that it was refused these, or any."""
+        ...
+
+
+class MoveRows(Protocol):
+    """The rows of a whole session as they stand in the tables, and what is known of its moves."""
+
+    def tables(self) -> dict[str, tuple[str, ...]]:
+        """Return the columns of every table that moves, in the order in which they are written."""
+        ...
+
+    def page(self, table: str, session: str, after: Sequence[Any] | None) -> list[tuple[Any, ...]]:
+        """Return the next rows of a session behind one of them (None: the first ones), in one order in every store."""
+        ...
+
+    def taken(self, table: str, session: str, firsts: Sequence[Any]) -> list[tuple[Any, str]]:
+        """Return which of these first columns stand for a row of another session, each with that session."""
+        ...
+
+    def put(self, table: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+        """Add rows as they are; numbers given from now on are higher."""
+        ...
+
+    def last_entry(self) -> int:
+        """Return the number of the newest entry of any session, 0 if there is none."""
+        ...
+
+    def forget(self, session: str) -> None:
+        """Remove every row of a session."""
+        ...
+
+    def above(self, token: int) -> None:
+        """Let every token that is granted from now on be higher; what was remembered of sessions is read anew."""
+        ...
+
+    def told(self, session: str) -> dict[str, Any]:
+        """Return what was noted of a session's moves, empty if it never moved."""
+        ...
+
+    def tell(self, session: str, note: dict[str, Any]) -> None:
+        """Note something of a session's moves in place of what was noted."""
         ...

@@ -34,6 +34,8 @@ class Verb:
     """Method of ``PUCSClient``; empty: not offered there."""
     effect: str
     """What it does, in one clause."""
+    here: str = ""
+    """Why a server does not do it for an operator elsewhere, in one clause; empty: it does, or the verb is no operator's."""
 
 
 _A, _O, _R = Audience.AGENT, Audience.OPERATOR, Audience.ANYONE
@@ -83,7 +85,30 @@ VERBS = (
     Verb("inspecting:queue", _R, "queue", "", "lists who waits, in order"),
     Verb("log:entries", _R, "log", "", "reads the cross-log"),
     Verb("exporting:documents", _R, "export", "", "makes the state files of the designs"),
-    Verb("importing:import_files", _O, "import", "", "brings state files of the designs into the session"),
+    Verb(
+        "importing:import_files",
+        _O,
+        "import",
+        "",
+        "brings state files of the designs into the session",
+        "reads files on the caller's disk, their times in the caller's time zone",
+    ),
+    Verb(
+        "moving:depart",
+        _O,
+        "export",
+        "",
+        "closes an idle session so that it goes on in another store",
+        "writes the session to the caller's disk, before anybody else can go on with it",
+    ),
+    Verb(
+        "moving:arrive",
+        _O,
+        "import",
+        "",
+        "takes a session in from another store",
+        "reads the session from the caller's disk, and may make the store that a server would need",
+    ),
     Verb("patterns:detect", _R, "patterns", "", "tells patterns that deserve a look"),
     Verb("conflicts:conflicts", _R, "conflicts", "", "lists conflicts"),
     Verb("resolving:explained", _R, "conflicts", "", "shows one conflict and what can be done about it"),
@@ -99,14 +124,49 @@ VERBS = (
     Verb("salvaging:salvages", _R, "salvage list", "", "lists work that was kept aside"),
     Verb("salvaging:show", _R, "salvage show", "", "shows one piece of it"),
     Verb("verifying:verify", _R, "verify", "", "checks that every change is accounted for"),
-    Verb("sessions:start", _O, "init", "", "starts a session"),
-    Verb("sessions:apply", _O, "config apply", "", "compiles the configuration into the store"),
-    Verb("tasks:import_tasks", _O, "task add", "", "brings tasks into the session"),
+    Verb(
+        "sessions:start",
+        _O,
+        "init",
+        "",
+        "starts a session",
+        "starts at what the caller's checkout has out, and may write pucs.yaml there",
+    ),
+    Verb(
+        "sessions:apply",
+        _O,
+        "config apply",
+        "",
+        "compiles the configuration into the store",
+        "reads pucs.yaml in the caller's checkout, with the caller's environment",
+    ),
+    Verb(
+        "tasks:import_tasks",
+        _O,
+        "task add",
+        "",
+        "brings tasks into the session",
+        "reads a tasks file on the caller's disk, its paths as they are in the caller's checkout",
+    ),
     Verb("pausing:pause", _O, "pause", "", "lets an agent stand still"),
     Verb("pausing:resume", _O, "resume", "", "lets a paused agent go on"),
     Verb("pausing:terminate", _O, "stop", "", "ends an agent for good"),
     Verb("leases:cleanup", _O, "cleanup", "", "ends leases that are over"),
-    Verb("salvaging:restore", _O, "salvage restore", "", "makes a branch of kept work"),
-    Verb("finalizing:finalize", _O, "finalize", "", "merges the streams in order and ends the session"),
+    Verb(
+        "salvaging:restore",
+        _O,
+        "salvage restore",
+        "",
+        "makes a branch of kept work",
+        "makes the branch in the caller's repository, to be looked at there",
+    ),
+    Verb(
+        "finalizing:finalize",
+        _O,
+        "finalize",
+        "",
+        "merges the streams in order and ends the session",
+        "runs the tests with the caller's environment, for hours if need be, and moves branches of the caller's repository",
+    ),
 )
 """Every verb with a door of its own; what only verbs and the supervisor call has none."""

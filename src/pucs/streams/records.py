@@ -55,6 +55,8 @@ class SessionState(StrEnum):
 
     ACTIVE = "active"
     FINALIZED = "finalized"
+    MOVED = "moved"
+    """It goes on in another store; what is here stays as it was when it left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

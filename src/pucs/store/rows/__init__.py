@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pucs.store.rows.intents import IntentRows, PartitionRows
     from pucs.store.rows.landings import IntentionRows, LandingRows
     from pucs.store.rows.messages import MessageRows
+    from pucs.store.rows.moving import MoveRows
     from pucs.store.rows.tasks import TaskRows
     from pucs.store.rows.test_runs import TestRunRows
     from pucs.store.rows.waivers import WaiverRows
@@ -43,6 +44,7 @@ _HOMES = {
     "secrets": ("conversations", "SecretRows"),
     "sights": ("conversations", "SightRows"),
     "refusals": ("conversations", "RefusalRows"),
+    "moves": ("moving", "MoveRows"),
 }
 _MADE: dict[str, Callable[[Database], Any]] = {}
 """Classes of the tables somebody has asked for in this process."""
@@ -78,6 +80,7 @@ class Rows:
     secrets: SecretRows
     sights: SightRows
     refusals: RefusalRows
+    moves: MoveRows
 
     def __init__(self, database: Database, tokens: Callable[[int], int], remembered: Remembered) -> None:
         """Bind the rows of every room to one connection."""
