@@ -26,6 +26,10 @@ class Plant:
     install: Callable[[], None]
     caught_by: tuple[str, ...] = ("linearizable",)
     """Rules, any of which counts as catching it."""
+    needs: tuple[str, ...] = ()
+    """What must be around the store: ``served``, ``cut``, ``struck``."""
+    stores: tuple[str, ...] = ("sqlite", "postgresql")
+    """Where it can be planted."""
 
 
 def _room(name: str) -> Any:

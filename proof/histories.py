@@ -1,11 +1,11 @@
 """Histories of real processes on one store, judged for linearizability per resource (see ``proof/linear.py``).
 
-``./run proof --histories [--seed S] [--count N] [--store sqlite|postgresql|URL] [--planted] [--keep DIR]``
+``./run proof --histories [--seed S] [--count N] [--store sqlite|postgresql|URL] [--planted | --plant NAME] [--keep DIR]``
 
-In each history a few processes contend for three resources under short leases; some are killed with SIGKILL, some are
-stopped until their leases have run out, and go on. Every line says what a history held and how it was judged. What is
-random comes from the seed; the moments also depend on the machine. Exit status 0: every history is linearizable, and
-with ``--planted`` every planted bug was caught.
+In each history a few processes contend for three resources under short leases; some wait in the queue, some go in by a server.
+Some are killed with SIGKILL, some are stopped until their leases have run out, and go on; servers are killed and started
+again, connections are cut. Every line says what a history held and how it was judged. What is random comes from the seed; the
+moments also depend on the machine. Exit status 0: every rule held, and with ``--planted`` every planted bug was caught.
 """
 
 from __future__ import annotations
@@ -13,12 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
 import shutil
-import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -26,45 +22,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proof import contender_plants, linear
-from proof.database import PROGRAM, Database, database
+from proof import contender_plants, contending, entries, linear
+from proof.contending import CONTENDERS, LEASE_S, Nursery, Run
+from proof.database import Database, database
+from proof.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-COUNT = 20
-"""Histories of one call, on each store."""
-CONTENDERS = 5
-"""Processes at once; one that was killed is followed by another."""
-LEASE_S = 0.4
-STOPPED_S = 0.6
-"""How long a process is stopped: longer than a lease."""
-LOOK_S = 0.005
-"""Time between two looks at who is to be stopped or resumed."""
-END_S_MAX = 30.0
-"""Longest time for the last call of every process."""
-TRIES_MAX = 4
+COUNT = 60
+"""Histories on each store."""
+TRIES_MAX = 6
 """Histories in which a planted bug may stay unseen."""
-SHORT_COUNT = 2
-SHORT_PLANTS = ("check, then act", "a lost release")
+SHORT_COUNT = 3
+SHORT_PLANTS = ("check, then act", "a lost release", "an entry that is not written")
 SHORT_RUNS = SHORT_COUNT + len(SHORT_PLANTS)
-SHORT_S = 15.0
+SHORT_S = 25.0
 """Time of the short form at worst."""
+UNHEARD_FILE_NS = 500_000_000
+"""Time after its death in which a process may still do something, where it writes the file itself."""
+UNHEARD_NS = 3_000_000_000
+"""The same where a server does it, which may hear it later."""
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
-RULES = ("linearizable", "whole sets", "tokens")
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How long a history goes on, and how often somebody is killed or stopped."""
-
-    length_s: float
-    mishap_s: float
-    """Mean time between two."""
-
-
-PACES = {SQLITE: Pace(1.5, 0.25), POSTGRESQL: Pace(4.0, 0.7)}
-"""A database gives its lock to stopped clients, too, so that there each stop holds everybody up for a while."""
+RULES = ("linearizable", "whole sets", "tokens", "entries", "log", "errors", "decided")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,184 +53,80 @@ class Outcome:
 
     counts: Counter[str]
     wrong: list[tuple[str, str]] = field(default_factory=list)
-    """Rule and what broke it."""
-    undecided: list[str] = field(default_factory=list)
-    """Resources whose search was given up."""
-
-    @property
-    def good(self) -> bool:
-        """Tell whether it passed: what could not be decided has not."""
-        return not self.wrong and not self.undecided
+    """Rule and what broke it; what could not be decided has not passed."""
 
 
-class Nursery:
-    """The program that forks contenders, and the pipe to it."""
+@dataclass(slots=True)
+class Notes:
+    """What contenders noted, and what the log holds in the end."""
 
-    def __init__(self, errors: Path) -> None:
-        self._errors = errors.open("wb")
-        self._program = subprocess.Popen(
-            [sys.executable, str(PROGRAM)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-            bufsize=1,
-        )
-
-    def start(self, **order: Any) -> int:
-        """Start one process and return its id."""
-        assert self._program.stdin is not None
-        assert self._program.stdout is not None
-        self._program.stdin.write(json.dumps(order) + "\n")
-        return int(self._program.stdout.readline())
-
-    def do(self, what: str, store: str) -> None:
-        """Let a process do one thing, and wait for its end."""
-        wait_for([self.start(do=what, store=store)])
-
-    def close(self) -> None:
-        """End it."""
-        self._program.communicate()
-        self._errors.close()
+    calls: list[linear.Call] = field(default_factory=list)
+    said: list[entries.Said] = field(default_factory=list)
+    dead_ns: dict[str, int] = field(default_factory=dict)
+    """From when on agents may have been dead, or gone under that name."""
+    errors: list[str] = field(default_factory=list)
+    """What ended one that nobody killed."""
+    log: list[entries.Entry] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
 
 
-def wait_for(pids: Sequence[int]) -> list[int]:
-    """Wait until processes are gone; return those that are not after ``END_S_MAX``."""
-    until = time.monotonic() + END_S_MAX
-    left = [pid for pid in pids if Path(f"/proc/{pid}").exists()]
-    while left and time.monotonic() < until:
-        time.sleep(0.01)
-        left = [pid for pid in left if Path(f"/proc/{pid}").exists()]
-    return left
-
-
-def now_ns() -> int:
-    """Return the clock of the notes."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME)
-
-
-class Run:
-    """One history while it happens: who contends, who is stopped, and who was killed when."""
-
-    def __init__(self, nursery: Nursery, place: Path, store: str, seed: str, plant: str) -> None:
-        self.nursery = nursery
-        self.place = place
-        self.store = store
-        self.order: dict[str, str | float] = {
-            "do": "contend",
-            "store": store,
-            "plant": plant,
-            "lease_s": LEASE_S,
-        }
-        self.seed = seed
-        self.rng = random.Random(seed)
-        self.pace = PACES[POSTGRESQL if "://" in store else SQLITE]
-        self.over = place / "over"
-        """A pipe that ends when it is over."""
-        os.mkfifo(self.over, 0o600)
-        self.until = os.open(self.over, os.O_RDWR)
-        self.running: dict[str, int] = {}
-        self.stopped: dict[str, int] = {}
-        self.killed: dict[str, int] = {}
-        self.counts = Counter[str]()
-
-    def go(self) -> Counter[str]:
-        """Run it; notes and what was killed when stay in its directory."""
-        self.nursery.do("make", self.store)
-        for _ in range(CONTENDERS):
-            self._begin()
-        until = time.monotonic() + END_S_MAX
-        while len(list(self.place.glob("*.jsonl"))) < CONTENDERS and time.monotonic() < until:
-            time.sleep(LOOK_S)
-        until_ns = now_ns() + int(self.pace.length_s * 1e9)
-        mishap_ns = self._next_ns()
-        while now_ns() < until_ns:
-            time.sleep(LOOK_S)
-            self._resume()
-            if now_ns() > mishap_ns:
-                mishap_ns = self._next_ns()
-                self._mishap()
-        os.close(self.until)
-        for agent in self.stopped:
-            send(self.running[agent], signal.SIGCONT)
-        for pid in wait_for(list(self.running.values())):
-            agent = next(name for name, one in self.running.items() if one == pid)
-            self.killed[agent] = now_ns()
-            send(pid, signal.SIGKILL)
-            self.counts["did not end"] += 1
-        (self.place / "killed.json").write_text(json.dumps(self.killed), encoding="utf-8")
-        return self.counts
-
-    def _begin(self) -> None:
-        agent = f"c{len(self.running) + len(self.killed) + 1}"
-        self.running[agent] = self.nursery.start(
-            agent=agent,
-            seed=f"{self.seed}/{agent}",
-            over=str(self.over),
-            notes=str(self.place / f"{agent}.jsonl"),
-            **self.order,
-        )
-
-    def _next_ns(self) -> int:
-        return now_ns() + int(self.rng.expovariate(1 / self.pace.mishap_s) * 1e9)
-
-    def _resume(self) -> None:
-        for agent in [agent for agent, again_ns in self.stopped.items() if again_ns <= now_ns()]:
-            del self.stopped[agent]
-            send(self.running[agent], signal.SIGCONT)
-
-    def _mishap(self) -> None:
-        agent = self.rng.choice(sorted(self.running))
-        if self.rng.random() < 0.5:
-            self.killed[agent] = now_ns()  # before it: from here on its leases may end
-            send(self.running.pop(agent), signal.SIGKILL)
-            self.stopped.pop(agent, None)
-            self._begin()
-            self.counts["killed"] += 1
-        elif agent not in self.stopped:
-            self.stopped[agent] = now_ns() + int(STOPPED_S * 1e9)
-            send(self.running[agent], signal.SIGSTOP)
-            self.counts["stopped"] += 1
-
-
-def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to a process that may have ended."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, number)
-
-
-def read(place: Path) -> tuple[list[linear.Call], dict[str, int], list[str]]:
-    """Return the calls of a history, from when on which agents may have been dead, and the errors that ended one."""
-    calls: list[linear.Call] = []
-    errors: list[str] = []
-    dead_ns: dict[str, int] = json.loads((place / "killed.json").read_text(encoding="utf-8"))
+def read(place: Path) -> Notes:
+    """Return what is noted in the directory of a history."""
+    found = Notes()
+    killed: dict[str, int] = json.loads((place / "killed.json").read_text(encoding="utf-8"))
     for file in sorted(place.glob("*.jsonl")):
-        agent = file.stem
-        opened: dict[str, Any] | None = None
-        ended_ns = linear.NEVER
-        for line in file.read_text(encoding="utf-8").splitlines():
-            note = json.loads(line)
-            if "kind" in note:
-                opened = note
-            elif "ends" in note:
-                ended_ns = min(ended_ns, note["ends"])
-                errors += [f"{agent}: {note['error']}"] if "error" in note else []
-            elif opened is not None:
-                calls.append(_call(agent, opened, note))
-                opened = None
-        if opened is not None:
-            calls.append(_call(agent, opened, None))
-            # Unless it was killed, the call itself ended its process.
-            ended_ns = ended_ns if agent in dead_ns else opened["called"]
-            errors += [] if agent in dead_ns else [f"{agent}: ended in a call"]
-        if ended_ns == linear.NEVER and agent not in dead_ns:
-            errors.append(f"{agent}: ended by itself")
-        dead_ns[agent] = min(dead_ns.get(agent, linear.NEVER), ended_ns)
-    return calls, dead_ns, errors
+        _read_one(found, file, killed.get(file.stem.partition("-")[0]))
+    with contextlib.suppress(FileNotFoundError):
+        for seq, agent, action, files, details in json.loads((place / "entries.json").read_text("utf-8")):
+            tokens, mode = details.get("tokens", ()), details.get("mode", "")
+            found.log.append(
+                entries.Entry(
+                    seq=seq, agent=agent, action=action, files=tuple(files), tokens=tuple(tokens), mode=mode
+                )
+            )
+    return found
 
 
-def _call(agent: str, asked: dict[str, Any], answer: dict[str, Any] | None) -> linear.Call:
-    found = answer or {}
+def _read_one(found: Notes, file: Path, killed_ns: int | None) -> None:
+    """Read the notes of one agent."""
+    agent = file.stem
+    ended_ns = linear.NEVER if killed_ns is None else killed_ns
+    opened: dict[str, Any] = {}
+    for line in file.read_text(encoding="utf-8").splitlines():
+        note = json.loads(line)
+        if "kind" in note:
+            opened = note
+        elif "queued" in note:
+            opened["queued"] = note["queued"]
+        elif "ends" in note:
+            ended_ns = min(ended_ns, note["ends"])
+            found.errors += [f"{agent}: {note['error']}"] if "error" in note else []
+            found.counts["lost"] += "lost" in note
+            opened |= {"lost": True} if opened and "lost" in note else {}
+        else:
+            found.counts["undone"] += "undone" in note
+            _note(found, agent, opened, note)
+            opened = {}
+    if opened:
+        _note(found, agent, opened, {})
+    if ended_ns == linear.NEVER:
+        found.errors.append(f"{agent}: ended by itself")
+    found.dead_ns[agent] = ended_ns
+
+
+def _note(found: Notes, agent: str, asked: dict[str, Any], answer: dict[str, Any]) -> None:
+    undone = "undone" in answer
+    if asked["kind"] == "log":
+        said = entries.Said(
+            text=asked["text"], called_ns=asked["called"], returned_ns=answer.get("returned"), undone=undone
+        )
+        found.said.append(said)
+    elif not undone:  # what is said to have changed nothing must not show
+        found.calls.append(_call(agent, asked, answer))
+
+
+def _call(agent: str, asked: dict[str, Any], found: dict[str, Any]) -> linear.Call:
+    remote = asked["remote"]
     return linear.Call(
         agent=agent,
         kind=linear.Kind(asked["kind"]),
@@ -258,8 +134,12 @@ def _call(agent: str, asked: dict[str, Any], answer: dict[str, Any] | None) -> l
         called_ns=asked["called"],
         returned_ns=found.get("returned"),
         mode=asked.get("mode", "EXCLUSIVE"),
-        token=asked.get("token", 0),
+        token=linear.ANY if remote and "token" in asked else asked.get("token", 0),
         duration_ns=int(asked["duration_s"] * 1e9) if "duration_s" in asked else linear.NEVER,
+        wait_ns=int(asked.get("wait_s", 0.0) * 1e9),
+        queued_ns=asked.get("queued"),
+        remote=remote,
+        lost=asked.get("lost", False),
         ok=found.get("ok", False),
         tokens=tuple((name, token) for name, token in found.get("tokens", ())),
         seen=tuple((holder, token) for holder, token in found.get("seen", ())),
@@ -268,63 +148,147 @@ def _call(agent: str, asked: dict[str, Any], answer: dict[str, Any] | None) -> l
 
 def judge(place: Path) -> Outcome:
     """Judge a history from its notes."""
-    calls, dead_ns, errors = read(place)
+    notes = read(place)
+    calls = notes.calls
     counts = Counter[str](
-        calls=len(calls),
+        calls=len(calls) + len(notes.said),
         granted=sum(call.kind is linear.Kind.ACQUIRE and call.ok for call in calls),
+        waited=sum(call.ok and call.queued_ns is not None for call in calls),
+        changed=sum(call.kind is linear.Kind.DOWNGRADE and bool(call.tokens) for call in calls),
+        entries=sum(one.returned_ns is not None and not one.undone for one in notes.said),
         unanswered=sum(call.returned_ns is None for call in calls),
     )
+    counts["by server"] = sum(call.remote for call in calls)
+    counts.update(notes.counts)
     wrong = [("whole sets", what) for what in linear.parts(calls)]
     wrong += [("tokens", what) for what in linear.tokens(calls)]
-    wrong += [
-        ("errors", what) for what in (errors if counts["granted"] else [*errors, "nothing was granted"])
-    ]
-    undecided: list[str] = []
+    wrong += [("entries", what) for what in entries.words(notes.said, notes.log)]
+    wrong += [("log", what) for what in (*entries.leases(notes.log), *entries.answers(calls, notes.log))]
+    wrong += [("errors", what) for what in notes.errors]
+    wrong += [] if counts["granted"] else [("errors", "nothing was granted")]
+    alone = (place / "store").exists() and not counts["by server"]
+    unheard_ns = UNHEARD_FILE_NS if alone else UNHEARD_NS
     began = time.monotonic()
     for resource in linear.per_resource(calls):
-        verdict = linear.judge(calls, dead_ns, resource=resource)
+        verdict = linear.judge(calls, notes.dead_ns, resource=resource, unheard_ns=unheard_ns)
         counts["states"] += verdict.states
         if verdict.result is linear.Result.UNDECIDED:
-            undecided.append(resource)
+            wrong.append(("decided", f"{resource}: the search was given up"))
         elif verdict.result is linear.Result.BROKEN:
             wrong.append(("linearizable", f"{resource}: no order explains {verdict.furthest}"))
     counts["judged ms"] = int((time.monotonic() - began) * 1000)
-    return Outcome(counts=counts, wrong=wrong, undecided=undecided)
+    return Outcome(counts=counts, wrong=wrong)
 
 
 @contextlib.contextmanager
-def stores(name: str) -> Iterator[list[Database | None]]:
-    """Give the stores to try: None is a directory, else a database that is there or was started for this."""
-    wanted = [SQLITE, POSTGRESQL] if not name else [name]
-    with contextlib.ExitStack() as stack:
-        found: list[Database | None] = []
-        for one in wanted:
-            if one == SQLITE:
-                found.append(None)
-                continue
-            server = stack.enter_context(database("" if one == POSTGRESQL else one))
-            if isinstance(server, Database):
-                found.append(server)
-                continue
-            print(f"PostgreSQL was {server}", flush=True)
-            if name:
-                raise SystemExit(4)
-        yield found
+def servers(store: str) -> Iterator[Database | str | None]:
+    """Give the server of a store (``sqlite``: None, ``postgresql``: started for this, else a URL), or why there is none."""
+    if store == SQLITE:
+        yield None
+        return
+    with database("" if store == POSTGRESQL else store) as server:
+        yield server
 
 
-def one(nursery: Nursery, base: Database | None, directory: Path, seed: str, plant: str = "") -> Outcome:
+def one(
+    nursery: Nursery,
+    base: Database | None,
+    directory: Path,
+    seed: str,
+    *,
+    plant: str = "",
+    setting: contending.Setting | None = None,
+) -> Outcome:
     """Run and judge one history in a new store."""
     shutil.rmtree(directory, ignore_errors=True)
     directory.mkdir(parents=True)
-    store = base.store(f"{os.getpid()}_{seed}") if base else str(directory)
-    try:
-        counts = Run(nursery, directory, store, seed, plant).go()
-    finally:
-        if base:
-            base.drop(store)
+    counts = Run(nursery, directory, base, seed, plant=plant, setting=setting).go()
     outcome = judge(directory)
     outcome.counts.update(counts)
     return outcome
+
+
+def tallies(
+    place: Path,
+    seed: str,
+    *,
+    short: bool,
+    stores: Sequence[str] = (SQLITE, POSTGRESQL),
+    count: int | None = None,
+    planted: Sequence[str] | None = None,
+) -> list[Tally]:
+    """Run histories and after them planted bugs on each store; return a tally of each.
+
+    ``count`` is how many histories, ``planted`` which bugs; None: as many as the form has. The short form takes the file only.
+    """
+    return [
+        _tally(place, seed, store, short=short, count=count, planted=planted)
+        for store in stores
+        if not short or store == SQLITE
+    ]
+
+
+def _tally(
+    place: Path, seed: str, store: str, *, short: bool, count: int | None, planted: Sequence[str] | None
+) -> Tally:
+    began = time.monotonic()
+    kind = SQLITE if store == SQLITE else POSTGRESQL
+    found = Tally(part="histories", store=kind)
+    found.rules = dict.fromkeys(RULES, 0)
+    (place / kind).mkdir(parents=True, exist_ok=True)
+    errors = place / kind / "errors.txt"
+    count = (SHORT_COUNT if short else COUNT) if count is None else count
+    bugs = (SHORT_PLANTS if short else tuple(contender_plants.PLANTS)) if planted is None else planted
+    with servers(store) as base:
+        if isinstance(base, str):
+            found.left_out = base
+            return found
+        nursery = Nursery(errors)
+        try:
+            total = Counter[str]()
+            for number in range(1, count + 1):
+                outcome = one(nursery, base, place / kind / str(number), f"{seed}/{number}")
+                total.update(outcome.counts)
+                total["histories"] += 1
+                found.judge(f"{number:3} {_line(outcome)}", outcome.wrong)
+            for name in bugs:
+                if kind in contender_plants.PLANTS[name].stores:
+                    found.caught(name, _planted(nursery, base, place / kind, name))
+        finally:
+            nursery.close()
+        found.killed = sum(total[name] for name in ("killed", "servers killed", "databases killed"))
+        found.figures = Counter({name: total[name] for name in ("histories", *FIGURES) if total[name]})
+    if found.failed:
+        print(errors.read_text(encoding="utf-8", errors="replace")[-2000:], flush=True)
+    found.duration_s = time.monotonic() - began
+    return found
+
+
+def _planted(nursery: Nursery, base: Database | None, place: Path, name: str) -> str:
+    """Run histories with a planted bug until it is caught; return the rules that caught it, empty: none did."""
+    plant = contender_plants.PLANTS[name]
+    setting = contending.Setting(**dict.fromkeys(plant.needs, True))
+    for attempt in range(1, TRIES_MAX + 1):
+        outcome = one(nursery, base, place / "planted", f"{name}/{attempt}", plant=name, setting=setting)
+        rules = Counter(rule for rule, _ in outcome.wrong)
+        if rules.keys() & set(plant.caught_by):
+            return ", ".join(f"{rule} {times}" for rule, times in rules.items())
+    return ""
+
+
+FIGURES = (
+    "calls", "granted", "waited", "changed", "entries", "by server", "unanswered", "undone", "lost", "killed", "servers killed",
+    "databases killed", "cut", "stopped", "did not end", "states", "judged ms",
+)  # fmt: skip
+
+
+def _line(outcome: Outcome) -> str:
+    return ", ".join(f"{name} {outcome.counts[name]}" for name in FIGURES if outcome.counts[name])
+
+
+def short(place: Path, seed: str) -> int:
+    """Run the form for CI, a few seconds on the SQLite store; return how many failed."""
+    return sum(found.failed for found in tallies(place, seed, short=True))
 
 
 def main(arguments: list[str]) -> int:
@@ -334,82 +298,26 @@ def main(arguments: list[str]) -> int:
     place = Path(options.keep or tempfile.mkdtemp(prefix="histories-")).resolve()
     place.mkdir(parents=True, exist_ok=True)
     print(f"seed {seed}; {CONTENDERS} processes at once, leases of {LEASE_S} s; in {place}", flush=True)
-    planted = tuple(contender_plants.PLANTS) if options.planted else ()
+    planted = tuple(contender_plants.PLANTS) if options.planted else (options.plant,) if options.plant else ()
+    stores = (options.store,) if options.store else (SQLITE, POSTGRESQL)
     try:
-        failed = run(
-            place, seed, options.store, count=0 if options.planted else options.count, planted=planted
+        found = tallies(
+            place, seed, short=False, stores=stores, count=0 if planted else options.count, planted=planted
         )
     finally:
         if not options.keep:
             shutil.rmtree(place, ignore_errors=True)
-    return 1 if failed else 0
-
-
-def short(place: Path, seed: str) -> int:
-    """Run the form for CI, a few seconds on the SQLite store; return how many failed."""
-    return run(place, seed, SQLITE, count=SHORT_COUNT, planted=SHORT_PLANTS)
-
-
-def run(place: Path, seed: str, store: str, *, count: int, planted: Sequence[str]) -> int:
-    """Run histories and planted bugs, print a line for each and a table; return how many failed."""
-    began = time.monotonic()
-    failed = passed = 0
-    rows: list[str] = []
-    nursery = Nursery(place / "errors.txt")
-    try:
-        with stores(store) as bases:
-            for base in bases:
-                kind = POSTGRESQL if base else SQLITE
-                total, broken = Counter[str](), Counter[str]()
-                for number in range(1, count + 1):
-                    outcome = one(nursery, base, place / kind / str(number), f"{seed}/{number}")
-                    total.update(outcome.counts)
-                    broken.update(rule for rule, _ in outcome.wrong)
-                    broken["undecided"] += bool(outcome.undecided)
-                    failed, passed = failed + (not outcome.good), passed + outcome.good
-                    print(f"history {kind} {number:3} {_line(outcome)}", flush=True)
-                if count:
-                    rows += _table(kind, count, total, broken)
-                for name in planted:
-                    caught, line = _planted(nursery, base, place / kind / "planted", name)
-                    failed, passed = failed + (not caught), passed + caught
-                    rows.append(f"planted {name:<24} {kind:<10} {line}")
-    finally:
-        nursery.close()
-    said = (place / "errors.txt").read_text(encoding="utf-8", errors="replace")
-    print("\n".join([*([said[-2000:]] if failed and said else []), *rows]))
-    print(f"histories took {time.monotonic() - began:.0f} s: {passed} passed, {failed} failed", flush=True)
-    return failed
-
-
-def _planted(nursery: Nursery, base: Database | None, place: Path, name: str) -> tuple[bool, str]:
-    for attempt in range(1, TRIES_MAX + 1):
-        outcome = one(nursery, base, place, f"{name}/{attempt}", plant=name)
-        rules = Counter(rule for rule, _ in outcome.wrong if rule in RULES)
-        if rules.keys() & set(contender_plants.PLANTS[name].caught_by):
-            return True, f"caught      {', '.join(f'{rule} {times}' for rule, times in rules.items())}"
-    return False, "NOT CAUGHT"
-
-
-def _line(outcome: Outcome) -> str:
-    counts = outcome.counts
-    head = "ok       " if outcome.good else "UNDECIDED" if not outcome.wrong else "FAILED   "
-    figures = ", ".join(f"{name} {counts[name]}" for name in _FIGURES)
-    told = [f"\n    {rule}: {what}" for rule, what in outcome.wrong[:5]]
-    told += [f"\n    {resource}: not decided" for resource in outcome.undecided]
-    return f"{head} {figures}{''.join(told)}"
-
-
-_FIGURES = ("calls", "granted", "unanswered", "killed", "stopped", "states", "judged ms")
-
-
-def _table(kind: str, count: int, total: Counter[str], broken: Counter[str]) -> list[str]:
-    rows = [f"{kind:<10} histories {count}, {', '.join(f'{name} {total[name]}' for name in _FIGURES)}"]
-    rows += [
-        f"{kind:<10} rule {rule:<16} {'held' if not broken[rule] else f'BROKEN {broken[rule]} times'}"
-        for rule in RULES
-    ]
-    return rows + [f"{kind:<10} {rule}: {broken[rule]}" for rule in ("undecided", "errors") if broken[rule]]
+    for tally in found:
+        figures = ", ".join(f"{name} {count}" for name, count in tally.figures.items())
+        print(f"{tally.store:<10} {tally.left_out or figures}")
+        for rule, times in tally.rules.items():
+            print(f"{tally.store:<10} rule {rule:<16} {f'BROKEN {times} times' if times else 'held'}")
+        print(
+            f"{tally.store:<10} took {tally.duration_s:.0f} s: {tally.passed} passed, {tally.failed} failed"
+        )
+    if any(tally.left_out for tally in found) and options.store:
+        return 4
+    return 1 if any(tally.failed for tally in found) else 0
 
 
 def _options(arguments: list[str]) -> argparse.Namespace:
@@ -428,5 +336,8 @@ def _options(arguments: list[str]) -> argparse.Namespace:
         help="sqlite, postgresql (a server started for this), or a database's URL [both of the first]",
     )
     parser.add_argument("--planted", action="store_true", help="run every planted bug; each must be caught")
+    parser.add_argument(
+        "--plant", default="", metavar="NAME", choices=contender_plants.PLANTS, help="one planted bug"
+    )
     parser.add_argument("--keep", default="", metavar="DIR", help="leave everything there")
     return parser.parse_args(arguments)

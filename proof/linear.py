@@ -1,16 +1,20 @@
 """Judges whether answers of a store could have come from one lock register per resource: linearizability.
 
 An operation takes effect at one moment between its call and its return; one without an answer, because its process was
-killed, at any moment after its call or never. The search for an order that explains every answer is Wing and Gong's,
+killed, at any moment after its call or never. A call that waits has two such moments: it takes its place in the queue,
+and later it is granted or leaves. The search for an order that explains every answer is Wing and Gong's,
 with Lowe's memory of what was tried; resources are independent of each other, so each is searched alone. Pure: what it
 judges comes in as values, and nothing of PUCS is imported.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import defaultdict
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from itertools import accumulate
+from operator import or_
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,6 +25,7 @@ STATES_MAX = 400_000
 SLACK_NS = 20_000_000
 """How far a lease's end may be off: a database counts by a clock of its own."""
 NEVER = 1 << 62
+ANY = -1
 TOGETHER = frozenset({("SHARED_READ", "SHARED_READ"), ("SHARED_READ", "INTENT"), ("INTENT", "SHARED_READ")})
 """Modes that two agents may hold at once."""
 STRENGTH = ("SHARED_READ", "INTENT", "EXCLUSIVE")
@@ -33,6 +38,11 @@ class Kind(StrEnum):
     RELEASE = "release"
     RENEW = "renew"
     LOOK = "look"
+    DOWNGRADE = "downgrade"
+    QUEUE = "queue"
+    """Part of an acquire that waits: it takes its place."""
+    LEAVE = "leave"
+    """Part of one that was refused in the end: it gives its place up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +57,17 @@ class Call:
     """None: there was no answer."""
     mode: str = "EXCLUSIVE"
     token: int = 0
-    """Release: the token that was named."""
+    """Release, downgrade: the token that was named; ``ANY``: none."""
+    wait_ns: int = 0
+    """Acquire: how long it may wait."""
+    queued_ns: int | None = None
+    """When the process knew that it had a place in the queue; None: it had none, or could not know."""
+    remote: bool = False
+    """A server did it: whoever called is not told of a place in the queue, and may have been heard twice."""
+    lost: bool = False
+    """There was no answer, and yet the process lived on, and gave up what it waited for by itself."""
+    by_ns: int = NEVER
+    """Of a part without an answer: it has taken effect by then, or never."""
     duration_ns: int = NEVER
     """Length of the leases that this call grants or renews."""
     ok: bool = False
@@ -72,8 +92,20 @@ class Holder:
     """It stands in nobody's way after this."""
 
 
-State = tuple[int, frozenset[Holder]]
-"""The highest token that was granted, and who holds."""
+@dataclass(frozen=True, slots=True)
+class Waiter:
+    """One place in the queue."""
+
+    agent: str
+    mode: str
+    firm: bool
+    """It is known when it was taken: nobody that came later and clashes may pass, as long as its process lives."""
+    raises: bool
+    """It makes a lease stronger, and so comes before those who wait because of that lease."""
+
+
+State = tuple[int, frozenset[Holder], tuple[Waiter, ...]]
+"""The highest token that was granted, who holds, and who waits."""
 
 
 class Result(StrEnum):
@@ -102,13 +134,51 @@ def judge(
     resource: str,
     states_max: int = STATES_MAX,
     slack_ns: int = SLACK_NS,
+    unheard_ns: int = NEVER,
 ) -> Verdict:
     """Search for an order of the calls on one resource that explains every answer.
 
     ``dead_ns`` says from when on an agent's process may have been dead: from there on its leases may end at any time.
+    ``unheard_ns``: so long after that a call of it without an answer may still take effect.
     """
-    mine = [call for call in calls if resource in call.resources and _tells(call)]
+    mine = [
+        replace(step, by_ns=min(step.by_ns, dead_ns.get(step.agent, NEVER) + unheard_ns + step.wait_ns))
+        for call in calls
+        if resource in call.resources
+        for step in _steps(call, slack_ns)
+        if _tells(step)
+    ]
     return _Search(sorted(mine, key=lambda call: call.called_ns), dead_ns, resource, slack_ns).run(states_max)
+
+
+def _steps(call: Call, slack_ns: int) -> list[Call]:
+    """Return the parts of a call that take effect each for itself."""
+    if call.kind is not Kind.ACQUIRE:
+        return [call]
+    returned_ns = call.returned_ns
+    steps = [call]
+    if call.wait_ns and call.queued_ns is not None:
+        steps = [
+            replace(call, kind=Kind.QUEUE, returned_ns=call.queued_ns),
+            replace(call, called_ns=call.queued_ns),
+        ]
+        if returned_ns is not None and not call.ok:
+            from_ns = max(call.queued_ns, min(call.called_ns + call.wait_ns - slack_ns, returned_ns))
+            steps[1] = replace(call, kind=Kind.LEAVE, called_ns=from_ns)
+    elif call.wait_ns and (call.remote or returned_ns is None):
+        by_ns = NEVER if returned_ns is None else returned_ns
+        steps = [replace(call, kind=Kind.QUEUE, returned_ns=None, by_ns=by_ns), call]
+        if returned_ns is not None and not call.ok:
+            steps[1] = replace(call, kind=Kind.LEAVE)
+    if (
+        call.remote
+        and call.ok
+        and returned_ns is not None
+        and returned_ns - call.called_ns > call.duration_ns
+    ):
+        # It was heard twice, and what the first time brought had run out by the second.
+        steps.append(replace(call, returned_ns=None, tokens=(), ok=False, by_ns=returned_ns))
+    return steps
 
 
 def _tells(call: Call) -> bool:
@@ -132,14 +202,25 @@ class _Search:
         self.resource = resource
         self.slack_ns = slack_ns
         self.answered = sum(1 << at for at, call in enumerate(calls) if call.returned_ns is not None)
+        bounded = sorted(
+            (call.by_ns, 1 << at)
+            for at, call in enumerate(calls)
+            if call.returned_ns is None and call.by_ns < NEVER
+        )
+        self.needs = _needs(calls, resource)
+        self.bounds = [by_ns for by_ns, _ in bounded]
+        self.lapsed = list(accumulate((bit for _, bit in bounded), or_, initial=0))
 
     def run(self, states_max: int) -> Verdict:
-        """Go through the orders, nearest return first, until one explains everything or none is left."""
+        """Go through the orders, nearest return first, until one explains everything or none is left.
+
+        Orders in which fewer calls without an answer have taken effect come first: most of those explain nothing.
+        """
         seen: set[tuple[int, State]] = set()
-        stack: list[tuple[int, int, State]] = [(0, 0, (0, frozenset()))]
+        stacks: list[list[tuple[int, int, State]]] = [[(0, 0, (0, frozenset(), ()))]]
         best, stuck = -1, 0
-        while stack:
-            done, lower_ns, state = stack.pop()
+        while (used := next((at for at, stack in enumerate(stacks) if stack), -1)) >= 0:
+            done, lower_ns, state = stacks[used].pop()
             if done & self.answered == self.answered:
                 return Verdict(Result.HELD, len(seen))
             if (done, state) in seen:
@@ -155,11 +236,22 @@ class _Search:
                 call = self.calls[at]
                 now_ns = max(lower_ns, call.called_ns)
                 after = self.after(call, state, now_ns, upper_ns)
-                if after is not None:
-                    stack.append((done | 1 << at, now_ns, after))
+                if after is not None and not self._barred(done | 1 << at, state, after):
+                    lapsed = self.lapsed[bisect_left(self.bounds, now_ns)]
+                    uses = used + (call.returned_ns is None)
+                    stacks += [[] for _ in range(uses + 1 - len(stacks))]
+                    stacks[uses].append((done | 1 << at | lapsed, now_ns, after))
         left = [call for at, call in enumerate(self.calls) if self.answered & ~stuck & 1 << at]
         first = min(left, key=lambda call: call.returned_ns or NEVER)
         return Verdict(Result.BROKEN, len(seen), first)
+
+    def _barred(self, done: int, before: State, after: State) -> bool:
+        """Tell whether a step took away a lease that a call to come needs: then no order goes on from there."""
+        gone = before[1] - after[1]
+        if not gone:
+            return False
+        left = {one.token for one in after[1]}
+        return any(self.needs.get(one.token, 0) & ~done for one in gone if one.token not in left)
 
     def _able(self, done: int) -> tuple[list[int], int]:
         """Return the calls that may take effect next, the most urgent last, and by when one has to."""
@@ -188,6 +280,10 @@ class _Search:
                 return self._renew(call, state, lower_ns, upper_ns)
             case Kind.LOOK:
                 return self._look(call, state, upper_ns)
+            case Kind.DOWNGRADE:
+                return self._downgrade(call, state, lower_ns, upper_ns)
+            case Kind.QUEUE | Kind.LEAVE:
+                return self._place(call, state, lower_ns)
 
     def _over(self, holder: Holder, upper_ns: int) -> bool:
         """Tell whether a lease may be over by a moment."""
@@ -200,63 +296,144 @@ class _Search:
         latest = NEVER if call.returned_ns is None else call.returned_ns + call.duration_ns + self.slack_ns
         return call.called_ns + call.duration_ns - self.slack_ns, latest
 
+    def _blocked(self, call: Call, state: State, lower_ns: int) -> bool:
+        """Tell whether something may have been in the way of a request."""
+        return any(
+            one.until_ns >= lower_ns and one.agent != call.agent and _clash(one.mode, call.mode)
+            for one in state[1]
+        ) or any(one.agent != call.agent and _clash(one.mode, call.mode) for one in state[2])
+
+    def _place(self, call: Call, state: State, lower_ns: int) -> State | None:
+        """Return the state after a place in the queue is taken or given up."""
+        last, holders, queue = state
+        left = _without(call.agent, queue)
+        if call.kind is Kind.LEAVE:
+            return last, holders, left
+        if len(call.resources) == 1 and not self._blocked(call, state, lower_ns):
+            return None
+        raises = any(one.agent == call.agent for one in holders)
+        place = Waiter(call.agent, call.mode, call.queued_ns is not None and not call.lost, raises)
+        return last, holders, (*left, place)
+
+    def _passed(self, call: Call, queue: tuple[Waiter, ...], upper_ns: int) -> list[Waiter] | None:
+        """Return the places of the dead that a grant passes; None: it would pass somebody who lives and came before."""
+        own = next((at for at, one in enumerate(queue) if one.agent == call.agent), len(queue))
+        if own < len(queue) and queue[own].raises:
+            return []
+        before = [one for one in queue[:own] if one.firm and _clash(one.mode, call.mode)]
+        alive = any(upper_ns < self.dead_ns.get(one.agent, NEVER) for one in before)
+        return None if alive else before
+
     def _acquire(self, call: Call, state: State, lower_ns: int, upper_ns: int) -> State | None:
-        last, holders = state
-        in_way = {one for one in holders if one.agent != call.agent and (one.mode, call.mode) not in TOGETHER}
+        last, holders, queue = state
         if call.returned_ns is not None and not call.ok:
-            return state if any(one.until_ns >= lower_ns for one in in_way) else None
+            return state if self._blocked(call, state, lower_ns) else None
+        in_way = {one for one in holders if one.agent != call.agent and _clash(one.mode, call.mode)}
         own = next((one for one in holders if one.agent == call.agent), None)
         token = dict(call.tokens).get(self.resource, 0)
         covers = own is not None and STRENGTH.index(own.mode) >= STRENGTH.index(call.mode)
+        left = _without(call.agent, queue)
         if own is not None and covers:
             if token and own.token == token and own.until_ns >= lower_ns:
-                return state
+                return last, holders, left
             if not self._over(own, upper_ns):
                 return None
-        if (call.returned_ns is not None and token <= last) or not all(
-            self._over(one, upper_ns) for one in in_way
-        ):
+        passed = self._passed(call, queue, upper_ns) if own is None else []
+        if passed is None or (call.returned_ns is not None and token <= last):
+            return None
+        if not all(self._over(one, upper_ns) for one in in_way):
             return None
         fresh = Holder(call.agent, call.mode, token, *self._span(call))
-        return max(last, token), frozenset(holders - in_way - {own} | {fresh})
+        left = tuple(one for one in left if one not in passed)
+        return max(last, token), frozenset(holders - in_way - {own} | {fresh}), left
+
+    def _downgrade(self, call: Call, state: State, lower_ns: int, upper_ns: int) -> State | None:
+        last, holders, queue = state
+        own = _own(call, holders)
+        stronger = own is not None and STRENGTH.index(own.mode) > STRENGTH.index(call.mode)
+        token = dict(call.tokens).get(self.resource, 0)
+        if call.returned_ns is not None and not token:
+            return state if own is None or not stronger or self._over(own, upper_ns) else None
+        if own is None or not stronger or own.until_ns < lower_ns:
+            return None
+        if call.returned_ns is not None and token <= last:
+            return None
+        return max(last, token), holders - {own} | {replace(own, mode=call.mode, token=token)}, queue
 
     def _release(self, call: Call, state: State, upper_ns: int) -> State | None:
-        last, holders = state
-        own = next((one for one in holders if (one.agent, one.token) == (call.agent, call.token)), None)
+        last, holders, queue = state
+        own = _own(call, holders)
         if call.returned_ns is None:
-            return None if own is None else (last, holders - {own})
+            return None if own is None else (last, holders - {own}, queue)
         if own is None:
             return None if call.ok else state
-        return (last, holders - {own}) if call.ok or self._over(own, upper_ns) else None
+        return (last, holders - {own}, queue) if call.ok or self._over(own, upper_ns) else None
 
     def _renew(self, call: Call, state: State, lower_ns: int, upper_ns: int) -> State | None:
-        last, holders = state
+        last, holders, queue = state
         own = next((one for one in holders if one.agent == call.agent), None)
         token = dict(call.tokens).get(self.resource, 0)
         if own is None:
             return state if call.returned_ns is not None and not token else None
         if call.returned_ns is not None and not token:
-            return (
-                (last, holders - {own} | {replace(own, from_ns=0, until_ns=-1)})
-                if self._over(own, upper_ns)
-                else None
-            )
+            ended = replace(own, from_ns=0, until_ns=-1)
+            return (last, holders - {own} | {ended}, queue) if self._over(own, upper_ns) else None
         if own.until_ns < lower_ns or (call.returned_ns is not None and token != own.token):
             return None
         earliest, latest = self._span(call)
         longer = replace(own, from_ns=max(own.from_ns, earliest), until_ns=max(own.until_ns, latest))
-        return last, holders - {own} | {longer}
+        return last, holders - {own} | {longer}, queue
 
     def _look(self, call: Call, state: State, upper_ns: int) -> State | None:
-        last, holders = state
+        last, holders, queue = state
         named = {one: (one.agent, one.token) in call.seen for one in holders if one.token}
         unnamed = {agent for agent, token in call.seen} - {one.agent for one, there in named.items() if there}
         killed = {one for one in holders if not one.token}
         gone = {one for one, there in named.items() if not there}
         gone |= {one for one in killed if one.agent not in unnamed}
-        if unnamed - {one.agent for one in killed}:
+        # What is reserved for a waiter is seen, though it may come too late for it.
+        if unnamed - {one.agent for one in killed} - {one.agent for one in queue}:
             return None
-        return (last, holders - gone) if all(self._over(one, upper_ns) for one in gone) else None
+        return (last, holders - gone, queue) if all(self._over(one, upper_ns) for one in gone) else None
+
+
+def _needs(calls: Sequence[Call], resource: str) -> dict[int, int]:
+    """Return which calls, as bits, were answered so that a lease must have been there, by its token."""
+    needs: dict[int, int] = defaultdict(int)
+    granted: set[int] = set()
+    for at, call in enumerate(calls):
+        if call.returned_ns is None:
+            continue
+        tokens = {token for name, token in call.tokens if name == resource}
+        needed: set[int] = set()
+        if call.kind is Kind.RENEW:
+            needed = tokens
+        elif call.kind is Kind.ACQUIRE:
+            needed = tokens & granted  # what was held already
+            granted |= tokens
+        elif (call.kind is Kind.RELEASE and call.ok) or (call.kind is Kind.DOWNGRADE and tokens):
+            needed = {call.token}
+            granted |= tokens
+        elif call.kind is Kind.LOOK:
+            # An agent that is seen twice has a stronger mode reserved; then its old lease counts as replaced.
+            agents = [agent for agent, _ in call.seen]
+            needed = {token for agent, token in call.seen if agents.count(agent) == 1}
+        for token in needed - {ANY}:
+            needs[token] |= 1 << at
+    return needs
+
+
+def _own(call: Call, holders: Iterable[Holder]) -> Holder | None:
+    """Return the lease that a call by token is about."""
+    return next((one for one in holders if one.agent == call.agent and call.token in {one.token, ANY}), None)
+
+
+def _clash(mode: str, other: str) -> bool:
+    return (mode, other) not in TOGETHER
+
+
+def _without(agent: str, queue: tuple[Waiter, ...]) -> tuple[Waiter, ...]:
+    return tuple(one for one in queue if one.agent != agent)
 
 
 def parts(calls: Iterable[Call]) -> list[str]:
@@ -275,7 +452,7 @@ def tokens(calls: Iterable[Call]) -> list[str]:
     owner: dict[int, tuple[str, str]] = {}
     given: list[tuple[int, int, int]] = []
     for call in sorted(calls, key=lambda call: call.returned_ns or NEVER):
-        if call.kind is not Kind.ACQUIRE or not call.ok or call.returned_ns is None:
+        if call.kind not in {Kind.ACQUIRE, Kind.DOWNGRADE} or call.returned_ns is None:
             continue
         for resource, token in call.tokens:
             if token not in owner:

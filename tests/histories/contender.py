@@ -4,6 +4,8 @@ A nursery reads one JSON order per line and answers each with the process id of 
 appends to a file of its own, the call before it is made and the answer after it. Times are CLOCK_BOOTTIME in
 nanoseconds. The judge of what it notes (``proof/histories.py``) is another process and loads nothing of ``pucs``.
 
+Some go in by a server, which the nursery starts as well. Whoever loses an answer for good goes on under another name.
+
 With ``--database`` it runs a PostgreSQL server instead and prints its URL, until its standard input ends; meanwhile it
 kills it and starts it again when it is told to, and removes stores. With ``--database URL`` it does that beside a server
 which is there, and which it leaves running.
@@ -18,59 +20,45 @@ import os
 import random
 import select
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if __name__ == "__main__":
     sys.path[0] = str(Path(__file__).resolve().parents[2])
 
 from proof import contender_plants
-from pucs.coordinator import inspecting, leases
-from pucs.coordinator.agents import register
-from pucs.coordinator.context import Context
-from pucs.core.errors import PucsError
+from pucs.coordinator import log
+from pucs.core.errors import EnvironmentFailure, PucsError
 from pucs.core.modes import Mode
-from pucs.launch.bells import FifoBell, FifoBells
-from pucs.launch.processes import SystemClock, SystemProcesses
-from pucs.store.places import is_address
-from pucs.store.sqlite import SQLiteStore
+from pucs.crosslog.records import Query
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration
+from tests.histories.doors import Door, InProcess, Lost, OverHTTP, Undone, opened, store_file, understood
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Found = TypeVar("Found")
 RESOURCES = ("a.txt", "b.txt", "c.txt")
 """Few, so that everybody meets."""
 MODES = (Mode.EXCLUSIVE, Mode.EXCLUSIVE, Mode.EXCLUSIVE, Mode.SHARED_READ, Mode.SHARED_READ, Mode.INTENT)
+STRONGER = {Mode.SHARED_READ: (Mode.INTENT, Mode.EXCLUSIVE), Mode.INTENT: (Mode.EXCLUSIVE,)}
+WEAKER = {Mode.EXCLUSIVE: (Mode.SHARED_READ, Mode.INTENT), Mode.INTENT: (Mode.SHARED_READ,)}
+WAITS_S = (0.02, 0.1, 0.5)
+WAITING = {False: 0.4, True: 0.08}
+"""Share of asking that waits, by whether something is held: whoever waits with something in hand holds up everybody."""
 PAUSE_S_MAX = 0.002
 """Longest pause between two calls."""
-
-
-def opened(place: str) -> Context:
-    """Open a store, a directory or a database's URL; leases alone need no repository."""
-    processes = SystemProcesses()
-    if is_address(place):
-        from pucs.store.postgres import PostgresStore  # noqa: PLC0415 - an extra
-        from pucs.store.postgres_bells import PostgresBells  # noqa: PLC0415 - the same
-
-        shared = PostgresStore(place)
-        bells: Any = PostgresBells(shared, FifoBell)
-        return Context(
-            store=shared, clock=shared.clock, processes=processes, bells=bells, git=_NO_GIT, door="proof"
-        )
-    clock = SystemClock()
-    folder = Path(place)
-    return Context(
-        store=SQLiteStore(folder / "store" / "state.db", clock),
-        clock=clock,
-        processes=processes,
-        bells=FifoBells(folder / "bells"),
-        git=_NO_GIT,
-        door="proof",
-    )
-
-
-_NO_GIT = cast("Any", None)
+PAUSE_UNDONE_S = 0.05
+"""Pause after a call that failed: a server that is down comes back in a while."""
+PRELOADED = (
+    "store.postgres_bells", "store.postgres", "server.app", "server.place", "cli.serve", "client.http", "git.worktrees",
+)  # fmt: skip
+"""Modules that are loaded once for all that are forked; some are of extras."""
+ENTRIES_MAX = 1_000_000
 
 
 def make(place: str) -> None:
@@ -104,79 +92,191 @@ def drop(place: str) -> None:
         )
 
 
+def repository(place: str) -> None:
+    """Make a repository, for a server to stand in."""
+    identity = ("-c", "user.name=User", "-c", "user.email=user@example.com")
+    for words in (("init", "-q", "-b", "main"), (*identity, "commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run(["git", "-C", place, *words], check=True, stdout=sys.stderr)
+
+
+def serve(order: dict[str, Any]) -> None:
+    """Be a server of the store."""
+    from pucs.cli import main  # noqa: PLC0415 - only for a server
+
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    store = order["store"] if "://" in order["store"] else str(store_file(order["store"]))
+    sys.argv = [
+        "pucs",
+        "serve",
+        "--repo",
+        order["repository"],
+        "--store",
+        store,
+        "--port",
+        str(order["port"]),
+    ]
+    main()
+
+
+def tell_entries(place: str, file: str) -> None:
+    """Write the cross-log to a file, in the order of its numbers."""
+    found = log.entries(opened(place), Query(limit=ENTRIES_MAX))
+    lines = [(one.seq, one.agent, one.action, one.files, one.details) for one in found]
+    Path(file).write_text(json.dumps(lines), encoding="utf-8")
+
+
 class Contender:
-    """One process that asks, renews, looks and gives back at random until it is over."""
+    """One process that asks, waits, renews, looks, changes modes and gives back at random until it is over."""
 
     def __init__(self, order: dict[str, Any]) -> None:
-        self.agent: str = order["agent"]
+        """Prepare it, under the first of its names."""
+        self.order = order
         self.rng = random.Random(order["seed"])  # noqa: S311 - no secret
         self.lease_s: float = order["lease_s"]
         self.over = os.open(order["over"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        self.file = os.open(order["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        self.context = opened(order["store"])
-        self.held: dict[str, int] = {}
+        self.names = 0
+        self._begin()
+
+    def _begin(self) -> None:
+        """Take a name nobody has had, with a file for its notes."""
+        self.names += 1
+        self.agent = f"{self.order['agent']}-{self.names}"
+        place = str(Path(self.order["notes"], f"{self.agent}.jsonl"))
+        self.file = os.open(place, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self.held: dict[str, tuple[int, Mode]] = {}
         self.given_back: dict[str, int] = {}
         self.number = 0
+        self.door: Door | None = None
 
     def run(self) -> None:
-        """Contend until it is over, or a call fails."""
-        register(self.context, agent=self.agent, owner=self.context.processes.current())
+        """Contend until it is over, or a call fails in a way that it may not."""
         try:
             # The other end of the pipe is closed when it is over; until then nothing comes.
             while not select.select([self.over], [], [], self.rng.uniform(0, PAUSE_S_MAX))[0]:
-                self._step()
+                try:
+                    self._step(self._through())
+                except Undone as error:
+                    self._answer(undone=str(error))
+                    select.select([self.over], [], [], PAUSE_UNDONE_S)
+                except Lost as error:
+                    self._say({"ends": now_ns(), "lost": str(error)})
+                    os.close(self.file)
+                    self._begin()
         except PucsError as error:
             self._say({"ends": now_ns(), "error": str(error)})
         self._say({"ends": now_ns()})
 
-    def _step(self) -> None:
+    def _through(self) -> Door:
+        """Return the way to the store, opened when it is first needed."""
+        while self.door is None:
+            try:
+                url = self.order["url"]
+                self.door = (
+                    OverHTTP(url, self.order["repository"], self.agent)
+                    if url
+                    else InProcess(self.order["store"], self.agent)
+                )
+            except EnvironmentFailure:
+                if not self.order["troubled"]:
+                    raise
+                if select.select([self.over], [], [], PAUSE_UNDONE_S)[0]:
+                    raise Lost("it is over") from None
+        return self.door
+
+    def _step(self, door: Door) -> None:
         free = [name for name in RESOURCES if name not in self.held]
         what = self.rng.random()
         if what < 0.08:
-            self._look(self.rng.choice(RESOURCES))
+            self._look(door, self.rng.choice(RESOURCES))
         elif what < 0.16:
-            self._renew()
-        elif what < 0.22 and self.given_back:
+            self._renew(door)
+        elif what < 0.22 and self.given_back and not door.remote:
             name = self.rng.choice(sorted(self.given_back))
-            self._release(name, self.given_back[name])
-        elif what < 0.25 and self.held:
-            self._acquire((self.rng.choice(sorted(self.held)),), Mode.SHARED_READ)
-        elif free and (not self.held or what < 0.6):
+            self._release(door, name, self.given_back[name])
+        elif what < 0.30 and self.held:
+            self._change(door, self.rng.choice(sorted(self.held)))
+        elif what < 0.42:
+            self._log(door)
+        elif free and (not self.held or what < 0.65):
             names = tuple(self.rng.sample(free, 1 if self.rng.random() < 0.7 else min(2, len(free))))
-            self._acquire(names, self.rng.choice(MODES))
+            self._acquire(door, names, self.rng.choice(MODES))
         elif self.held:
             name = self.rng.choice(sorted(self.held))
-            token = self.held.pop(name)
-            self._release(name, token)
+            token, _ = self.held[name]
+            self._release(door, name, token)
             self.given_back[name] = token
+            del self.held[name]
 
-    def _acquire(self, names: tuple[str, ...], mode: Mode) -> None:
-        self._call("acquire", names, mode=mode.value, duration_s=self.lease_s)
-        found = leases.acquire(
-            self.context, agent=self.agent, resources=names, mode=mode, duration_s=self.lease_s
+    def _change(self, door: Door, name: str) -> None:
+        """Ask for what is held again, or for a stronger or weaker mode."""
+        token, mode = self.held[name]
+        weaker, stronger = WEAKER.get(mode, ()), STRONGER.get(mode, ())
+        what = self.rng.random()
+        if what < 0.2:
+            self._acquire(door, (name,), Mode.SHARED_READ)
+        elif (what < 0.6 and stronger) or not weaker:
+            self._acquire(door, (name,), self.rng.choice(stronger))
+        else:
+            to = self.rng.choice(weaker)
+            self._call(door, "downgrade", (name,), mode=to.value, token=token)
+            found = self._made(lambda: door.weaken(name, token, to))
+            self._answer(tokens=sorted(found.items()))
+            self.held |= {name: (fresh, to) for name, fresh in found.items()}
+
+    def _acquire(self, door: Door, names: tuple[str, ...], mode: Mode) -> None:
+        wait_s = self.rng.choice(WAITS_S) if self.rng.random() < WAITING[bool(self.held)] else 0.0
+        self._call(door, "acquire", names, mode=mode.value, duration_s=self.lease_s, wait_s=wait_s)
+        told = False
+
+        def cancelled() -> bool:
+            nonlocal told
+            if not told:  # it is asked for the first time once there is a place in the queue
+                told = True
+                self._say({"n": self.number, "queued": now_ns()})
+            return False
+
+        granted, tokens = self._made(
+            lambda: door.acquire(names, mode, lease_s=self.lease_s, wait_s=wait_s, cancelled=cancelled),
+            whole=not wait_s,
         )
-        self._answer(ok=found.granted, tokens=sorted(found.tokens.items()))
-        self.held.update(found.tokens)
+        self._answer(ok=granted, tokens=sorted(tokens.items()))
+        for name, token in tokens.items():
+            if name not in self.held or self.held[name][0] != token:  # else it is held in a stronger mode
+                self.held[name] = token, mode
 
-    def _release(self, name: str, token: int) -> None:
-        self._call("release", (name,), token=token)
-        found = leases.release(self.context, agent=self.agent, resources=[name], token=token)
-        self._answer(ok=name in found.resources)
+    def _release(self, door: Door, name: str, token: int) -> None:
+        self._call(door, "release", (name,), token=token)
+        self._answer(ok=self._made(lambda: door.release(name, token)))
 
-    def _renew(self) -> None:
-        self._call("renew", RESOURCES, duration_s=self.lease_s)
-        found = leases.renew(self.context, agent=self.agent, duration_s=self.lease_s)
-        self.held = {lease.resource: lease.token for lease in found}
-        self._answer(ok=True, tokens=sorted(self.held.items()))
+    def _renew(self, door: Door) -> None:
+        self._call(door, "renew", RESOURCES, duration_s=self.lease_s)
+        self.held = self._made(lambda: door.renew(lease_s=self.lease_s))
+        self._answer(ok=True, tokens=sorted((name, token) for name, (token, _) in self.held.items()))
 
-    def _look(self, name: str) -> None:
-        self._call("look", (name,))
-        found = inspecting.why(self.context, resource=name).holders
-        self._answer(ok=True, seen=[(lease.agent, lease.token) for lease in found])
+    def _look(self, door: Door, name: str) -> None:
+        self._call(door, "look", (name,))
+        self._answer(ok=True, seen=self._made(lambda: door.look(name)))
 
-    def _call(self, kind: str, resources: tuple[str, ...], **fields: Any) -> None:
+    def _log(self, door: Door) -> None:
+        text = f"{self.agent} did {self.number + 1}"
+        self._call(door, "log", (), text=text)
+        self._made(lambda: door.say(text))
+        self._answer(ok=True)
+
+    def _made(self, call: Callable[[], Found], *, whole: bool = True) -> Found:
+        """Make a call; what fails because a server does is told apart."""
+        try:
+            return call()
+        except EnvironmentFailure as error:
+            if not self.order["troubled"]:
+                raise
+            remote = self.door is not None and self.door.remote
+            raise understood(error, remote=remote, whole=whole) from error
+
+    def _call(self, door: Door, kind: str, resources: tuple[str, ...], **fields: Any) -> None:
         self.number += 1
-        self._say({"n": self.number, "kind": kind, "resources": resources, **fields, "called": now_ns()})
+        called = {"n": self.number, "kind": kind, "resources": resources, "remote": door.remote}
+        self._say({**called, **fields, "called": now_ns()})
 
     def _answer(self, **fields: Any) -> None:
         self._say({"n": self.number, "returned": now_ns(), **fields})
@@ -192,25 +292,32 @@ def now_ns() -> int:
 
 def obey(order: dict[str, Any]) -> None:
     """Do what one order says, in a process of its own."""
-    if order["do"] == "make":
-        make(order["store"])
-    elif order["do"] == "drop":
-        drop(order["store"])
-    else:
-        contender_plants.install(order["plant"])
-        Contender(order).run()
+    match order["do"]:
+        case "make":
+            make(order["store"])
+        case "repository":
+            repository(order["repository"])
+        case "entries":
+            tell_entries(order["store"], order["file"])
+        case "serve":
+            contender_plants.install(order["plant"])
+            serve(order)
+        case _:
+            contender_plants.install(order["plant"])
+            Contender(order).run()
 
 
 def nursery() -> None:
     """Fork a process for every order, until there are no more."""
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who has ended is gone at once
-    with contextlib.suppress(ImportError):
-        importlib.import_module("pucs.store.postgres_bells")  # an extra; once for all that are forked
-        importlib.import_module("pucs.store.postgres")
+    for room in PRELOADED:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(f"pucs.{room}")
     for line in sys.stdin:
         child = os.fork()
         if not child:
             status = 1
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             try:
                 obey(json.loads(line))
                 status = 0
@@ -222,8 +329,7 @@ def nursery() -> None:
 
 def database(url: str) -> None:
     """Run a server until nobody needs it any more, or use the one that is there."""
-    from pucs.core.errors import EnvironmentFailure  # noqa: PLC0415 - only for a server
-    from pucs.testing.postgres import PostgresServer  # noqa: PLC0415 - the same
+    from pucs.testing.postgres import PostgresServer  # noqa: PLC0415 - only for a server
 
     try:
         with contextlib.ExitStack() as stack:
