@@ -1,6 +1,4 @@
-"""What happens to a database and the line to it: it is killed and started again in the middle of verbs, and connections are cut
-before a commit, behind it, or anywhere.
-"""
+"""Deaths of a database in the middle of verbs, and connections cut before a commit, behind it, or anywhere."""
 
 from __future__ import annotations
 

@@ -123,13 +123,7 @@ def _on_a_database(tally: Tally, place: Path, seed: str, counts: Counts) -> None
         def cut(place: Path, seed: str, plant: str = "") -> tuple[Wrong, Counter[str]]:
             return faults_server.cut(crew, found, place, seed, plant)
 
-        for number in range(counts.full_disk):
-            name = f"full disk {number + 1}"
-            result = faults_full_disk.run_server(place / "full", f"{seed}/{name}")
-            if isinstance(result, str):
-                tally.left_out = result
-                break
-            _judged(tally, name, *result)
+        _full_disks_of_servers(tally, place, seed, counts.full_disk)
         cases = (
             ("clock steps", counts.clock, clock),
             ("server killed", counts.server, killed),
@@ -142,6 +136,16 @@ def _on_a_database(tally: Tally, place: Path, seed: str, counts: Counts) -> None
         for name, plant in PLANTS.items():
             if plant.store == POSTGRESQL:
                 _planted(tally, name, runs[plant.fault], place)
+
+
+def _full_disks_of_servers(tally: Tally, place: Path, seed: str, count: int) -> None:
+    for number in range(1, count + 1):
+        name = f"full disk {number}"
+        result = faults_full_disk.run_server(place / "full", f"{seed}/{name}")
+        if isinstance(result, str):
+            tally.left_out = result
+            return
+        _judged(tally, name, *result)
 
 
 def _judged(tally: Tally, name: str, wrong: Wrong, counts: Counter[str]) -> None:

@@ -111,7 +111,7 @@ class Case:
         self.deaths_ns: list[int] = []
         self.room_ns = 0
         self._more: dict[str, Any] = {}
-        self._over = -1
+        self._over: Path | None = None
 
     def make(self, **order: Any) -> None:
         """Make the store."""
@@ -120,18 +120,15 @@ class Case:
     def begin(self, count: int = SURVIVORS, **more: Any) -> None:
         """Let survivors begin to work; who follows one that was killed works under ``more``, too."""
         self._more = more
-        if self._over < 0:
-            pipe = self.place / f"over-{len(self.running) + len(self.killed)}"
-            os.mkfifo(pipe, 0o600)
-            self._over = os.open(pipe, os.O_RDWR | os.O_CLOEXEC)
-            self._pipe = pipe
+        if self._over is None or self._over.exists():
+            self._over = self.place / f"over-{len(self.running) + len(self.killed)}"
         for _ in range(count):
             agent = f"s{len(self.running) + len(self.killed) + 1}"
             self.running[agent] = self.crew.start(
                 do="work",
                 agent=agent,
                 seed=f"{self.seed}/{agent}",
-                over=str(self._pipe),
+                over=str(self._over),
                 notes=str(self.place / "notes" / f"{agent}.jsonl"),
                 **{**self.conditions, **more},
             )
@@ -169,9 +166,8 @@ class Case:
 
     def end(self) -> None:
         """Let them end their last call and go."""
-        if self._over >= 0:
-            os.close(self._over)
-            self._over = -1
+        if self._over is not None:
+            self._over.touch()
         for pid in gone(list(self.running.values())):
             agent = next(name for name, one in self.running.items() if one == pid)
             self.killed[agent] = now_ns()

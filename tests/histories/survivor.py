@@ -16,7 +16,6 @@ import mmap
 import os
 import random
 import resource
-import select
 import shutil
 import signal
 import struct
@@ -94,7 +93,7 @@ class Survivor:
         self.rng = random.Random(order["seed"])  # noqa: S311 - no secret
         self.lease_s: float = order["lease_s"]
         self.padding: int = order.get("padding", 0)
-        self.over = os.open(order["over"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.over = Path(order["over"])
         self.file = os.open(order["notes"], os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self.held: dict[str, int] = {}
         self.again: Callable[[], None] | None = None
@@ -102,16 +101,17 @@ class Survivor:
 
     def run(self) -> None:
         """Work until it is over."""
-        while not self._opens():
-            if self._waits(AGAIN_S):
-                return
-        while not self._waits(self.rng.uniform(0, PAUSE_S_MAX)):
+        over = False
+        while not self._opens() and not over:
+            over = self._waits(AGAIN_S)
+        while not over and not self._waits(self.rng.uniform(0, PAUSE_S_MAX)):
             self._step()
         self._say({"ends": now_ns()})
 
     def _waits(self, seconds: float) -> bool:
-        """Wait, and tell whether it is over: then the other end of the pipe is closed."""
-        return bool(select.select([self.over], [], [], seconds)[0])
+        """Wait, and tell whether it is over: then there is a file that says so."""
+        time.sleep(seconds)
+        return self.over.exists()
 
     def _opens(self) -> bool:
         found = self._tries("open", (), lambda: opened(self.order))
