@@ -5,8 +5,11 @@ Nothing here replaces code of ours by a double; stand-ins live in `pucs.testing`
 
 from __future__ import annotations
 
+import contextlib
+import gc
 import itertools
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -31,9 +34,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # Tests with these marks need something that a developer's machine may lack; a CI machine may not.
 MARKS_OF_SERVERS = frozenset({"postgres", "browser", "clients"})
 
-# Two shared cores make single examples slow now and then; the cap of pytest-timeout is the real limit.
-hypothesis.settings.register_profile("pucs", deadline=None, print_blob=True)
-hypothesis.settings.load_profile("pucs")
+# Two shared cores make single examples slow now and then; the cap of pytest-timeout is the real limit. Every run tries
+# other examples, so that many short ones find what one long one does; `./run test --all` asks for the long one.
+hypothesis.settings.register_profile("short", max_examples=25, deadline=None, print_blob=True)
+hypothesis.settings.register_profile("long", max_examples=100, deadline=None, print_blob=True)
+hypothesis.settings.load_profile("short")
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -186,13 +191,35 @@ def kept(request: pytest.FixtureRequest, opened: Callable[..., Store], emptied: 
     taken: list[str] = []
 
     def make(clock: Clock) -> Store:
-        taken.append(emptied.pop() if emptied else f"kept{os.getpid()}_{next(_SCHEMAS)}")
-        return opened(server.url(schema=taken[-1]), clock)
+        taken.append(emptied.pop() if emptied else granted(server, f"kept{os.getpid()}_{next(_SCHEMAS)}"))
+        return opened(server.url(schema=taken[-1], user=AGENTS), clock)
 
     yield make
     for name in taken:
         _empty(server.url(), name)
         emptied.append(name)
+
+
+AGENTS = "pucs_agents"
+"""Role with the rights that the documentation names for those who use a store and do not own it."""
+
+
+def granted(server: PostgresServer, schema: str) -> str:
+    """Make the tables of a store as their owner, and let a role use them that has no right but the documented ones."""
+    import psycopg  # noqa: PLC0415 - an extra
+
+    from pucs.store.postgres import PostgresStore  # noqa: PLC0415 - the same
+
+    PostgresStore(server.url(schema=schema)).close()
+    page = (ROOT / "docs" / "how-to" / "use-postgresql.md").read_text(encoding="utf-8")
+    rights = re.findall(r"^(?:GRANT|ALTER) .* SCHEMA pucs .*TO pucs_agents;$", page, flags=re.MULTILINE)
+    with psycopg.connect(server.url(), autocommit=True) as owner:
+        with contextlib.suppress(psycopg.errors.DuplicateObject):
+            owner.execute(f"CREATE ROLE {AGENTS} LOGIN".encode())
+        for right in rights:
+            ours = right.replace("SCHEMA pucs ", f"SCHEMA {schema} ").replace("ROLE pucs ", "ROLE postgres ")
+            owner.execute(ours.encode())
+    return schema
 
 
 def _empty(url: str, schema: str) -> None:
@@ -206,6 +233,11 @@ def _empty(url: str, schema: str) -> None:
         for (table,) in tables.fetchall():
             connection.execute(f"DELETE FROM {table}".encode())  # noqa: S608 - named by the server
         connection.execute("UPDATE counters SET value = 0 WHERE name <> 'schema'")
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector what stays to the end: thousands of tests and all modules, again and again."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

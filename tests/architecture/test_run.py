@@ -117,6 +117,19 @@ def test_pip_gets_the_versions_of_the_lock(run: ModuleType) -> None:
     assert not any(line.startswith("pucs==") for line in lines)
 
 
+def test_tasks_keep_compiled_code_even_where_none_may_lie_about(
+    run: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that wants no bytecode beside sources gets it in the environment, or where it says itself."""
+    monkeypatch.delenv("PYTHONPYCACHEPREFIX", raising=False)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+    variables = run.environment_of_tasks()
+    assert "PYTHONDONTWRITEBYTECODE" not in variables
+    assert variables["PYTHONPYCACHEPREFIX"] == str(run.ENVIRONMENT / "bytecode")
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", "/elsewhere")
+    assert run.environment_of_tasks()["PYTHONPYCACHEPREFIX"] == "/elsewhere"
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from pucs.hooks.installing_claude import hooks
@@ -58,7 +58,6 @@ def others(document: dict[str, Any]) -> dict[str, Any]:
     return {**rest, **({"hooks": kept} if kept else {})}
 
 
-@settings(max_examples=40)
 @given(TEXTS)
 def test_what_is_installed_is_added_to_what_is_there(text: str) -> None:
     """Each of our hooks is there once, and everything else means what it meant before."""
@@ -71,7 +70,6 @@ def test_what_is_installed_is_added_to_what_is_there(text: str) -> None:
     assert installed(once, "settings", WANTED) == once
 
 
-@settings(max_examples=40)
 @given(TEXTS)
 def test_what_is_uninstalled_leaves_the_very_text(text: str) -> None:
     """Byte for byte, in whatever way it was written."""
@@ -79,7 +77,6 @@ def test_what_is_uninstalled_leaves_the_very_text(text: str) -> None:
     assert uninstalled(text, "settings") == text
 
 
-@settings(max_examples=40)
 @given(TEXTS)
 def test_an_older_installation_is_replaced(text: str) -> None:
     """Nothing of it is left, and nothing of ours is there twice."""

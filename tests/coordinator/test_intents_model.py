@@ -141,7 +141,7 @@ steps = st.tuples(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(steps, max_size=14))
 def test_plans_stand_as_the_model_says(taken: list[tuple[Any, ...]]) -> None:
     """After every step the open intents and their states are those of the model, and the records fit them."""

@@ -274,7 +274,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(VALUES | st.binary(max_size=30), max_size=6))
 def test_no_line_is_ever_an_exception(lines: list[Any]) -> None:
     """Whatever comes over the wire, in whatever order, is events, and what is to be said stays JSON."""

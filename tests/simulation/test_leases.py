@@ -10,7 +10,12 @@ from tests.simulation.machine import LeaseMachine
 from tests.simulation.plants import PLANTS
 
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-SHORT = settings(max_examples=40, stateful_step_count=30, deadline=None, suppress_health_check=QUIET)
+SHORT = settings(
+    max_examples=settings().max_examples // 2,
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=QUIET,
+)
 LONG = settings(max_examples=600, stateful_step_count=60, deadline=None, suppress_health_check=QUIET)
 HUNT = settings(
     max_examples=1000, stateful_step_count=40, deadline=None, database=None, derandomize=True,

@@ -609,7 +609,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([file.name for file in FILES if file.imported]), JSON)
 def test_no_document_can_break_an_import(world: World, name: str, content: Any) -> None:
     """Whatever JSON a file holds, it is taken, left or named; no exception gets out."""

@@ -154,10 +154,13 @@ def test_what_is_found_is_bounded() -> None:
     assert (long.edits, long.unclear) == ((), ("…",))
 
 
+@pytest.mark.parametrize(
+    "chars", [COMMAND_CHARS_MAX // 8, pytest.param(COMMAND_CHARS_MAX, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize("part", ["env ", "A=1 ", "$(", "`", "(", "eval ", "<<", "'", '"', "\\", "bash -c ", "sudo -u "])  # fmt: skip
-def test_repeated_parts_are_no_trap(part: str) -> None:
+def test_repeated_parts_are_no_trap(part: str, chars: int) -> None:
     """Text made to be deep is read like any other, within the limit of time of a test."""
-    touched(part * (COMMAND_CHARS_MAX // len(part)))
+    touched(part * (chars // len(part)))
 
 
 _PARTS = ("a", " ", "'", '"', "\\", "$", "(", ")", "`", "<", ">", "|", "&", ";", "\n", "#", "{", "}", "EOF", "-i", "=",
@@ -165,7 +168,7 @@ _PARTS = ("a", " ", "'", '"', "\\", "$", "(", ")", "`", "<", ">", "|", "&", ";",
           "apply_patch", "*** Begin Patch\n*** Update File: x\n", "ruff", "format", "find", "-exec", "\0", "é")  # fmt: skip
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(st.lists(st.sampled_from(_PARTS), max_size=40).map("".join) | st.text(max_size=200))
 def test_any_text_is_read(text: str) -> None:
     """Nothing is ever raised, and no path holds what no path can."""

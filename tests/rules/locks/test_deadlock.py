@@ -70,7 +70,7 @@ def possible(
     return True
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(held, waits, wanted, st.sampled_from(AGENTS))
 def test_a_circle_is_found_exactly_when_the_newcomer_could_never_go_on(
     has: list[tuple[str, str, Mode]],

@@ -47,7 +47,7 @@ def free(asked: Request, before: list[Request], live: list[Lease]) -> bool:
     return True
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(leases, queues)
 def test_slots_and_rates_are_served_in_order(live: list[Lease], waiting: list[Request]) -> None:
     """An earlier request counts like a lease and like a grant, so nobody passes it."""
@@ -55,7 +55,7 @@ def test_slots_and_rates_are_served_in_order(live: list[Lease], waiting: list[Re
     assert served(waiting, live, LIMITS) == expected
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(leases, queues, sets)
 def test_a_newcomer_is_decided_like_the_last_of_the_queue(
     live: list[Lease], waiting: list[Request], names: list[str]

@@ -143,7 +143,7 @@ def stuck_behind(agent: str, held: list[Lease], waiting: list[Request]) -> set[i
         found = more
 
 
-@settings(max_examples=400)
+@settings(max_examples=4 * settings().max_examples)
 @given(sets, agents, leases, queues)
 def test_a_decision_is_what_the_definition_says(
     wanted: list[tuple[str, Mode]], agent: str, live: list[Lease], waiting: list[Request]
