@@ -32,11 +32,13 @@ def move_out(door: Door, target: Path, *, dry_run: bool) -> None:
         raise Refused(f"There is a file at {target}. Nothing was changed.", remedy="Name another place.")
     done = depart(context, dry_run=True) if dry_run else _moved(context, target)
     place = context.store.path
-    text = (
-        f"Session {done.session} is idle and can leave {place}."
-        if dry_run
-        else f"Session {done.session} has left {place}: {target}\nNext: pucs import {target} --store STORE"
+    text = f"Session {done.session} " + (
+        f"had left {place} before"
+        if done.again
+        else f"{'is idle and can leave' if dry_run else 'has left'} {place}"
     )
+    if not dry_run:
+        text += f"; it is in {target}\nNext: pucs import {target} --store STORE"
     file = "" if dry_run else str(target)
     door.say({**asdict(done), "file": file, "store": place, "dry_run": dry_run}, text)
 
