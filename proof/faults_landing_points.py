@@ -14,7 +14,7 @@ KILL, STOP = "kill", "stop"
 FINALIZE = "finalize"
 SCENES = ("land", "checkout", "sync", FINALIZE)
 """Landing out of an agent's worktree and out of a person's checkout, syncing, and merging streams to a result."""
-SHORT_SCENES = ("land", "sync")
+SHORT_SCENES = ("land",)
 SHORT_KILLS, SHORT_STOPS = 4, 1
 """Cases of the short form."""
 

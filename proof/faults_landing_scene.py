@@ -120,6 +120,8 @@ class Scene:
     processes: int = 0
     before: dict[str, str] = field(default_factory=dict)
     expected: tuple[str, ...] = ()
+    statuses: dict[str, int] = field(default_factory=dict)
+    """How the commands ended that have to go well."""
 
     @property
     def repository(self) -> Path:
@@ -151,8 +153,8 @@ class Scene:
         if point.name:
             self._after(pid)
         self.look()
-        statuses = self.commands(_CLOSING)
-        return self._seen(statuses)
+        self.statuses |= self.commands(_CLOSING)
+        return self._seen()
 
     def _stop(self, pid: int) -> None:
         """Let others come while it is stopped; then it goes on, or is killed where it is."""
@@ -162,9 +164,12 @@ class Scene:
         self.counts["stopped"] += 1
         self.look()
         if self.point.scene == FINALIZE:
-            self.commands([("finalize", ("finalize", "--target", TARGET))], judged=False)
+            self.commands([("finalize", ("finalize", "--target", TARGET))])
         else:
             self.wait(self.start("take", agent="a2", wait_s=LEASE_S + 1.5, beside=True))
+            self.counts["overtaken" if self.landed("a2") else "held in place"] += 1
+        if self.point.in_gate:
+            self.statuses |= self.commands([("status", ("status",))])  # reading waits for nobody
         self.look()
         if self.point.in_gate and self.rng.random() < 0.25:
             self.killed.add(pid)
@@ -222,7 +227,7 @@ class Scene:
             **more,
         )
 
-    def commands(self, calls: Any, *, judged: bool = True) -> dict[str, int]:
+    def commands(self, calls: Any) -> dict[str, int]:
         """Call the command line, one after the other, and return how each ended."""
         out = self.place / f"out-{self.processes}"
         self.wait(self.start("cli", calls=[list(arguments) for _, arguments in calls], out=str(out)))
@@ -234,7 +239,7 @@ class Scene:
         for number, ((name, _), status) in enumerate(zip(calls, statuses, strict=True)):
             shutil.copyfile(f"{out}.{number}", self.place / f"told-{name}")
             found[name] = status
-        return found if judged else {}
+        return found
 
     def wait(self, pid: int) -> None:
         """Wait for the end of a process; one that does not end is killed, and told of."""
@@ -276,7 +281,7 @@ class Scene:
             if branch in at:
                 self.passed.setdefault(name, []).append(at[branch])
 
-    def _seen(self, statuses: dict[str, int]) -> Seen:
+    def _seen(self) -> Seen:
         base = history.git(self.repository, "rev-parse", "main").decode().strip()
         evidence = Evidence(
             name="S1",
@@ -290,7 +295,7 @@ class Scene:
         )
         found = history.read(self.repository, evidence)
         here = found.on_disk | reading.on_disk(self.repository)
-        shown = {name: self._told(name) for name, _ in _CLOSING}
+        shown = {name: self._told(name) for name in self.statuses}
         return Seen(
             notes=self.notes(),
             killed=frozenset(self.killed),
@@ -303,7 +308,7 @@ class Scene:
             history=replace(found, on_disk=here),
             entries=[json.loads(line) for line in shown["log"].splitlines() if line.startswith("{")],
             held=tuple(one["resource"] for one in reading.shown(shown["locks"])),
-            statuses=statuses,
+            statuses=self.statuses,
             told=shown,
             expected=self.expected,
             busy_s=self._busy_s(),
