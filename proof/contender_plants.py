@@ -6,6 +6,7 @@ Each replaces functions in the process of a contender from outside, before it be
 from __future__ import annotations
 
 import importlib
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,11 @@ class Plant:
 
 
 def _room(name: str) -> Any:
-    return importlib.import_module(f"pucs.coordinator.{name}")
+    return _other(f"coordinator.{name}")
+
+
+def _other(name: str) -> Any:
+    return importlib.import_module(f"pucs.{name}")
 
 
 def _replace(owner: Any, name: str, by: Any) -> None:
@@ -136,6 +141,124 @@ def _ends_early() -> None:
     _replace(liveness, "expired", lambda lease, boot, now_s: expired(lease, boot, now_s + 0.2))
 
 
+def _ignores_readers() -> None:
+    """Grant a lease in a stronger mode, whoever else holds it."""
+    asking, rules, records = _room("asking"), _other("locks.rules"), _other("locks.records")
+    decide = asking.decide
+
+    def grants(request: Any, live: Any, *others: Any) -> Any:
+        verdict = decide(request, live, *others)
+        needed, kept = rules.uncovered(request.agent, request.resources, live)
+        converted = rules.weaker(request.agent, needed, live)
+        return records.Granted(needed, kept, converted) if converted else verdict
+
+    _replace(asking, "decide", grants)
+
+
+def _passes_waiters() -> None:
+    asking = _room("asking")
+    decide = asking.decide
+    _replace(
+        asking,
+        "decide",
+        lambda request, live, _, limits=None, queue=None: decide(request, live, (), limits or {}, queue),
+    )
+
+
+def _last_first() -> None:
+    rules = _other("locks.rules")
+    in_turn = rules.in_turn
+    _replace(rules, "in_turn", lambda waiting: in_turn(waiting)[::-1])
+
+
+def _gap_in_downgrade() -> None:
+    leases = _room("leases")
+
+    def downgrade(context: Any, *, agent: str, resources: Any, to: Any, token: int) -> Any:
+        with context.store.read() as tx:
+            lease = next((one for one in tx.leases.of_agent(agent) if one.token == token), None)
+        if (
+            lease is None
+            or not leases.release(context, agent=agent, resources=resources, token=token).resources
+        ):
+            return {}
+        time.sleep(WIDE_S)
+        left_s = lease.expires_s - context.clock.now().boot_s
+        if left_s <= 0:
+            return {}
+        return leases.acquire(context, agent=agent, resources=resources, mode=to, duration_s=left_s).tokens
+
+    _replace(leases, "downgrade", downgrade)
+
+
+def _entry_not_written() -> None:
+    log = _room("log")
+    write = log.log
+    count = 0
+
+    def sometimes(context: Any, **named: Any) -> int:
+        nonlocal count
+        count += 1
+        return 0 if count % 5 == 0 else int(write(context, **named))
+
+    _replace(log, "log", sometimes)
+
+
+def _release_in_two_commits() -> None:
+    """End the lease in one transaction and write its entry in the next."""
+    leases, context_room, granting = (_room(name) for name in ("leases", "context", "granting"))
+    records = _other("locks.records")
+
+    def release(context: Any, *, agent: str, resources: Any, token: int) -> Any:
+        with context_room.unit(context) as opened:
+            held = [
+                lease
+                for lease in opened.tx.leases.of_agent(agent)
+                if lease.token == token and lease.state is records.LeaseState.HELD
+            ]
+            opened.tx.leases.end(
+                [lease.token for lease in held], opened.now.boot_s, records.EndReason.RELEASED
+            )
+            granting.serve(opened, [lease.resource for lease in held], context=context)
+        time.sleep(WIDE_S)
+        with context_room.unit(context) as opened:
+            if held:
+                opened.log("lock released", agent=agent, files=list(resources), tokens=[token])
+        return leases.Released(resources=tuple(lease.resource for lease in held))
+
+    _replace(leases, "release", release)
+
+
+def _done_again() -> None:
+    """Let a server forget what it was asked before."""
+    repeats = _other("server.repeats")
+
+    async def once(_: Any, __: str, ___: str, ____: bytes, begin: Any) -> Any:
+        return await begin(threading.Event())
+
+    _replace(repeats.Repeats, "once", once)
+
+
+def _mark_after_commit() -> None:
+    """Write the number by which a lost answer is looked up when the commit is done, not with it."""
+    from types import SimpleNamespace  # noqa: PLC0415 - used by this bug alone
+
+    room = _other("store.postgres_connection")
+    send_commit, randbits = room.Connection._send_commit, room.secrets.randbits  # noqa: SLF001 - it is replaced
+
+    def late(self: Any) -> None:
+        send_commit(self)
+        self.mark = room.Mark(self.mark.number, randbits(62) + 1)
+        self._line.leave()
+        time.sleep(WIDE_S)
+        self._line.enter()
+        slot = self.mark.number % room.COMMITS_KEPT
+        self._line.send(b"UPDATE commits SET nonce = $2 WHERE slot = $1", (slot, self.mark.nonce))
+
+    _replace(room.Connection, "_send_commit", late)
+    _replace(room, "secrets", SimpleNamespace(randbits=lambda _: 0))
+
+
 PLANTS: dict[str, Plant] = {
     "check, then act": Plant(
         "what is free is looked up in one transaction and taken in the next", _check_then_act
@@ -148,6 +271,37 @@ PLANTS: dict[str, Plant] = {
     "a stale copy": Plant("who holds what is answered from an earlier reading", _stale_copy),
     "a part of a set": Plant("only the first resource of a set is leased", _part_of_a_set, ("whole sets",)),
     "leases end early": Plant("a lease is over 0.2 s before its time", _ends_early),
+    "an upgrade ignores readers": Plant(
+        "whoever holds a resource gets it in a stronger mode, whoever else holds it",
+        _ignores_readers,
+        ("linearizable", "log"),
+    ),
+    "a downgrade leaves a gap": Plant(
+        "a lease is given up and asked for again in a weaker mode, in two transactions", _gap_in_downgrade
+    ),
+    "a waiter is passed over": Plant("whoever asks does not look at the queue", _passes_waiters),
+    "last come, first served": Plant("the queue is served from its end", _last_first),
+    "an entry that is not written": Plant(
+        "now and then an entry is acknowledged and not written", _entry_not_written, ("entries",)
+    ),
+    "a release in two commits": Plant(
+        "a lease ends in one transaction, and its entry is written in the next",
+        _release_in_two_commits,
+        ("log",),
+    ),
+    "done again": Plant(
+        "a server does what it is asked again after a lost answer a second time",
+        _done_again,
+        ("entries",),
+        ("served",),
+    ),
+    "the mark after the commit": Plant(
+        "the number by which a lost commit is looked up is written after it",
+        _mark_after_commit,
+        ("entries", "linearizable", "log"),
+        ("cut",),
+        ("postgresql",),
+    ),
 }
 
 

@@ -32,9 +32,11 @@ LOOK_S = 0.005
 """Time between two looks at who is to be stopped or resumed."""
 END_S_MAX = 30.0
 """Longest time for the last call of every process."""
-REMOTE = 0.5
+SERVED_S = 1.0
+"""How much longer a history goes on in which there is a server, because that is slower."""
+REMOTE = 0.6
 """Share of contenders that go in by a server, where there is one."""
-ANSWERS_CUT = 0.02
+ANSWERS_CUT = 0.04
 """Share of a server's answers that are lost on the way, where some are."""
 MESSAGES_CUT = 0.004
 """The same for messages of a database, of which a verb needs several."""
@@ -193,8 +195,9 @@ class Run:
 
     def _trouble(self) -> None:
         began_ns = now_ns()
-        until_ns = began_ns + int(self.pace.length_s * 1e9)
-        strike_ns = began_ns + int(self.rng.uniform(0.3, 0.7) * self.pace.length_s * 1e9)
+        length_s = self.pace.length_s + (SERVED_S if self.setting.served else 0.0)
+        until_ns = began_ns + int(length_s * 1e9)
+        strike_ns = began_ns + int(self.rng.uniform(0.3, 0.7) * length_s * 1e9)
         mishap_ns = self._next_ns()
         while now_ns() < until_ns:
             time.sleep(LOOK_S)

@@ -195,9 +195,9 @@ class Contender:
             self._release(door, name, self.given_back[name])
         elif what < 0.30 and self.held:
             self._change(door, self.rng.choice(sorted(self.held)))
-        elif what < 0.42:
-            self._log(door)
-        elif free and (not self.held or what < 0.65):
+        elif what < (0.6 if door.remote else 0.42):
+            self._log(door)  # by a server above all: of everything it does, this must not be done twice
+        elif free and (not self.held or what < 0.7):
             names = tuple(self.rng.sample(free, 1 if self.rng.random() < 0.7 else min(2, len(free))))
             self._acquire(door, names, self.rng.choice(MODES))
         elif self.held:
