@@ -10,7 +10,9 @@ import signal
 import socket
 import threading
 import time
-from typing import Any
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any, cast
 
 import httpx2
 import mcp
@@ -25,7 +27,13 @@ from pucs.core.errors import EnvironmentFailure
 from pucs.core.modes import Mode
 from pucs.server import hosting
 from pucs.server.hosting import Hosted, bound, hosted
+from pucs.server.place import only_server
 from tests.server.conftest import PATIENCE_S, read_once_nobody_waits_to_write, said
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from pucs.coordinator.ports import Git, Store
 
 pytestmark = [pytest.mark.git, pytest.mark.process]
 
@@ -193,6 +201,16 @@ def test_a_port_that_is_taken_is_said_to_be(hands: Context) -> None:
     with pytest.raises(EnvironmentFailure, match="cannot be listened on"):
         bound(listener.getsockname()[1])
     listener.close()
+
+
+def test_a_server_stands_where_no_session_was_started(hands: Context, tmp_path: Path) -> None:
+    """The store is in a database, and somebody started the session on another machine."""
+    (tmp_path / "shop.git").mkdir()
+    store = cast("Store", SimpleNamespace(path="postgresql://db.example.org/work"))
+    git = cast("Git", SimpleNamespace(common_dir=str(tmp_path / "shop.git")))
+    elsewhere = replace(hands, store=store, git=git)
+    with only_server(elsewhere, public=False):
+        assert len(list((tmp_path / "shop.git" / "pucs").glob("*.server"))) == 1
 
 
 def test_it_listens_on_this_machine_only(hands: Context) -> None:

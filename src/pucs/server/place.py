@@ -40,6 +40,7 @@ def only_server(context: Context, *, public: bool) -> Iterator[Callable[[dict[st
     lock = _lock(context)
     place = _folder(context) / ADDRESS_FILE
     try:
+        lock.parent.mkdir(mode=0o700, exist_ok=True)  # the session may have been started on another machine
         handle = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise EnvironmentFailure(f"{lock} cannot be written: {error.strerror}.") from error
