@@ -116,6 +116,7 @@ def test_activities_come_back_as_they_were_logged(older: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_no_entry_of_many_processes_is_lost(older: Path) -> None:
     """Four programs that log at once leave every entry, in one order; files rewritten whole kept one in forty."""

@@ -136,6 +136,7 @@ def test_undeclared_change_is_kept_and_told(shop: Path, tmp_path: Path, pucs: Pu
     assert "1 conflict to decide" in pucs.ok("finalize")
 
 
+@pytest.mark.slow
 def test_stream_is_launched_alone(session: Path, tmp_path: Path, pucs: Pucs) -> None:
     """Only its tasks are worked on, and it is left unmerged."""
     tasks = write(
@@ -183,6 +184,7 @@ def test_target_is_moved_where_nobody_has_it_out(shop: Path, tasks_file: Path, p
     assert pucs("finalize", "--target", "nowhere").status == 1
 
 
+@pytest.mark.slow
 def test_failing_tests_keep_the_stream_out(shop: Path, tasks_file: Path, pucs: Pucs) -> None:
     """A stream whose merge does not pass the tests stays out, intact, and the run ends with 1."""
     text = (shop / "pucs.yaml").read_text(

@@ -10,6 +10,7 @@ import pytest
 CONFIGURATION = "store: ../elsewhere/state.db\nstreams:\n  shop:\n    files_pattern: shop/\n"
 
 
+@pytest.mark.slow
 @pytest.mark.git
 @pytest.mark.process
 def test_the_configured_place_is_found_by_every_command(make_repository: Callable[..., Path]) -> None:

@@ -93,6 +93,7 @@ def test_files_are_a_list(shop: Path) -> None:
         PUCSClient("ada").signal_intent("execution/", "d")
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_of_plans_at_one_moment_exactly_one_is_first(shop: Path) -> None:
     """Check and record are one step: whoever comes second sees the first, in any number of processes."""

@@ -118,6 +118,7 @@ def test_readers_share_and_keep_writers_out(world: World) -> None:
     assert not world.take("ann", "a.py").granted
 
 
+@pytest.mark.slow
 def test_ten_thousand_files_are_one_grant(world: World) -> None:
     """The largest set there may be is granted whole; one more is wrong use."""
     names = [f"f{at}" for at in range(leases.RESOURCES_MAX)]

@@ -21,10 +21,8 @@ STEP = re.compile(
 )
 EXAMPLE_S_MAX = 40
 """Longest time of one fence; most take a tenth of a second."""
-QUICK = frozenset({"docs/tutorial/first-session.md"})
-"""Pages followed by every `./run test`; the others belong to `./run test --all`."""
 PAGES = [
-    pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+    pytest.param(name, marks=pytest.mark.slow)
     for page in sorted((ROOT / "docs").rglob("*.md"))
     if STEP.search(page.read_text(encoding="utf-8")) and (name := str(page.relative_to(ROOT)))
 ]

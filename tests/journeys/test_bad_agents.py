@@ -193,6 +193,7 @@ def test_path_with_spaces_and_letters(make_place: Callable[..., Place]) -> None:
     place.accounted()
 
 
+@pytest.mark.slow
 def test_dirty_detached_checkout_is_left_as_it_is(place: Place) -> None:
     """Agents start from the commit; the person's edits and place stay, and they are told."""
     place.git("checkout", "-q", "--detach")

@@ -115,6 +115,7 @@ def test_damaged_store_is_left_as_it_is(place: Place) -> None:
     place.pucs("status")
 
 
+@pytest.mark.slow
 def test_newer_store_is_refused(place: Place) -> None:
     """A store that a later PUCS has written is not touched by this one."""
     place.pucs("init")
@@ -151,6 +152,7 @@ def test_place_of_worktrees_is_named_when_it_cannot_be_written(place: Place) -> 
     assert place.result("app/a.py") == "a = 1\nx"
 
 
+@pytest.mark.slow
 def test_git_directory_that_cannot_be_written_is_told(place: Place) -> None:
     """Without the right to write to .git nothing can begin, and reading goes on where it can."""
     prefix = unprivileged()
@@ -166,6 +168,7 @@ def test_git_directory_that_cannot_be_written_is_told(place: Place) -> None:
     place.pucs("init")
 
 
+@pytest.mark.slow
 def test_store_that_cannot_be_written_is_told(place: Place) -> None:
     """A store without write permission refuses leases in words and is not damaged by it."""
     place.pucs("init")

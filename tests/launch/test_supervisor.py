@@ -75,6 +75,7 @@ def test_order_across_streams_is_kept_by_the_same_agents(scene: Scene) -> None:
     assert done == ["t1", "t2", "t3"]
 
 
+@pytest.mark.slow
 def test_failed_attempt_is_kept_and_retried_by_another_agent(scene: Scene) -> None:
     """The second attempt starts clean, knows where the first one's work is, and succeeds."""
     result = scene.run(
@@ -315,6 +316,7 @@ def drive(scene: Scene) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", DRIVER, scene.root, scene.outputs], env=environment)
 
 
+@pytest.mark.slow
 def test_run_goes_on_after_kill_9_of_the_supervisor(scene: Scene, line: Line) -> None:
     """The tree dies with the supervisor; the next run keeps its edits, takes the leases over and does the task."""
     line.beside("never")

@@ -73,6 +73,7 @@ def entries(world: Any, action: str) -> list[Any]:
         return [entry for entry in tx.entries.select(Query(limit=200)) if entry.action == action]
 
 
+@pytest.mark.slow
 def test_two_agents_in_two_functions_of_one_file(world: Any) -> None:
     """Both hold a function at once, both land, the results merge, and rows and log name the symbols."""
     world.agent("one")
@@ -157,9 +158,16 @@ def test_an_edit_beyond_its_symbol_takes_it_late_if_free(world: Any) -> None:
     ("edit", "named"),
     [
         pytest.param(("len(items)", "0"), "total", id="another's function"),
-        pytest.param(("import os\n", ""), "its imports", id="imports"),
-        pytest.param(("A shop", "The shop"), "what belongs to no definition", id="loose"),
-        pytest.param(("return len(items)", "return ("), "what belongs to no definition", id="unparsable"),
+        pytest.param(("import os\n", ""), "its imports", id="imports", marks=pytest.mark.slow),
+        pytest.param(
+            ("A shop", "The shop"), "what belongs to no definition", id="loose", marks=pytest.mark.slow
+        ),
+        pytest.param(
+            ("return len(items)", "return ("),
+            "what belongs to no definition",
+            id="unparsable",
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_an_edit_into_anothers_symbol_is_parked(world: Any, edit: tuple[str, str], named: str) -> None:
