@@ -15,11 +15,12 @@ import psycopg
 import pytest
 
 from pucs.coordinator.context import Context
-from pucs.coordinator.leases import acquire
+from pucs.coordinator.leases import acquire, release
 from pucs.core.errors import StoreBusy, StoreError, Usage
 from pucs.core.ids import Token, epoch_of
 from pucs.crosslog.records import Entry, Level, Query
 from pucs.launch.bells import FifoBell
+from pucs.locks.records import EndReason
 from pucs.store.postgres import PostgresStore
 from pucs.store.postgres_address import parse
 from pucs.store.postgres_bells import PostgresBells
@@ -28,12 +29,13 @@ from pucs.store.sqlite import SQLiteStore
 from pucs.streams.records import Session, SessionState
 from pucs.streams.settings import Configuration
 from pucs.testing.fakes import FakeBells, FakeClock, FakeProcesses
+from tests.conftest import AGENTS, granted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from pucs.coordinator.ports import Bell, Store
+    from pucs.coordinator.ports import Bell, Store, Transaction
     from pucs.testing.postgres import PostgresServer
 
 pytestmark = [pytest.mark.postgres, pytest.mark.slow, pytest.mark.process]
@@ -116,6 +118,29 @@ def test_an_ordinary_role_that_owns_its_schema_is_enough(
     assert (take(ours), actions(ours), ours.check()) == (first + 1, ["done"], [])
     with pytest.raises(StoreError, match="may not be used by this role"):
         PostgresStore(postgres.url(schema=schema, user=f"{schema}_stranger"))
+
+
+def test_a_role_that_owns_nothing_uses_a_store_and_cannot_change_its_tables(
+    postgres: PostgresServer, schema: str, opened: Callable[..., PostgresStore]
+) -> None:
+    """With the documented rights alone it does what verbs do; it can neither drop nor alter, and says who must migrate."""
+    agents = postgres.url(schema=granted(postgres, schema), user=AGENTS)
+    store = opened(agents, FakeClock())
+    assert take(store) < take(store)
+    with store.connect() as raw:
+        for order in ("DROP TABLE {}.leases", "ALTER TABLE {}.leases ADD mine int", "TRUNCATE {}.entries", "CREATE TABLE {}.mine ()", "DROP SCHEMA {} CASCADE"):  # fmt: skip
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                raw.execute(order.format(schema).encode())
+    with psycopg.connect(postgres.url(), autocommit=True) as owner:
+        owner.execute(f"CREATE TABLE {schema}.later (mine int)".encode())
+        with store.connect() as raw:
+            raw.execute(f"TABLE {schema}.later".encode())
+        owner.execute(f"UPDATE {schema}.counters SET value = 2 WHERE name = 'schema'")  # noqa: S608 - of the test's own
+    with pytest.raises(StoreError, match=r"has schema 2, and this role may not") as older:
+        PostgresStore(agents)
+    assert "owns the schema run: pucs init" in older.value.remedy
+    with pytest.raises(StoreError, match="no store there yet, and this role may not"):
+        PostgresStore(postgres.url(schema=f"{schema}_none", user=AGENTS))
 
 
 def test_a_password_is_shown_nowhere(postgres: PostgresServer, schema: str) -> None:
@@ -262,11 +287,7 @@ def test_a_grant_without_an_answer_is_the_same_grant_when_asked_again(
 ) -> None:
     """The agent has the token although the connection was cut behind the commit, and a retry gets no other one."""
     direct = opened(postgres.url(schema=schema), FakeClock())
-    with direct.transaction() as tx:
-        tx.sessions.put(
-            Session(id="S", state=SessionState.ACTIVE, base="b" * 40, target="", branch="s", started_at="")
-        )
-        tx.sessions.put_configuration(Configuration())
+    context_of(direct)
     store = opened(through(proxy, postgres, schema), FakeClock())
     context = Context(
         store=store,
@@ -352,6 +373,113 @@ def test_a_stopped_holder_of_the_lock_is_named(url: str, store: PostgresStore) -
     os.waitpid(child, 0)
     write(store, "after")
     hasty.close()
+
+
+def test_a_stopped_holder_of_the_lock_is_cut_off(
+    url: str, store: PostgresStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The server ends a transaction whose client does nothing in the middle of it, and everybody else goes on."""
+    monkeypatch.setattr("pucs.store.postgres_connection.IDLE_S_MAX", 1)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        mine = PostgresStore(url)
+        with mine.transaction() as tx:
+            tx.agents.get("ann")
+            os.write(writing, b"x")
+            signal.pause()
+        os._exit(0)
+    os.read(reading, 1)
+    os.kill(child, signal.SIGSTOP)
+    write(store, "after")
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+
+
+def context_of(store: PostgresStore) -> Context:
+    """Start a session in an empty store."""
+    with store.transaction() as tx:
+        tx.sessions.put(
+            Session(id="S", state=SessionState.ACTIVE, base="b" * 40, target="", branch="s", started_at="")
+        )
+        tx.sessions.put_configuration(Configuration())
+    return Context(
+        store=store,
+        clock=store.clock,
+        processes=FakeProcesses(),
+        bells=FakeBells(),
+        git=cast("Any", None),
+        door="test",
+    )
+
+
+def test_a_lease_takes_two_round_trips_and_its_release_two(store: PostgresStore) -> None:
+    """What a verb will ask comes with the answer that opens its transaction, and its changes leave with the commit."""
+    context = context_of(store)
+    trips = []
+    for _ in range(3):
+        before = store._connection()._line.trips
+        assert acquire(context, agent="ann", resources=("a.py", "b/")).granted
+        assert release(context, agent="ann").resources
+        trips.append(store._connection()._line.trips - before)
+    assert trips[1:] == [4, 4]
+
+
+def test_what_was_foreseen_is_forgotten_when_it_is_changed(store: PostgresStore) -> None:
+    """An answer that came with the opening is not given any more once the transaction itself has changed that table."""
+    context = context_of(store)
+
+    def ahead(tx: Transaction) -> None:
+        tx.leases.of_agent("ann")
+        tx.agents.get("ann")
+
+    assert acquire(context, agent="ann", resources=("a.py", "b.py")).granted
+    with store.transaction(ahead=ahead) as tx:
+        before = store._connection()._line.trips
+        lease, other = tx.leases.of_agent("ann")
+        assert store._connection()._line.trips == before
+        tx.leases.end((lease.token,), 1.0, EndReason.RELEASED)
+        assert tx.leases.of_agent("ann") == [other]
+        assert store._connection()._line.trips == before + 1
+        assert tx.agents.get("ann") is not None
+        assert store._connection()._line.trips == before + 1
+    with store.transaction() as tx:
+        assert tx.leases.of_agent("ann") == [other]
+
+
+def test_only_questions_can_be_foreseen(store: PostgresStore) -> None:
+    """Whoever looks ahead changes nothing, and gets no token."""
+    with pytest.raises(RuntimeError, match="foreseen"), store.transaction(ahead=lambda tx: tx.tokens(1)):
+        pass
+    with pytest.raises(AttributeError), store.transaction(ahead=lambda tx: tx.requests.remove(1)):
+        pass
+    assert take(store) > 0
+
+
+def test_tables_that_were_restored_give_tokens_of_a_new_epoch(
+    postgres: PostgresServer, store: PostgresStore, schema: str
+) -> None:
+    """An older copy of the tables in their place does not repeat the tokens that were given since, under a connection that stayed."""
+    with psycopg.connect(postgres.url(), autocommit=True) as raw:
+        take(store)
+        raw.execute(f"CREATE TABLE {schema}.copy AS TABLE {schema}.counters".encode())
+        newest = [take(store) for _ in range(3)][-1]
+        raw.execute(f"DROP TABLE {schema}.counters".encode())
+        raw.execute(f"ALTER TABLE {schema}.copy RENAME TO counters".encode())
+    assert take(store) > newest
+
+
+def test_a_role_without_a_connection_left_is_told_so(
+    postgres: PostgresServer, schema: str, opened: Callable[..., PostgresStore]
+) -> None:
+    """The message says what to raise, also where the limit is that of one role or database."""
+    with psycopg.connect(postgres.url(), autocommit=True) as raw:
+        raw.execute(f"CREATE ROLE {schema} LOGIN CONNECTION LIMIT 1".encode())
+        raw.execute(f"CREATE SCHEMA {schema} AUTHORIZATION {schema}".encode())
+    url = postgres.url(schema=schema, user=schema)
+    opened(url, FakeClock())
+    with pytest.raises(StoreError, match="no connection left"):
+        PostgresStore(url)
 
 
 def test_a_fork_leaves_its_parents_connection_alone(store: PostgresStore) -> None:

@@ -142,6 +142,18 @@ class PostgresStore:
                 f"The store {self.path} has schema {found}; this PUCS knows {SCHEMA_VERSION}. It was left as it is.",
                 remedy="Update PUCS.",
             )
+        try:
+            self._migrate(connection)
+        except errors.InsufficientPrivilege as error:
+            wants = "There is no store there yet" if found is None else f"It has schema {found}"
+            raise StoreError(
+                f"The store {self.path} must be brought to schema {SCHEMA_VERSION} first. {wants}, and this role may not "
+                f"change that ({str(error).splitlines()[0]}).",
+                remedy="Let the role that owns the schema run: pucs init",
+            ) from error
+
+    def _migrate(self, connection: Connection) -> None:
+        """Make the tables, or bring them to the newest schema, whoever else does the same."""
         raw = connection.raw
         with raw.transaction():
             raw.execute("SELECT pg_advisory_xact_lock($1)", (_LOCK_SPACE << 32 | self._key_low,))

@@ -61,7 +61,10 @@ def parse(url: str) -> Address:
     if not schema or len(schema.encode()) > SCHEMA_BYTES_MAX or "\0" in schema:
         raise Usage(f"{schema!r} cannot be the schema of a store.", remedy="Use a short name: ?schema=pucs")
     own = {"schema": schema if schema != SCHEMA else "", "listen": listen}
-    shown_query = "&".join([*query, *(f"{name}={quote(value)}" for name, value in own.items() if value)])
+    shown_query = "&".join([
+        *query,
+        *(f"{name}={quote(value, safe=':')}" for name, value in own.items() if value),
+    ])
     shown = urlunsplit(("postgresql", f"{user}{at}{host}", parts.path, shown_query, ""))
     parameters = _parameters(
         urlunsplit(("postgresql", parts.netloc, parts.path, "&".join([*query, *hidden]), "")), shown
@@ -82,12 +85,12 @@ def _place(listen: str) -> dict[str, Any]:
         return {}
     try:
         parts = urlsplit(f"//{listen}")
-        host, port = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port or 5432
     except ValueError:
-        host = port = None
-    if not host or parts.netloc != listen or "@" in listen:
+        host, port = None, 0
+    if not host or set(listen) & set("@/?#"):
         raise Usage(f"listen={listen} names no server.", remedy="Write it like listen=db.example.org:5432")
-    return {"host": host, "hostaddr": None, "port": port or 5432}
+    return {"host": host, "hostaddr": None, "port": port}
 
 
 def _parameters(url: str, shown: str) -> dict[str, Any]:

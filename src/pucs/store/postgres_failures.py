@@ -73,6 +73,22 @@ _SIGNS = (
         "the server refuses this user or password",
         "Set PGPASSWORD or ~/.pgpass.",
     ),
+    (
+        "certificate verify failed",
+        "its certificate is not signed by whom you trust, so it may be somebody else",
+        "Name the authority's certificate with sslrootcert=FILE; ask the administrator which it is.",
+    ),
+    (
+        "server certificate for",
+        "its certificate is for another host, so it may be somebody else",
+        "Name the host as the certificate does.",
+    ),
+    (
+        "root certificate file",
+        "there is no certificate to check it by",
+        "Name the authority's certificate with sslrootcert=FILE, or sslrootcert=system.",
+    ),
+    ("server does not support SSL", "it speaks no TLS", "Set ssl=on on the server."),
     ("no password supplied", "the server wants a password", "Set PGPASSWORD or ~/.pgpass."),
     ("does not exist", "the server knows no such database or role", "Check the URL, or create it."),
     ("no pg_hba.conf entry", "the server lets this user not in from here", "Change pg_hba.conf, or use TLS."),
@@ -85,6 +101,11 @@ _SIGNS = (
         "remaining connection slots",
         "it has no connection left",
         "Raise max_connections on the server, or end idle programs.",
+    ),
+    (
+        "too many connections",
+        "its role or database has no connection left",
+        "Raise CONNECTION LIMIT, or end idle programs.",
     ),
     ("the database system is", "the server starts, stops or recovers", "Try again in a moment."),
 )
