@@ -306,6 +306,27 @@ def test_whoever_is_no_server_of_pucs_is_found_out(
     listener.close()
 
 
+def test_a_server_that_ends_in_the_middle_leaves_a_doubt(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It heard the call, and nobody is there when the client asks again: so nobody knows whether it was done."""
+    monkeypatch.setenv("PUCS_TOKEN", "t")
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+    def end() -> None:
+        taken, _ = listener.accept()
+        with taken:
+            taken.recv(1 << 16)
+            listener.close()
+
+    ending = threading.Thread(target=end)
+    ending.start()
+    with pytest.raises(
+        EnvironmentFailure, match=r"No server answers .* asked for register before; .* not known"
+    ):
+        PUCSClient("ada", store=url).register()
+    ending.join()
+
+
 def test_a_server_that_says_nothing_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a time with a name, and not asked again: it may be at work."""
     monkeypatch.setenv("PUCS_TOKEN", "t")

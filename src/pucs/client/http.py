@@ -30,6 +30,7 @@ SHORT_S_MAX = 60.0
 """Longest time for an answer: the server gives up on short verbs after 30 s, and may have to finish others before."""
 LONG_S_MAX = 4 * 3600.0
 """The same where tests may run: beyond every limit of theirs. A machine that is gone is noticed within a minute."""
+_UNKNOWN = "did what was asked is not known"
 WAIT_S_MAX = 7 * 24 * 3600.0
 """Longest wait that is meant: no lease lives for a week."""
 
@@ -187,6 +188,11 @@ class HTTPClient(PUCSClient):
                 # Only the same run of the server knows whether it has heard this before.
                 headers["X-Pucs-Again"] = heard
                 continue
+            except EnvironmentFailure as error:
+                if not last or _UNKNOWN in error.message:
+                    raise
+                told_twice = f"{error.message} It was asked for {verb} before; whether it {_UNKNOWN}."
+                raise EnvironmentFailure(told_twice, remedy=error.remedy) from error
             self._server = told.server
             return self._read(verb, told)
         raise AssertionError
