@@ -35,6 +35,8 @@ COMMITS_KEPT = 16_384
 IDLE_S_MAX = 15
 """Time after which the server ends a transaction whose client does nothing (a stopped process, a dead machine): they take
 milliseconds, and everybody waits for this one."""
+PLANNED_FOR = 1_000
+"""Rows and commits that may be added to an empty store before its statements are planned anew; then as many as there were."""
 _REVISION = "SELECT value FROM counters WHERE name = 'revision'"
 _ANY = {
     "SELECT 1 FROM requests LIMIT 1": "requests",
@@ -137,6 +139,7 @@ class Connection:
         self._key = key
         self._wrote = False
         self._before: dict[str, int] = {}
+        self._planned = 0
         self._known: dict[Question, list[tuple[Any, ...]]] = {}
         self.raw = psycopg.connect(
             **parameters, autocommit=True, cursor_factory=RawCursor, prepare_threshold=None
@@ -191,6 +194,7 @@ class Connection:
             send(b"BEGIN" if write else _BEGIN_READ)
             if self.pooled:
                 send(_SETTINGS, (*self._settings, "true"))
+            self._plan_anew()
             if write:
                 send(_LOCK_POOLED if self.pooled else _LOCK, (self._key,))
             send(_OPEN if self._server else _OPEN_ANYWHERE)
@@ -211,6 +215,13 @@ class Connection:
         self.in_transaction, self._wrote, self.mark = True, False, None
         self._before = dict(self.state.counters)
         return self.state
+
+    def _plan_anew(self) -> None:
+        """Let the server plan anew when much was added: by what it planned for an empty table it reads all of a full one."""
+        happened = sum(self.state.counters.values()) - self.state.counters["epoch"] if self.state else 0
+        if happened > 2 * self._planned + PLANNED_FOR:
+            self._planned = happened
+            self._line.send(b"DISCARD PLANS")
 
     def commit(self) -> None:
         """Commit; afterwards ``mark`` names the transaction if it wrote anything.
