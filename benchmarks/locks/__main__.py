@@ -9,9 +9,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.locks import fairness, logs, peers, starting, thinking, throughput, waking, world
+from benchmarks.locks import costs, fairness, logs, peers, starting, thinking, throughput, waking, world
 
-PARTS = ("throughput", "peers", "thinking", "fairness", "waking", "log", "start")
+PARTS = ("throughput", "costs", "peers", "thinking", "fairness", "waking", "log", "start")
 
 
 def main() -> None:
@@ -66,6 +66,18 @@ def _database(cell: throughput.Cell) -> str:
         f"{statistics.median(cell.database):.0f} | {statistics.median(ratios):.1f} "
         f"({min(ratios):.1f} to {max(ratios):.1f})"
     )
+
+
+def _costs(options: argparse.Namespace) -> None:
+    for _ in range(1 if options.quick else options.repeats):
+        for engine in world.ENGINES:
+            with world.place(engine) as place:
+                if place is None:
+                    continue
+                cpu_ms, trips = costs.measure(place)
+            print(
+                f"a pair in one process, {engine}: {cpu_ms:.2f} ms of its processor, {trips:.1f} round trips"
+            )
 
 
 def _peers(options: argparse.Namespace) -> None:

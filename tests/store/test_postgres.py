@@ -418,10 +418,10 @@ def test_a_lease_takes_two_round_trips_and_its_release_two(store: PostgresStore)
     context = context_of(store)
     trips = []
     for _ in range(3):
-        before = store._connection()._line.trips
+        before = store.trips
         assert acquire(context, agent="ann", resources=("a.py", "b/")).granted
         assert release(context, agent="ann").resources
-        trips.append(store._connection()._line.trips - before)
+        trips.append(store.trips - before)
     assert trips[1:] == [4, 4]
 
 
@@ -435,14 +435,14 @@ def test_what_was_foreseen_is_forgotten_when_it_is_changed(store: PostgresStore)
 
     assert acquire(context, agent="ann", resources=("a.py", "b.py")).granted
     with store.transaction(ahead=ahead) as tx:
-        before = store._connection()._line.trips
+        before = store.trips
         lease, other = tx.leases.of_agent("ann")
-        assert store._connection()._line.trips == before
+        assert store.trips == before
         tx.leases.end((lease.token,), 1.0, EndReason.RELEASED)
         assert tx.leases.of_agent("ann") == [other]
-        assert store._connection()._line.trips == before + 1
+        assert store.trips == before + 1
         assert tx.agents.get("ann") is not None
-        assert store._connection()._line.trips == before + 1
+        assert store.trips == before + 1
     with store.transaction() as tx:
         assert tx.leases.of_agent("ann") == [other]
 

@@ -223,6 +223,7 @@ def test_waiters_behind_a_pooler_listen_at_the_server_itself(
     with PostgresBells(told, FifoBell).hang("one") as one:
         PostgresBells(told, FifoBell).ring("one")
         assert isinstance(one, FifoBell)
+        assert one._pipe is not None
         assert select.select([one._pipe], [], [], LIMIT_S)[0]
 
 

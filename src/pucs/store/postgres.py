@@ -296,6 +296,11 @@ class PostgresStore:
 
         return take
 
+    @property
+    def trips(self) -> int:
+        """Return how often this thread has waited for the server in transactions."""
+        return self._connection().trips
+
     def notify(self, name: str) -> None:
         """Tell the listeners of every machine that a bell was rung; a ring that is lost costs a second at most."""
         with suppress(psycopg.Error):

@@ -170,6 +170,11 @@ class Connection:
         return row is None or row[0] != self.raw.info.backend_pid
 
     @property
+    def trips(self) -> int:
+        """Return how often somebody has waited for the server on this connection, in transactions."""
+        return self._line.trips
+
+    @property
     def lost(self) -> bool:
         """Tell whether there is no connection any more."""
         return self.raw.closed
