@@ -32,6 +32,18 @@ START_S_MAX = 30.0
 """Longest time to wait for the server; on a quiet machine it takes a second, after a kill it replays its log first."""
 USER = "postgres"
 _READY = "ready"
+_WATCH = """\
+read -r _
+pid=$(head -n 1 "$1/data/postmaster.pid" 2>/dev/null)
+if [ -n "$pid" ] && grep -qaF "$1/" "/proc/$pid/cmdline" 2>/dev/null; then
+    kill -QUIT "$pid"
+    kill -CONT "$pid"
+    left=200
+    while [ -d "/proc/$pid" ] && [ $((left -= 1)) -gt 0 ]; do sleep 0.05; done
+fi
+rm -rf "$1"
+"""
+"""Waits for the end of its input, which comes however its parent dies; then ends the server and removes its files."""
 
 
 class PostgresServer:
@@ -51,6 +63,7 @@ class PostgresServer:
         self._durable = durable
         self._process: subprocess.Popen[bytes] | None = None
         self._made = False
+        self._watch: subprocess.Popen[bytes] | None = None
 
     @property
     def pid(self) -> int:
@@ -74,6 +87,12 @@ class PostgresServer:
         self.stop()
         self._remove()
 
+    @property
+    def watch(self) -> int:
+        """Return the id of the process that ends the server and removes its files when this process is killed."""
+        assert self._watch is not None, "it was not started"
+        return self._watch.pid
+
     def url(
         self, *, schema: str = "", database: str = USER, user: str = USER, tcp: bool = False, **options: str
     ) -> str:
@@ -93,6 +112,14 @@ class PostgresServer:
         Raises:
             EnvironmentFailure: it does not; the message holds what it said.
         """
+        if self._watch is None:
+            self._watch = subprocess.Popen(
+                ["sh", "-c", _WATCH, "sh", str(self.directory)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
         if not self._made:
             self._make()
         settings = {
@@ -202,6 +229,9 @@ class PostgresServer:
 
     def _remove(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
+        if self._watch is not None:
+            self._watch.communicate()
+            self._watch = None
 
     @property
     def _data(self) -> Path:
