@@ -56,6 +56,7 @@ def run(crew: Crew, place: Path, seed: str, store: str, plant: str = "") -> tupl
         if store or not number:
             clocks.another()
         case.begin(1, clock=str(place / f"clock-{number if store else 0}"))
+    case.until_well()
     for _ in range(STEPS):
         case.lasts(case.rng.expovariate(1 / PAUSE_S))
         number = case.rng.randrange(len(clocks.files))

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 SMALL = "small file system"
 KINDS = ("page limit", "file size", SMALL)
-FULL_S = 0.5
-"""How long a case goes on while there is no room, beside the time that it takes to fill up."""
-ROOM_S = 0.3
+ERRORS = 25
+"""Calls that fail before somebody is killed, and again before there is room."""
 PADDING = 6000
 """Longest text of an entry, so that it does not take long to fill up."""
 SERVER_BYTES = 5 << 20
@@ -56,22 +55,23 @@ def run(kind: str, place: Path, seed: str, plant: str = "") -> tuple[Wrong, Coun
         if kind == "page limit":
             size = (place / "case" / "store" / "state.db").stat().st_size // 2048
             case.begin(pages=size + case.rng.randint(20, 150))
-            case.lasts(2 * FULL_S)
+            case.until_errors(ERRORS)
             case.kill()
-            case.lasts(FULL_S)
+            case.until_errors(ERRORS)
             case.end()
+            case.running.clear()
             case.room()
             case.begin()
         else:
             case.begin(file_bytes=case.rng.randint(400_000, 1_200_000))
-            case.lasts(FULL_S)
+            case.until_errors(ERRORS)
             case.kill()
-            case.lasts(FULL_S)
+            case.until_errors(ERRORS)
             with case.stopped():
                 for pid in case.running.values():
                     _unlimited(pid)
                 case.room()
-        case.lasts(ROOM_S)
+        case.until_well()
         case.end()
         return judge(case.story(), of_file(place / "case" / "store")), case.counts
 
@@ -90,13 +90,13 @@ def _small(place: Path, seed: str, plant: str) -> tuple[Wrong, Counter[str]]:
         case.begin()
         case.lasts(0.1)
         crew.do("ballast", store=str(mount), free=case.rng.randint(0, 200_000))
-        case.lasts(FULL_S)
+        case.until_errors(ERRORS)
         case.kill()
-        case.lasts(FULL_S)
+        case.until_errors(ERRORS)
         with case.stopped():
             crew.do("ballast", store=str(mount), free=0)
             case.room()
-        case.lasts(ROOM_S)
+        case.until_well()
         case.end()
         crew.do("copy", store=str(mount), target=str(place / "case" / "copy"))
     return judge(case.story(), of_file(place / "case" / "copy")), case.counts
@@ -126,12 +126,12 @@ def _on_a_small_disk(place: Path, mount: Path, seed: str, plant: str) -> tuple[W
             case = Case(crew, place / "case", seed, store=store, padding=PADDING * 10, plant=plant, logs=0.6)
             case.make()
             case.begin()
-            case.lasts(6 * FULL_S)
+            case.until_errors(ERRORS)
             case.kill()
-            case.lasts(FULL_S)
+            case.until_errors(ERRORS)
             with case.stopped():
                 found.room()
                 case.room()
-            case.lasts(ROOM_S)
+            case.until_well()
             case.end()
             return judge(case.story(), of_database(store)), case.counts

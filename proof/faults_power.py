@@ -15,7 +15,7 @@ import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from proof.store_judge import after_power_loss, entries, judge
+from proof.store_judge import after_power_loss, entries, judge, told_of_loss
 from proof.survivors import Case, of_file
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ def run(
     )
     case.make(syncs=str(syncs))
     case.begin()
+    case.until_well()
     taken: list[Copy] = []
     for number in range(copies):
         case.lasts(case.rng.expovariate(1 / LOAD_S) + 0.03)
@@ -129,7 +130,8 @@ def _after_loss(case: Case, copy: Copy, count: int) -> Wrong:
         highest = copy.highest
         for again in range(case.rng.randint(1, 2)):
             _lay(case.place / "store", copy, log[:end] + torn, side)
-            told, found = _recovered(case, highest, copy.durable, boot=f"boot-{number}-{again}")
+            known = side == _side(copy.place)
+            told, found = _recovered(case, highest, copy.durable, known=known, boot=f"boot-{number}-{again}")
             wrong += [(rule, f"loss {number}-{again} at {end} of {len(log)}: {what}") for rule, what in found]
             case.counts["losses of power"] += 1
             # What was done since was not synced, but for the side file; and power is lost once more.
@@ -147,9 +149,12 @@ def _lay(store: Path, copy: Copy, log: bytes, side: bytes) -> None:
 
 
 def _recovered(
-    case: Case, highest: int, durable: frozenset[str], **order: str
+    case: Case, highest: int, durable: frozenset[str], *, known: bool, **order: str
 ) -> tuple[dict[str, Any], Wrong]:
-    """Let a process open what is left, and judge what it told and what is in the tables."""
+    """Let a process open what is left, and judge what it told and what is in the tables.
+
+    ``known``: the side file is what it was last, so that the store can say which grants are missing.
+    """
     store, answer, syncs = (case.place / name for name in ("store", "answer.json", "syncs-after.txt"))
     answer.unlink(missing_ok=True)
     syncs.unlink(missing_ok=True)
@@ -163,6 +168,8 @@ def _recovered(
     wrong = after_power_loss(told, highest=highest, durable=durable, kept=marks)
     wrong += [("sound", what) for what in tables.unsound]
     wrong += entries(tables)
+    if known:
+        wrong += told_of_loss(tables, told.get("tokens", ()), highest)
     wrong += [
         ("done once", f"{mark} is there twice")
         for mark in set(marks)
@@ -183,6 +190,8 @@ WAYS = (
     "all lost but a backup",
 )
 """How an older copy comes back; the machine runs on, and nobody has the store open."""
+KNOWN = frozenset({"over the file", "in its place", "with its log"})
+"""Ways that leave the side file as it was."""
 
 
 def _put_back(case: Case, copies: list[Copy], highest: int) -> Wrong:
@@ -198,7 +207,7 @@ def _put_back(case: Case, copies: list[Copy], highest: int) -> Wrong:
         later_s = _restore(way, store, copy.place, later_s, case.rng)
         clock = case.place / "later"
         clock.write_bytes(struct.pack("<d", later_s))
-        told, found = _recovered(case, highest, frozenset(), clock=str(clock))
+        told, found = _recovered(case, highest, frozenset(), known=way in KNOWN, clock=str(clock))
         wrong += [(rule, f"{way}: {what}") for rule, what in found]
         highest = max([highest, *told.get("tokens", ())])
         case.counts["copies put back"] += 1

@@ -23,8 +23,6 @@ PAUSE_S = 0.35
 CUT_S = 4.0
 CHANCE = 0.04
 """Of a commit to be cut around."""
-WELL_S = 2.0
-"""Time for everybody to connect again."""
 SLACK_NS = 20_000_000
 
 
@@ -34,7 +32,7 @@ def killed(crew: Crew, server: Server, place: Path, seed: str, plant: str = "") 
     case = Case(crew, place, seed, store=store, plant=plant)
     case.make()
     case.begin()
-    case.lasts(0.5)
+    case.until_well()
     for _ in range(DEATHS):
         case.lasts(case.rng.expovariate(1 / PAUSE_S))
         case.deaths_ns.append(now_ns())
@@ -47,9 +45,9 @@ def killed(crew: Crew, server: Server, place: Path, seed: str, plant: str = "") 
             case.counts["processes of servers killed"] += 1
         if case.rng.random() < 0.4:
             case.kill()
-    case.lasts(WELL_S)
+    case.until_well()
     case.room()
-    case.lasts(0.5)
+    case.until_well()
     case.end()
     wrong = judge(case.story(), of_database(store), slack_ns=SLACK_NS)
     crew.do("drop", store=store)
@@ -68,9 +66,9 @@ def cut(crew: Crew, server: Server, place: Path, seed: str, plant: str = "") -> 
             case.lasts(CUT_S / 2)
             case.kill()
         proxy.chance = 0.0
-        case.lasts(WELL_S)
+        case.until_well()
         case.room()
-        case.lasts(0.5)
+        case.until_well()
         case.end()
     finally:
         proxy.close()

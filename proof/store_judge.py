@@ -28,7 +28,7 @@ RULES = (
     "sound",
 )
 """What is judged of every case."""
-RULES_OF_POWER = ("opens", "durable stays")
+RULES_OF_POWER = ("opens", "durable stays", "loss is told")
 """What is judged besides where a store is opened after a loss of power, or from an older copy."""
 NOTHING = "Nothing was changed"
 """What an error says that left everything as it was."""
@@ -38,6 +38,8 @@ CODES = frozenset({"store", "store_busy", "environment"})
 """Codes of errors that name the store or the machine as the cause."""
 WINDOW_NS = 100_000_000
 """How long before the death of a database looks are left out: readers may see a commit a moment before it is on disk."""
+NEWEST = 10
+"""Entries that a process writes which opens a store, grants something and says so; what it says of a loss is among them."""
 TOLD_MAX = 8
 """Most sentences about one rule in one case."""
 
@@ -342,3 +344,15 @@ def after_power_loss(
     if missing:
         wrong.append(("durable stays", f"{', '.join(sorted(missing)[:5])} had been confirmed to be on disk"))
     return wrong
+
+
+def told_of_loss(tables: Tables, given: Iterable[int], highest: int) -> Wrong:
+    """Judge whether a store that forgot grants says so; ``given`` are the tokens that it gave out since it was opened.
+
+    One that forgot everything is new.
+    """
+    kept = max(tables.leases.keys() - set(given), default=0)
+    newest = [action for _, _, action, _ in tables.entries][-NEWEST:]
+    if 0 < kept < highest and "tokens skipped" not in newest:
+        return [("loss is told", f"grants from {kept} to {highest} are in no table, and no entry says so")]
+    return []

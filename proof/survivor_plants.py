@@ -70,12 +70,16 @@ def _raw_errors() -> None:
 
 
 def _older_copy_is_trusted() -> None:
-    memory = _module("store.tokens").Memory
+    tokens = _module("store.tokens")
 
-    def trusts(_: Any, epoch: int, last: int, *__: Any) -> tuple[int, int, int]:
-        return max(epoch, 1), last + 1, 0
+    def trusts(_: Any, said: Any, *__: Any) -> Any:
+        return tokens.Taken(epoch=max(said.epoch, 1), first=said.last + 1, changed_ns=0)
 
-    _replace(memory, "next", trusts)
+    _replace(tokens.Memory, "next", trusts)
+
+
+def _loss_is_not_told() -> None:
+    _replace(_module("store.sqlite").SQLiteStore, "_tell", lambda *_: None)
 
 
 def _boot_does_not_matter() -> None:
@@ -83,8 +87,8 @@ def _boot_does_not_matter() -> None:
     right = memory.next
     replaced = importlib.import_module("dataclasses").replace
 
-    def same(self: Any, *said: Any) -> Any:
-        return right(self, *said[:4], replaced(said[4], boot_id="always"), *said[5:])
+    def same(self: Any, said: Any, count: int, now: Any) -> Any:
+        return right(self, said, count, replaced(now, boot_id="always"))
 
     _replace(memory, "next", same)
     _replace(memory, "_changed_ns", lambda _: 0)
@@ -187,6 +191,13 @@ PLANTS: dict[str, Plant] = {
         "sqlite",
         _epoch_is_not_synced,
         ("tokens",),
+    ),
+    "a loss is not told": Plant(
+        "grants that a store forgot are mentioned nowhere",
+        "power",
+        "sqlite",
+        _loss_is_not_told,
+        ("loss is told",),
     ),
     "durable is not": Plant(
         "what has effects outside the store is confirmed before it is on disk",

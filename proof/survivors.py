@@ -20,7 +20,7 @@ from proof import linear
 from proof.store_judge import Note, Story, Tables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Self
 
 PROGRAM = Path(__file__).parent.parent / "tests" / "histories" / "survivor.py"
@@ -30,6 +30,10 @@ SURVIVORS = 4
 LEASE_S = 60.0
 """Longer than a case."""
 LOOK_S = 0.005
+FAIL_S_MAX = 10.0
+"""Longest wait for failures: what fills up slowly has been tried enough by then."""
+WELL = 2
+"""Entries that everybody writes once all is well again."""
 END_S_MAX = 60.0
 """Longest time for the last call of every process: longer than a lost answer is looked for."""
 
@@ -110,6 +114,7 @@ class Case:
         self.counts = Counter[str]()
         self.deaths_ns: list[int] = []
         self.room_ns = 0
+        self._begun = 0
         self._more: dict[str, Any] = {}
         self._over: Path | None = None
 
@@ -121,9 +126,10 @@ class Case:
         """Let survivors begin to work; who follows one that was killed works under ``more``, too."""
         self._more = more
         if self._over is None or self._over.exists():
-            self._over = self.place / f"over-{len(self.running) + len(self.killed)}"
+            self._over = self.place / f"over-{self._begun}"
         for _ in range(count):
-            agent = f"s{len(self.running) + len(self.killed) + 1}"
+            self._begun += 1
+            agent = f"s{self._begun}"
             self.running[agent] = self.crew.start(
                 do="work",
                 agent=agent,
@@ -160,9 +166,36 @@ class Case:
         """Let them work."""
         time.sleep(seconds)
 
+    def until_errors(self, count: int) -> None:
+        """Let them work until so many calls more have failed, a while at most."""
+        before = self._noted('"error"')
+        self._until(lambda: self._noted('"error"') >= before + count, FAIL_S_MAX)
+
     def room(self) -> None:
         """Note that from now on nothing fails any more."""
         self.room_ns = now_ns()
+
+    def until_well(self) -> None:
+        """Let them work until all of them have been answered something new, a while at most."""
+        before = {agent: len(self._text(agent)) for agent in self.running}
+
+        def answered() -> bool:
+            fresh = [self._text(agent)[before[agent] :] for agent in self.running]
+            return all(text.count('"seq"') >= WELL for text in fresh)
+
+        self._until(answered, END_S_MAX)
+
+    def _noted(self, sign: str) -> int:
+        return sum(self._text(agent).count(sign) for agent in self.running)
+
+    def _text(self, agent: str) -> str:
+        file = self.place / "notes" / f"{agent}.jsonl"
+        return file.read_text(encoding="utf-8") if file.exists() else ""
+
+    def _until(self, done: Callable[[], bool], seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while not done() and time.monotonic() < until and any(map(_there, self.running.values())):
+            time.sleep(10 * LOOK_S)
 
     def end(self) -> None:
         """Let them end their last call and go."""
@@ -198,6 +231,10 @@ class Case:
             room_ns=self.room_ns,
             deaths_ns=self.deaths_ns,
         )
+
+
+def _there(pid: int) -> bool:
+    return Path(f"/proc/{pid}").exists()
 
 
 def _send(pid: int, number: signal.Signals) -> None:

@@ -173,6 +173,15 @@ def test_what_is_left_after_a_loss_of_power_is_judged() -> None:
     assert {rule for rule, _ in lost} == {"durable stays"}
 
 
+def test_a_loss_that_nobody_tells_of_is_seen() -> None:
+    """Where some grants are there and later ones are not, an entry has to say so."""
+    tables = Tables(leases={7: ("s1", "x", True), 20: ("after", "y", False)}, entries=ENTRIES)
+    assert not store_judge.told_of_loss(tables, [20], highest=7)
+    assert [rule for rule, _ in store_judge.told_of_loss(tables, [20], highest=9)] == ["loss is told"]
+    told_so = replace(tables, entries=(*ENTRIES, (3, "", "tokens skipped", ())))
+    assert not store_judge.told_of_loss(told_so, [20], highest=9)
+
+
 def test_a_log_is_cut_at_the_ends_of_its_frames() -> None:
     """Frames of an earlier round, which the log still holds behind the newer ones, are no frames."""
     header = struct.pack(">IIII8sII", 0x377F0682, 3007000, 512, 0, b"saltsalt", 0, 0)

@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, rule, run_state_machine_as_test
 
 from pucs.core.ids import TOKEN_SEQUENCE_BITS, epoch_of, token
+from pucs.crosslog.records import Query
 from pucs.store.sqlite import SQLiteStore
-from pucs.store.tokens import EPOCH_SPAN_S, Memory
+from pucs.store.tokens import EPOCH_SPAN_S, Memory, Said, Taken
 from pucs.testing.fakes import FakeClock
 
 if TYPE_CHECKING:
@@ -72,13 +73,34 @@ def test_a_reboot_raises_the_epoch(store: SQLiteStore, clock: FakeClock) -> None
     assert take(store) == second + 1
 
 
+def test_grants_that_went_with_the_power_are_told(
+    store: SQLiteStore, clock: FakeClock, tmp_path: Path
+) -> None:
+    """The first grant afterwards says in the log which tokens are in no table, once."""
+    first = take(store)
+    store.backup(tmp_path / "copy.db")
+    last = take(store, 3) + 2
+    store.close()
+    Path(f"{store.path}-wal").unlink()
+    shutil.copyfile(tmp_path / "copy.db", store.path)
+    clock.reboot()
+    take(store)
+    take(store)
+    with store.read() as tx:
+        (entry,) = tx.entries.select(Query(actions=("tokens skipped",)))
+    told = {name: entry.details[name] for name in ("after", "up_to", "because")}
+    assert told == {"after": first, "up_to": last, "because": "the machine was started anew"}
+
+
 def test_an_exhausted_epoch_is_followed_by_the_next(tmp_path: Path, clock: FakeClock) -> None:
     """After four billion grants the numbers go on in a new epoch."""
     memory = Memory(tmp_path / "side")
-    epoch, first, changed_ns = memory.next(0, 0, 0, (1 << TOKEN_SEQUENCE_BITS) - 1, clock.now(), 1)
-    assert first == 1
-    later, again, _ = memory.next(epoch, (1 << TOKEN_SEQUENCE_BITS) - 1, changed_ns, 1, clock.now(), 1)
-    assert (later, again) == (epoch + 1, 1)
+    most = (1 << TOKEN_SEQUENCE_BITS) - 1
+    taken = memory.next(Said(epoch=0, last=0, changed_ns=0, inode=1), most, clock.now())
+    assert taken.first == 1
+    said = Said(epoch=taken.epoch, last=most, changed_ns=taken.changed_ns, inode=1)
+    later = memory.next(said, 1, clock.now())
+    assert (later.epoch, later.first) == (taken.epoch + 1, 1)
 
 
 def test_a_side_file_removed_under_its_users_is_made_anew(store: SQLiteStore) -> None:
@@ -229,17 +251,21 @@ def test_tokens_grow_whatever_happens_to_the_files() -> None:
     )
 
 
+def believing(said: Said) -> Taken:
+    """Return the next number after what the database says."""
+    return Taken(epoch=max(said.epoch, 1), first=said.last + 1, changed_ns=0)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("part", ["_read", "_write"])
 def test_the_judge_notices_a_side_file_that_does_nothing(part: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without reading or writing it, an older copy would hand out the same numbers again."""
     monkeypatch.setattr(Memory, part, lambda *_: None)
     if part == "_read":
-        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, 1), last + 1, 0))
+        monkeypatch.setattr(Memory, "next", lambda _, said, *__: believing(said))
     else:
-        fixed = (1, 0, 0, b"")
-        monkeypatch.setattr(Memory, "_read", lambda _: fixed)
-        monkeypatch.setattr(Memory, "next", lambda _, epoch, last, *__: (max(epoch, fixed[0]), last + 1, 0))
+        monkeypatch.setattr(Memory, "_read", lambda _: (1, 0, 0, b""))
+        monkeypatch.setattr(Memory, "next", lambda _, said, *__: believing(said))
     with pytest.raises((AssertionError, BaseExceptionGroup)):
         run_state_machine_as_test(
             TokenMachine,

@@ -12,10 +12,12 @@ from weakref import WeakSet
 import apsw
 
 from pucs.core.errors import PucsError, StoreError, Usage
+from pucs.crosslog.records import Entry, Level
 from pucs.store.gate import GATE_WAIT_S_MAX, Gate
 from pucs.store.places import check_place
 from pucs.store.rows import Remembered, Rows
-from pucs.store.tokens import Memory, value
+from pucs.store.rows.entries import EntryRows
+from pucs.store.tokens import Memory, Said, Skipped, value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -311,15 +313,37 @@ class SQLiteStore:
             )
             epoch, last, changed_ns = said["epoch"], said["token"], said.get("side", 0)
             if self._memory is not None:
-                epoch, first, changed_ns = self._memory.next(
-                    epoch, last, changed_ns, count, self._clock.now(), connection.inode
-                )
+                known = Said(epoch=epoch, last=last, changed_ns=changed_ns, inode=connection.inode)
+                taken = self._memory.next(known, count, self._clock.now())
+                epoch, first, changed_ns = taken.epoch, taken.first, taken.changed_ns
+                if taken.skipped is not None:
+                    self._tell(connection, taken.skipped)
             else:
                 epoch, first = max(epoch, 1), last + 1
             connection.run(_COUNT, (epoch, changed_ns, first + count - 1))
             return value(epoch, first)
 
         return take
+
+    def _tell(self, connection: _Connection, skipped: Skipped) -> None:
+        """Say in the cross-log which grants the store may have forgotten; their entries went with them."""
+        session = connection.one("SELECT id FROM sessions WHERE state = 'active' ORDER BY number DESC")
+        EntryRows(connection).add(
+            Entry(
+                timestamp=self._clock.now().wall(),
+                session=session[0] if session else "",
+                agent="",
+                stream="",
+                level=Level.INFO,
+                action="tokens skipped",
+                details={
+                    "door": "store",
+                    "because": skipped.because,
+                    "after": skipped.after,
+                    "up_to": skipped.up_to,
+                },
+            )
+        )
 
     def version(self) -> int:
         """Return a number that changes whenever anybody commits; cheap enough to poll for display."""

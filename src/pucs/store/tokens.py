@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import os
 import struct
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.core.ids import TOKEN_SEQUENCE_BITS, token
@@ -34,6 +35,37 @@ _LAYOUT = struct.Struct("<8sIIQ40s")
 _MAGIC = b"pucs-ep1"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Said:
+    """What the database says, and which file it is in."""
+
+    epoch: int
+    last: int
+    """The last number of that epoch."""
+    changed_ns: int
+    """When the side file was changed by the last grant; 0 if it never was."""
+    inode: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """Tokens that were given out, or taken by a verb that was undone, and that the database knows nothing of."""
+
+    after: int
+    up_to: int
+    because: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """New tokens, and what the database is to say from now on."""
+
+    epoch: int
+    first: int
+    changed_ns: int
+    skipped: Skipped | None = None
+
+
 class Memory:
     """The side file of one store: last epoch and number, the boot, and which database file it belongs to."""
 
@@ -42,28 +74,34 @@ class Memory:
         self._path = path
         self._descriptor: int | None = None
 
-    def next(
-        self, epoch: int, last: int, changed_ns: int, count: int, now: Instant, inode: int
-    ) -> tuple[int, int, int]:
-        """Return epoch and first number of ``count`` new tokens, and when that changed the side file; call under the gate.
-
-        ``epoch``, ``last`` and ``changed_ns`` are what the database says, ``inode`` is the file it is in.
-        """
+    def next(self, said: Said, count: int, now: Instant) -> Taken:
+        """Return ``count`` new tokens; call under the gate."""
         known = self._read()
         boot = now.boot_id.encode()[:40].ljust(40, b"\0")
         trusted = (
             known is not None
-            and (known[0], *known[2:]) == (epoch, inode, boot)
-            and known[1] <= last
-            and changed_ns == self._changed_ns()
+            and (known[0], *known[2:]) == (said.epoch, said.inode, boot)
+            and known[1] <= said.last
+            and said.changed_ns == self._changed_ns()
         )
-        if trusted and not last + count >> TOKEN_SEQUENCE_BITS:
-            self._write(epoch, last + count, inode, boot)
-            return epoch, last + 1, self._changed_ns()
-        epoch = max(epoch + 1, known[0] + 1 if known else 0, int(now.wall_s - EPOCHS_SINCE_S) // EPOCH_SPAN_S)
-        self._write(epoch, count, inode, boot)
+        if trusted and not said.last + count >> TOKEN_SEQUENCE_BITS:
+            self._write(said.epoch, said.last + count, said.inode, boot)
+            return Taken(epoch=said.epoch, first=said.last + 1, changed_ns=self._changed_ns())
+        by_clock = int(now.wall_s - EPOCHS_SINCE_S) // EPOCH_SPAN_S
+        epoch = max(said.epoch + 1, known[0] + 1 if known else 0, by_clock)
+        self._write(epoch, count, said.inode, boot)
         os.fsync(self._open())
-        return epoch, 1, self._changed_ns()
+        skipped = None
+        if known is not None and said.epoch and known[:2] > (said.epoch, said.last):
+            because = (
+                "the machine was started anew"
+                if known[3] != boot
+                else "an older copy of the store was put back, or a verb was undone"
+            )
+            skipped = Skipped(
+                after=value(said.epoch, said.last), up_to=value(known[0], known[1]), because=because
+            )
+        return Taken(epoch=epoch, first=1, changed_ns=self._changed_ns(), skipped=skipped)
 
     def _changed_ns(self) -> int:
         return os.fstat(self._open()).st_ctime_ns
