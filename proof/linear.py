@@ -158,13 +158,11 @@ def _steps(call: Call, slack_ns: int) -> list[Call]:
     returned_ns = call.returned_ns
     steps = [call]
     if call.wait_ns and call.queued_ns is not None:
-        steps = [
-            replace(call, kind=Kind.QUEUE, returned_ns=call.queued_ns),
-            replace(call, called_ns=call.queued_ns),
-        ]
+        # It may be granted before its process gets to note that it waits.
+        steps = [replace(call, kind=Kind.QUEUE, returned_ns=call.queued_ns), call]
         if returned_ns is not None and not call.ok:
-            from_ns = max(call.queued_ns, min(call.called_ns + call.wait_ns - slack_ns, returned_ns))
-            steps[1] = replace(call, kind=Kind.LEAVE, called_ns=from_ns)
+            from_ns = min(call.called_ns + call.wait_ns - slack_ns, returned_ns)
+            steps[1] = replace(call, kind=Kind.LEAVE, called_ns=max(call.called_ns, from_ns))
     elif call.wait_ns and (call.remote or returned_ns is None):
         by_ns = NEVER if returned_ns is None else returned_ns
         steps = [replace(call, kind=Kind.QUEUE, returned_ns=None, by_ns=by_ns), call]
@@ -308,7 +306,7 @@ class _Search:
         last, holders, queue = state
         left = _without(call.agent, queue)
         if call.kind is Kind.LEAVE:
-            return last, holders, left
+            return None if call.queued_ns is not None and left == queue else (last, holders, left)
         if len(call.resources) == 1 and not self._blocked(call, state, lower_ns):
             return None
         raises = any(one.agent == call.agent for one in holders)
@@ -333,13 +331,14 @@ class _Search:
         token = dict(call.tokens).get(self.resource, 0)
         covers = own is not None and STRENGTH.index(own.mode) >= STRENGTH.index(call.mode)
         left = _without(call.agent, queue)
+        early = call.queued_ns is not None and left == queue  # its place comes first
         if own is not None and covers:
             if token and own.token == token and own.until_ns >= lower_ns:
                 return last, holders, left
             if not self._over(own, upper_ns):
                 return None
         passed = self._passed(call, queue, upper_ns) if own is None else []
-        if passed is None or (call.returned_ns is not None and token <= last):
+        if early or passed is None or (call.returned_ns is not None and token <= last):
             return None
         if not all(self._over(one, upper_ns) for one in in_way):
             return None

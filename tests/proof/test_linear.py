@@ -127,6 +127,12 @@ PASSES = {
         released("a", 6, 8, 1),
         released("b", 10, 11, 2),
     ),
+    "granted before it knew that it waits": (
+        acquired("a", 0, 1, 1),
+        waited("b", 2, 7, 9, 2, mode="SHARED_READ"),
+        released("a", 3, 4, 1),
+        acquired("c", 5, 6, 3, mode="SHARED_READ"),
+    ),
     "refused behind a waiter": (
         acquired("a", 0, 1, 1),
         waited("b", 2, 3, 12, 2),
