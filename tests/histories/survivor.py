@@ -285,7 +285,7 @@ def noted_syncs(path: str) -> Any:
     notes = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     fsync = os.fsync
 
-    def told(descriptor: int) -> None:
+    def told(descriptor: Any) -> None:
         fsync(descriptor)
         name = Path(f"/proc/self/fd/{descriptor}").readlink().name
         if name.endswith(".epoch"):

@@ -32,9 +32,9 @@ DENIED = "The store cannot grow. Nothing was changed."
 IN_DOUBT = "It cannot be known whether it happened."
 
 
-def told(*notes: Note, **others: int) -> Story:
+def told(*notes: Note, room_ns: int = 0) -> Story:
     """Return a story of these calls; nobody is dead."""
-    return Story(notes=notes, **others)
+    return Story(notes=notes, room_ns=room_ns)
 
 
 def broken(story: Story, tables: Tables = GOOD) -> set[str]:
