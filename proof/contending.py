@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
 
+from proof import linear
 from proof.cutting import Cutting, inside, on_port
 from proof.database import PROGRAM, Database
 
@@ -203,7 +204,7 @@ class Run:
             time.sleep(LOOK_S)
             self._resume()
             if self.setting.struck and self.base and now_ns() > strike_ns:
-                strike_ns = until_ns
+                strike_ns = linear.NEVER
                 self.base.kill()
                 self.base.start()
                 self.counts["databases killed"] += 1
@@ -212,6 +213,7 @@ class Run:
                 self._mishap()
 
     def _end(self) -> None:
+        self.over.unlink()  # first: whoever comes later would wait for an end that was
         os.close(self.until)
         for agent in self.stopped:
             send(self.running[agent], signal.SIGCONT)

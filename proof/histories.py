@@ -205,6 +205,8 @@ def one(
     counts = Run(nursery, directory, base, seed, plant=plant, setting=setting).go()
     outcome = judge(directory)
     outcome.counts.update(counts)
+    if counts["did not end"]:
+        outcome.wrong.append(("errors", f"{counts['did not end']} processes did not end"))
     return outcome
 
 

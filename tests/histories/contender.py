@@ -128,12 +128,12 @@ def tell_entries(place: str, file: str) -> None:
 class Contender:
     """One process that asks, waits, renews, looks, changes modes and gives back at random until it is over."""
 
-    def __init__(self, order: dict[str, Any]) -> None:
-        """Prepare it, under the first of its names."""
+    def __init__(self, order: dict[str, Any], over: int) -> None:
+        """Prepare it, under the first of its names; ``over`` is the pipe that ends when it is over."""
         self.order = order
         self.rng = random.Random(order["seed"])  # noqa: S311 - no secret
         self.lease_s: float = order["lease_s"]
-        self.over = os.open(order["over"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.over = over
         self.names = 0
         self._begin()
 
@@ -304,7 +304,11 @@ def obey(order: dict[str, Any]) -> None:
             serve(order)
         case _:
             contender_plants.install(order["plant"])
-            Contender(order).run()
+            try:
+                over = os.open(order["over"], os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+            except FileNotFoundError:
+                return  # it is over already
+            Contender(order, over).run()
 
 
 def nursery() -> None:
