@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import select
+import signal
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pucs.testing.hook_agent import shim
-from tests.journeys.conftest import Pipe, Place
+from tests.journeys.conftest import PATIENCE_S, Pipe, Place
 
 pytestmark = [pytest.mark.git, pytest.mark.process, pytest.mark.slow]
 
@@ -197,3 +201,27 @@ def test_worktree_that_lost_its_git_file_is_mended_by_its_remedy(place: Place) -
     run(place, "claude")
     place.git("worktree", "repair")
     assert [found["kind"] for found in place.json("verify", status=1)["findings"]] == ["edits"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
+def test_killed_run_takes_its_server_and_its_programs_with_it(place: Place, pipe: Pipe, number: int) -> None:
+    """Neither the program, nor what it started, nor the port it called goes on; the secret is gone with the next run."""
+    once = f"[ -e ../again ] && exit 0; : >../again; echo $$ >'{pipe.path}'; sleep 600"
+    claude(place, {"shell": once})
+    running = place.start("run", "--tasks", place.tasks(TASK), "--agent", "claude")
+    shell = os.pidfd_open(int(pipe.next()))
+    output = place.root / ".git" / "pucs" / "output"
+    (settings,) = output.glob("*/*.launch/claude-mcp.json")
+    found = re.search(r"http://127\.0\.0\.1:(\d+)", settings.read_text())
+    assert found is not None
+    server = ("127.0.0.1", int(found[1]))
+    socket.create_connection(server).close()
+    running.send_signal(number)
+    running.communicate(timeout=PATIENCE_S)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(server)
+    assert select.select([shell], [], [], PATIENCE_S)[0], "what the program started goes on"
+    os.close(shell)
+    place.pucs("run", "--agent", "claude")
+    assert not list(output.glob("*/*.launch"))
+    place.accounted()
