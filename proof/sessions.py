@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-COUNT = 50
-"""Sessions of the full proof on each store."""
+COUNTS = {"sqlite": 50, "postgresql": 30}
+"""Sessions of the full proof: on each store more than 500 processes are killed, together with the histories."""
 SHORT_COUNT = 4
 SHORT_S_MAX = 100.0
 """No session of the short form begins after this less ``SESSION_S``."""
@@ -64,7 +64,7 @@ def _tally(place: Path, seed: str, store: str, *, short: bool, count: int) -> Ta
             found.left_out = server
             return found
         total: Counter[str] = Counter()
-        for number in range(1, 1 + (count or (SHORT_COUNT if short else COUNT))):
+        for number in range(1, 1 + (count or (SHORT_COUNT if short else COUNTS[found.store]))):
             if short and time.monotonic() - began > SHORT_S_MAX - SESSION_S:
                 print(f"session {number} and later ones left out: this machine is too slow", flush=True)
                 break
