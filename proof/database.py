@@ -6,6 +6,7 @@ The program that runs it (``tests/histories/contender.py``) uses the product; th
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -28,7 +29,7 @@ class Database:
 
     def store(self, name: str) -> str:
         """Return the URL of a store in a schema of its own."""
-        schema = "proof_" + "".join(letter if letter.isalnum() else "_" for letter in name).lower()
+        schema = f"proof_{hashlib.sha256(name.encode()).hexdigest()[:16]}"
         return f"{self.url}{'&' if '?' in self.url else '?'}schema={schema}"
 
     def kill(self) -> None:
