@@ -285,11 +285,11 @@ def noted_syncs(path: str) -> Any:
     notes = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
     fsync = os.fsync
 
-    def told(descriptor: Any) -> None:
-        fsync(descriptor)
-        name = Path(f"/proc/self/fd/{descriptor}").readlink().name
+    def told(fd: Any) -> None:
+        fsync(fd)
+        name = Path(f"/proc/self/fd/{fd}").readlink().name
         if name.endswith(".epoch"):
-            os.write(notes, f"{name} {os.pread(descriptor, 4096, 0).hex()}\n".encode())
+            os.write(notes, f"{name} {os.pread(fd, 4096, 0).hex()}\n".encode())
 
     os.fsync = told
     return NotedFiles(notes)
