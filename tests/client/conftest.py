@@ -1,4 +1,4 @@
-"""Both ways of the client to the coordinator: in its own process, and, in the whole run, through a real server."""
+"""The ways of the client to the coordinator: in its own process and, in the whole run, to PostgreSQL and through a server."""
 
 from __future__ import annotations
 
@@ -9,22 +9,33 @@ from pathlib import Path
 
 import pytest
 
+from pucs.cli.door import Door
+from pucs.cli.init import initialise
 from pucs.server.hosting import Hosted, bound
 from pucs.server.place import token
 from pucs.wiring import open_context
 
 Reach = Callable[[Path], None]
-"""Says where the client finds the store of a repository that has one now."""
+"""Starts a session in a repository, whose store clients find that name none."""
 IN_PROCESS = pytest.mark.parametrize("reach", ["in-process"], indirect=True)
 """Marks what says nothing about servers."""
+WAYS = [
+    "in-process",
+    pytest.param("http", marks=pytest.mark.slow),
+    pytest.param("postgres", marks=[pytest.mark.postgres, pytest.mark.slow]),
+]
 
 
-@pytest.fixture(params=["in-process", pytest.param("http", marks=pytest.mark.slow)])
+@pytest.fixture(params=WAYS)
 def reach(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reach]:
-    """Let clients that name no store find the repository's own, or a server of it that the environment names."""
+    """Let clients find the repository's own store; or a server of it, or a database, which the environment names."""
     with ExitStack() as servers:
 
         def go(root: Path) -> None:
+            if request.param == "postgres":
+                server, schema = (request.getfixturevalue(name) for name in ("postgres", "schema"))
+                monkeypatch.setenv("PUCS_STORE", server.url(schema=schema))
+            initialise(Door(repo=str(root), store=own_store(), session="S-1", json=True))
             if request.param == "http":
                 monkeypatch.setenv("PUCS_STORE", serving(servers, root).url)
 
@@ -40,6 +51,12 @@ def serving(servers: ExitStack, root: Path, port: int = 0) -> Hosted:
     return server
 
 
-def without_store() -> dict[str, str]:
+def own_store() -> str:
+    """Return the database that the environment names; empty where the store is the repository's own."""
+    named = os.environ.get("PUCS_STORE", "")
+    return "" if named.startswith("http:") else named
+
+
+def without_server() -> dict[str, str]:
     """Return the environment of a command that opens the store itself."""
-    return {name: value for name, value in os.environ.items() if name != "PUCS_STORE"}
+    return {name: value for name, value in os.environ.items() if name != "PUCS_STORE" or own_store()}

@@ -13,8 +13,6 @@ import pytest
 
 from pucs import PUCSClient
 from pucs.agents.records import Phase
-from pucs.cli.door import Door
-from pucs.cli.init import initialise
 from pucs.conflicts.requests import WaiverState
 from pucs.coordinator.landing import Landed
 from pucs.core.errors import EnvironmentFailure, NotFound, Refused, Usage
@@ -25,7 +23,7 @@ from pucs.messages.handoffs import HandOffState
 from pucs.messages.records import MessageKind
 from pucs.streams.checks import TestResult
 from pucs.wiring import open_context
-from tests.client.conftest import IN_PROCESS, Reach, without_store
+from tests.client.conftest import IN_PROCESS, Reach, own_store, without_server
 
 pytestmark = pytest.mark.git
 
@@ -42,7 +40,6 @@ def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, 
     """Stand in a repository with a session."""
     root = make_repository("shop", FILES)
     monkeypatch.chdir(root)
-    initialise(Door(repo=str(root), session="S-1", json=True))
     reach(root)
     return root
 
@@ -121,7 +118,7 @@ def test_waiter_is_granted_in_the_release(shop: Path) -> None:
         token = client.acquire_locks(["app/a.py"]).tokens["app/a.py"]
         assert "granted=False" in other.ask("c.acquire_locks(['app/a.py'])")
         other.tell("c.acquire_locks(['app/'], wait_s=30).tokens['app/']")
-        watch = open_context(shop).store
+        watch = open_context(shop, store=own_store()).store
         with watch.read() as tx:
             version = watch.version()
             waiting = tx.requests.waiting()
@@ -198,7 +195,7 @@ def test_landing_needs_what_was_leased(shop: Path) -> None:
     message = git(shop, "log", "-1", "--format=%s", "pucs/stream/app-S-1")
     assert message == "[PUCS-app] feat: four"
     logged = subprocess.run(
-        ["pucs", "log", "--json"], capture_output=True, text=True, check=True, env=without_store()
+        ["pucs", "log", "--json"], capture_output=True, text=True, check=True, env=without_server()
     ).stdout
     assert "explained four" in logged
     assert '"why": "because"' in logged

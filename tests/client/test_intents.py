@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 
 from pucs import PUCSClient
-from pucs.cli.door import Door
-from pucs.cli.init import initialise
 from pucs.core.errors import Usage
 from tests.client.conftest import Reach
 
@@ -40,7 +38,6 @@ def shop(make_repository: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, 
     """Stand in a repository with a session."""
     root = make_repository("shop", FILES)
     monkeypatch.chdir(root)
-    initialise(Door(repo=str(root), session="S-1", json=True))
     reach(root)
     return root
 

@@ -494,3 +494,20 @@ def test_what_some_store_cannot_keep_is_wrong_use_of_any(
             act()
     with store.read() as tx:
         assert tx.entries.select(Query()) == []
+
+
+def test_the_version_changes_with_every_commit_and_with_nothing_else(
+    place: str, opened: Callable[..., Store]
+) -> None:
+    """It can be asked at any time, also by whoever is reading; what another one writes shows to this one."""
+    store = opened(place, FakeClock())
+    other = store if place == ":memory:" else opened(place, FakeClock())
+    with store.read() as tx:
+        before = store.version()
+        assert tx.entries.count() == 0
+    assert store.version() == before
+    with other.transaction() as tx:
+        tx.entries.add(entry(1))
+    after = store.version()
+    assert after != before
+    assert store.version() == after

@@ -322,8 +322,10 @@ class PostgresStore:
     def version(self) -> int:
         """Return a number that changes whenever anybody commits; cheap enough to poll for display."""
         with self._failures():
-            connection = self._begun(write=False)
-            connection.rollback()
+            connection = self._connection()
+            if not connection.in_transaction:
+                connection = self._begun(write=False)
+                connection.rollback()
             return connection.state.counters["commits"] if connection.state else 0
 
     def check(self) -> list[str]:
