@@ -32,7 +32,7 @@ from pucs.locks.records import EndReason, LeaseState, Limit
 from pucs.store.rows import database
 from pucs.store.rows.requests import RequestRows
 from pucs.store.sqlite import SQLiteStore
-from pucs.store.tokens import Memory
+from pucs.store.tokens import Memory, Said, Taken
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -326,9 +326,9 @@ def _the_giver_keeps_its_leases(patch: Patch) -> None:
 
 
 def _tokens_begin_again_after_a_restore(patch: Patch) -> None:
-    def following(self: Memory, epoch: int, last: int, count: int, *_: Any) -> tuple[int, int]:
-        del self, count
-        return max(epoch, 1), last + 1
+    def following(self: Memory, said: Said, *_: Any) -> Taken:
+        del self
+        return Taken(epoch=max(said.epoch, 1), first=said.last + 1, changed_ns=0)
 
     patch.setattr(Memory, "next", following)
 
