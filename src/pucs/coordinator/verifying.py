@@ -14,12 +14,14 @@ from pucs.core.errors import GitError, Refused
 from pucs.streams.records import StreamState
 
 if TYPE_CHECKING:
-    from collections.abc import Container
+    from collections.abc import Container, Sequence
 
     from pucs.agents.records import Agent
     from pucs.coordinator.context import Context
     from pucs.core.resources import Resource
     from pucs.streams.records import Session, StreamRow
+
+_LAND = "Land them: pucs land --agent {}"
 
 
 class Weight(StrEnum):
@@ -188,29 +190,12 @@ def _checkout(context: Context, session: Session, agent: Agent) -> list[Finding]
     try:
         dirty = context.worktrees.dirty(agent.worktree)
     except GitError as error:
-        return [
-            Finding(
-                severity=Weight.OPEN,
-                kind="worktree",
-                message=f"What {agent.id} did in {agent.worktree} cannot be looked at: {error}",
-                remedy="Mend it: git worktree repair",
-                agent=agent.id,
-                stream=agent.stream,
-            )
-        ]
+        told = f"What {agent.id} did in {agent.worktree} cannot be looked at: {error}"
+        return [_open(agent, "worktree", told, "Mend it: git worktree repair")]
     found: list[Finding] = []
     if dirty and not _kept(context, session, agent, dirty):
-        found.append(
-            Finding(
-                severity=Weight.OPEN,
-                kind="edits",
-                message=f"{agent.worktree} has uncommitted edits of {agent.id}.",
-                remedy=f"Land them: pucs land --agent {agent.id}",
-                agent=agent.id,
-                stream=agent.stream,
-                files=tuple(dirty),
-            )
-        )
+        told = f"{agent.worktree} has uncommitted edits of {agent.id}."
+        found.append(_open(agent, "edits", told, _LAND.format(agent.id), files=dirty))
     if not context.worktrees.branch(agent.worktree):
         found += _detached(context, agent)
     return found
@@ -223,17 +208,8 @@ def _detached(context: Context, agent: Agent) -> list[Finding]:
     on_branch = context.repository.resolve(own) is not None and context.repository.contains(own, head)
     if on_branch or salvaging.is_safe(context, head):
         return []
-    return [
-        Finding(
-            severity=Weight.OPEN,
-            kind="commits",
-            message=f"The worktree {agent.worktree} has commits of {agent.id} on no branch.",
-            remedy=f"Keep them: git branch NAME {head[:12]}",
-            agent=agent.id,
-            stream=agent.stream,
-            ref=head,
-        )
-    ]
+    told = f"The worktree {agent.worktree} has commits of {agent.id} on no branch."
+    return [_open(agent, "commits", told, f"Keep them: git branch NAME {head[:12]}", ref=head)]
 
 
 def _commits(
@@ -265,18 +241,24 @@ def _commits(
     paths = own_changes(context, work)
     if not paths:
         return []  # merges of what others landed are no work of its own
-    return [
-        Finding(
-            severity=Weight.OPEN,
-            kind="commits",
-            message=f"Branch {agent.branch} has commits of {agent.id} that are nowhere else.",
-            remedy=f"Land them: pucs land --agent {agent.id}",
-            agent=agent.id,
-            stream=agent.stream,
-            ref=tip,
-            files=tuple(paths),
-        )
-    ]
+    told = f"Branch {agent.branch} has commits of {agent.id} that are nowhere else."
+    return [_open(agent, "commits", told, _LAND.format(agent.id), ref=tip, files=paths)]
+
+
+def _open(
+    agent: Agent, kind: str, message: str, remedy: str, *, ref: str = "", files: Sequence[Resource] = ()
+) -> Finding:
+    """Return what is to be done about something of an agent."""
+    return Finding(
+        severity=Weight.OPEN,
+        kind=kind,
+        message=message,
+        remedy=remedy,
+        agent=agent.id,
+        stream=agent.stream,
+        ref=ref,
+        files=tuple(files),
+    )
 
 
 def _kept(context: Context, session: Session, agent: Agent, dirty: list[Resource]) -> bool:

@@ -58,8 +58,8 @@ class GitRepository:
         # One process tells everything where the main checkout is an ordinary one; the questions below are for the rest.
         told = git("rev-parse", "--path-format=absolute", *_PLACES, "HEAD^{commit}", ok=(0, 128))
         match told.line.split("\n") if told.status == 0 else ():
-            case [git_dir, common_dir, root, _] if git_dir == common_dir:
-                return GitRepository(str(Path(root).resolve()), str(Path(common_dir).resolve()))
+            case [git_dir, shared, top, _] if git_dir == shared:
+                return GitRepository(str(Path(top).resolve()), str(Path(shared).resolve()))
         try:
             common_dir = git("rev-parse", "--path-format=absolute", "--git-common-dir").line
         except GitError as error:
