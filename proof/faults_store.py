@@ -51,7 +51,7 @@ class Counts:
     cut: int = 0
 
 
-FULL = Counts(full_disk=4, clock=6, power=6, copies=4, frames=25, server=12, cut=8)
+FULL = Counts(full_disk=4, clock=6, power=4, copies=4, frames=20, server=12, cut=8)
 SHORT = Counts(full_disk=1, clock=1, power=1, copies=2, frames=5)
 
 

@@ -104,7 +104,8 @@ class Memory:
         return Taken(epoch=epoch, first=1, changed_ns=self._changed_ns(), skipped=skipped)
 
     def _changed_ns(self) -> int:
-        return os.fstat(self._open()).st_ctime_ns
+        assert self._descriptor is not None, "it was read before"
+        return os.fstat(self._descriptor).st_ctime_ns
 
     def _open(self) -> int:
         if self._descriptor is not None and os.fstat(self._descriptor).st_nlink == 0:
