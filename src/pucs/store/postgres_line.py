@@ -2,7 +2,7 @@
 
 psycopg's own pipeline sends every statement by itself and wraps each in three objects. Under the store's lock that time is
 everybody's, so this speaks to the library below it: statements gather in its buffer, are prepared on first use and go out when an
-answer is needed. Only the types that the tables have are known here.
+answer is needed.
 """
 
 from __future__ import annotations
@@ -12,22 +12,15 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from psycopg import DataError, OperationalError, errors
+from psycopg.adapt import Transformer
 from psycopg.pq import ExecStatus, TransactionStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from psycopg import Connection
     from psycopg.pq.abc import PGresult
 
-_INTEGERS = dict.fromkeys((20, 21, 23, 26), int)
-_DECODE: dict[int, Callable[[bytes], Any]] = {
-    **_INTEGERS,
-    700: float,
-    701: float,
-    16: lambda raw: raw == b"t",
-}
-"""By the number of a type: integers, floats, booleans; everything else is text."""
 _GOOD = (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK)
 _END = b""
 """Stands among what was sent for the end of a batch, which the server confirms."""
@@ -47,7 +40,7 @@ class Line:
         self._poll = select.poll()
         self._found: list[PGresult] = []
         """Answers to the statements of the last batch."""
-        self._decoders: dict[tuple[int, ...], list[Callable[[bytes], Any]]] = {}
+        self._transformer = Transformer(raw)
         self.trips = 0
         """How often anybody waited for the server; what a verb costs a client far away."""
 
@@ -64,7 +57,7 @@ class Line:
 
     def send(self, text: bytes, parameters: Sequence[Any] = ()) -> None:
         """Send a statement, later."""
-        values = [(_ENCODE.get(value.__class__) or _encoded)(value) for value in parameters]
+        values = _encoded(parameters)
         if not self._prepare:
             self._pg.send_query_params(text, values)
         else:
@@ -129,16 +122,8 @@ class Line:
     def _rows(self, found: PGresult) -> list[tuple[Any, ...]]:
         if not found.ntuples:
             return []
-        columns = range(found.nfields)
-        types = tuple(map(found.ftype, columns))
-        decode = self._decoders.get(types)
-        if decode is None:
-            decode = self._decoders[types] = [_DECODE.get(kind, _text) for kind in types]
-        value = found.get_value
-        return [
-            tuple(None if (raw := value(row, column)) is None else decode[column](raw) for column in columns)
-            for row in range(found.ntuples)
-        ]
+        self._transformer.set_pgresult(found)
+        return self._transformer.load_rows(0, found.ntuples, tuple)
 
     def _take(self) -> None:
         """Take the answers to what was sent, in its order, until there are none left or one is a failure."""
@@ -185,27 +170,19 @@ class Line:
         return self._pg.transaction_status == TransactionStatus.IDLE
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode()
-
-
-def _encoded_text(value: str) -> bytes:
-    if "\0" in value:
+def _encoded(values: Sequence[Any]) -> list[bytes | None]:
+    """Return values of the few types that the tables have, as the server reads them."""
+    found = [
+        value.encode() if value.__class__ is str else None if value is None else _word(value)
+        for value in values
+    ]
+    if b"\0" in b"".join(filter(None, found)):
         raise DataError("a text holds a zero byte")  # the library would cut it there without a word
-    return value.encode()
+    return found
 
 
-_ENCODE: dict[type, Callable[[Any], bytes | None]] = {
-    str: _encoded_text,
-    int: b"%d".__mod__,
-    float: lambda value: repr(value).encode(),
-    type(None): lambda _: None,
-}
-
-
-def _encoded(value: Any) -> bytes | None:
-    """Return a value of a type that is derived from one of the tables' own, as the server reads it."""
-    return _encoded_text(value) if isinstance(value, str) else b"%d" % value
+def _word(value: Any) -> bytes:
+    return str(value).encode() if isinstance(value, (str, float)) else b"%d" % value
 
 
 def array(values: Iterable[object]) -> str:
