@@ -15,8 +15,8 @@ from tests.clients.test_run_claude import Runs
 PROGRAMS = ("claude", "codex", "claude", "codex", "claude")
 END = "# the end"
 YAML = 'streams:\n  core: {files_pattern: ["core/**"], max_agents: 5}\n'
-RUN_S_MAX = 150
-"""Far beyond what the run takes where only one thing runs at once (15 s on two cores); tests run side by side."""
+RUN_S_MAX = 240
+"""Far beyond what the run takes where only one thing runs at once (15 s on two cores, 95 s on two that are thirty times overloaded)."""
 
 
 class Crowd:
