@@ -16,7 +16,7 @@ PROGRAMS = ("claude", "codex", "claude", "codex", "claude")
 END = "# the end"
 YAML = 'streams:\n  core: {files_pattern: ["core/**"], max_agents: 5}\n'
 RUN_S_MAX = 240
-"""Far beyond what the run takes where only one thing runs at once (15 s on two cores, 95 s on two that are thirty times overloaded)."""
+"""Far beyond what the run takes: 15 s alone on two cores, 95 s beside thirty other busy processes."""
 
 
 class Crowd:
