@@ -38,17 +38,20 @@ def test_a_session_is_continued_or_ended_before_the_next(world: World) -> None:
     assert sessions.current(world.context).id == "PUCS-20251206-001"
 
 
-def test_two_that_start_at_one_moment_start_one_session(world: World) -> None:
+def test_two_that_start_at_one_moment_start_one_session(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Who comes second is told so, and nothing of it is left."""
     sessions.end(world.context)
     asked = world.context.repository.head
 
     def meanwhile() -> tuple[str, str]:
-        del world.context.repository.head
+        monkeypatch.undo()
         sessions.start(world.context, configuration=CONFIGURATION, session="theirs")
         return asked()
 
-    world.context.repository.head = meanwhile  # the moment between looking and writing
+    # Between looking for a session and writing one.
+    monkeypatch.setattr(world.context.repository, "head", meanwhile)
     with pytest.raises(Refused, match="at this moment"):
         sessions.start(world.context, configuration=CONFIGURATION, session="ours")
     with world.context.store.read() as tx:
