@@ -293,6 +293,19 @@ def test_a_full_store_says_so_and_stays_sound(path: Path) -> None:
     assert actions(store)
 
 
+@pytest.mark.parametrize("size_bytes", [0, 10, 1000])
+def test_a_store_that_a_full_disk_does_not_let_begin_says_so(path: Path, size_bytes: int) -> None:
+    """Not even the gate's note or the schema can be written; once there is room, the store is made as ever."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size_bytes, limits[1]))
+    try:
+        with pytest.raises(StoreError, match="disk"):
+            SQLiteStore(path, FakeClock())
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert SQLiteStore(path, FakeClock()).check() == []
+
+
 @pytest.mark.process
 def test_a_limit_on_file_sizes_fails_whole(path: Path) -> None:
     """Where the kernel refuses to let a file grow, the verb fails and everything before it is still there."""

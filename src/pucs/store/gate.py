@@ -99,7 +99,10 @@ class Gate:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             self._enter_slowly()
-        os.pwrite(self._descriptor, f"{os.getpid():<20}".encode(), 0)
+        try:
+            os.pwrite(self._descriptor, f"{os.getpid():<20}".encode(), 0)
+        except OSError:
+            return  # the disk is full: whoever waits is told less, and what cannot be written is for the store to say
 
     def _enter_slowly(self) -> None:
         if self._helper is None or not self._helper.claimed.acquire(blocking=False):

@@ -505,9 +505,14 @@ def _migrate(database: apsw.Connection) -> None:
     """Bring a database to the newest schema, one numbered file at a time, each in a transaction."""
     for number, text in _steps():
         if number > database.pragma("user_version"):
-            with database:
+            database.execute("BEGIN")
+            try:
                 database.execute(text)
                 database.pragma("user_version", number)
+                database.execute("COMMIT")
+            finally:
+                if database.in_transaction:  # a disk that is full has ended it already
+                    database.execute("ROLLBACK")
 
 
 def _steps() -> list[tuple[int, str]]:
