@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import resource
 import subprocess
@@ -77,8 +78,9 @@ def run(kind: str, place: Path, seed: str, plant: str = "") -> tuple[Wrong, Coun
 
 
 def _unlimited(pid: int) -> None:
-    hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
+    with contextlib.suppress(ProcessLookupError):
+        hard = resource.prlimit(pid, resource.RLIMIT_FSIZE)[1]
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (hard, hard))
 
 
 def _small(place: Path, seed: str, plant: str) -> tuple[Wrong, Counter[str]]:

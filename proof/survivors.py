@@ -145,7 +145,7 @@ class Case:
         self.killed[agent] = now_ns()  # before it: from here on its leases may end
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.running.pop(agent), signal.SIGKILL)
-        self.counts["killed"] += 1
+            self.counts["killed"] += 1
         self.begin(1, **self._more)
 
     @contextlib.contextmanager
