@@ -213,6 +213,18 @@ def test_a_server_stands_where_no_session_was_started(hands: Context, tmp_path: 
         assert len(list((tmp_path / "shop.git" / "pucs").glob("*.server"))) == 1
 
 
+def test_whoever_hangs_up_in_the_middle_of_a_question_is_no_defect(
+    hands: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody waits for the answer, and there is nothing to report."""
+    server = Hosted(hands, bound(), token="word")
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2]))) as caller:
+        head = f"POST /v1/register HTTP/1.1\r\nHost: {server.url.removeprefix('http://')}\r\nAuthorization: Bearer word\r\n"
+        caller.sendall(f"{head}X-Pucs-Agent: ada\r\nContent-Length: 90\r\n\r\n{{".encode())
+    server.stop()
+    assert not capsys.readouterr().err
+
+
 def test_it_listens_on_this_machine_only(hands: Context) -> None:
     """127.0.0.1, and ::1 with the same port if that is asked for."""
     sockets = bound(ipv6=True)

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
     from pucs.coordinator.context import Context
     from pucs.server.access import Caller
 
+HUNG_UP = 499
+"""Status of a call whose caller has gone; nobody reads it."""
 REQUEST_S_MAX = 30.0
 """Longest time of one request to ``/v1``, its body included: the store gives up before, and agents wait meanwhile."""
 
@@ -110,6 +113,8 @@ def _answering(
         try:
             async with asyncio.timeout(None if minds_time else REQUEST_S_MAX):
                 return await endpoint(request)
+        except ClientDisconnect:
+            return Response(status_code=HUNG_UP)  # in the middle of its question
         except Refusal as refusal:
             return refusal.response()
         except PucsError as error:
