@@ -14,7 +14,10 @@ STATEMENTS_MAX = 2048
 _STEPS = (
     (re.compile(r" INDEXED BY \w+"), ""),
     (re.compile(r"CROSS JOIN (\w+ \w+) ON"), r"JOIN \1 ON"),
-    (re.compile(r"(?<= AND )((?:e\.)?stream) = \?|(?<= WHERE )(e\.stream) = \?"), r"lower(\1\2) = lower(?)"),
+    (
+        re.compile(r"(?<= AND )((?:e\.)?stream) = \?|(?<= WHERE )(e\.stream) = \?"),
+        r'lower(\1\2) = lower(? COLLATE "C")',
+    ),
     (re.compile(r"(GROUP|ORDER) BY stream"), r"\1 BY lower(stream)"),
     (re.compile(r"ON CONFLICT \(((?:\w+, )+)(stream|name)\)"), r"ON CONFLICT (\1lower(\2))"),
 )
