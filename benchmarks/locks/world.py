@@ -147,9 +147,14 @@ def together(work: Callable[[int, float], Any], count: int, length_s: float) -> 
     results: Any = _PROCESSES.SimpleQueue()
 
     def run(number: int) -> None:
-        step = work(number, 0.0)  # opens what it needs and returns the measured part
-        barrier.wait(START_LIMIT_S)
-        results.put((number, step(time.monotonic() + length_s)))
+        try:
+            step = work(number, 0.0)  # opens what it needs and returns the measured part
+            barrier.wait(START_LIMIT_S)
+            results.put((number, step(time.monotonic() + length_s)))
+        except BaseException as error:
+            barrier.abort()
+            results.put((number, RuntimeError(f"process {number} of {count} failed: {error!r}")))
+            raise
 
     processes = [_PROCESSES.Process(target=run, args=(number,)) for number in range(count)]
     for process in processes:
@@ -157,4 +162,7 @@ def together(work: Callable[[int, float], Any], count: int, length_s: float) -> 
     found = dict(results.get() for _ in processes)
     for process in processes:
         process.join()
+    for failed in found.values():
+        if isinstance(failed, RuntimeError):
+            raise failed
     return [found[number] for number in range(count)]

@@ -150,13 +150,15 @@ class Connection:
                 str(max(1, int(lock_wait_s_max * 1000))),
                 f"{IDLE_S_MAX}s",
             ]
+            self._backend, *server = self.raw.execute(b"SELECT pg_backend_pid(), " + _SERVER).fetchone() or (
+                0,
+            )
             self.pooled = self.through_a_pooler()
+            # A server keeps its timeline as long as it is not promoted, and behind a pooler it is another one each time.
+            self._server: tuple[int, str] | None = None if self.pooled or not row[2] else row[1:]
             if not self.pooled:
                 self.raw.execute(_SETTINGS, (*self._settings, "false"))
             self._line = Line(self.raw, prepare=not self.pooled)
-            # A server keeps its timeline as long as it is not promoted, and behind a pooler it is another one each time.
-            found = None if self.pooled else self.raw.execute(b"SELECT " + _SERVER).fetchone()
-            self._server = found if found and found[1] else None
         except BaseException:
             self.raw.close()
             raise
@@ -166,8 +168,7 @@ class Connection:
 
         It shows by its own process id, which it gives in place of the server's.
         """
-        row = self.raw.execute("SELECT pg_backend_pid()").fetchone()
-        return row is None or row[0] != self.raw.info.backend_pid
+        return self._backend != self.raw.info.backend_pid
 
     @property
     def trips(self) -> int:
