@@ -478,7 +478,10 @@ def sessions(draw: st.DrawFn) -> dict[str, list[tuple[Any, ...]]]:
     return found
 
 
-@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(
+    max_examples=settings().max_examples // 6,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(rows=sessions())
 def test_whatever_rows_there_are_arrive_as_they_were(
     contexts: list[Context], rows: dict[str, list[tuple[Any, ...]]]
