@@ -150,9 +150,8 @@ class Connection:
                 str(max(1, int(lock_wait_s_max * 1000))),
                 f"{IDLE_S_MAX}s",
             ]
-            self._backend, *server = self.raw.execute(b"SELECT pg_backend_pid(), " + _SERVER).fetchone() or (
-                0,
-            )
+            row: Any = self.raw.execute(b"SELECT pg_backend_pid(), " + _SERVER).fetchone()
+            self._backend: int = row[0]
             self.pooled = self.through_a_pooler()
             # A server keeps its timeline as long as it is not promoted, and behind a pooler it is another one each time.
             self._server: tuple[int, str] | None = None if self.pooled or not row[2] else row[1:]
