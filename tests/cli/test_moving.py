@@ -75,6 +75,7 @@ def test_what_cannot_be_asked_for_changes_nothing(session: Path, pucs: Pucs) -> 
     assert (named.status, "holds session S-1" in named.err, Path(OTHER).exists()) == (2, True, False)
 
 
+@pytest.mark.slow
 @pytest.mark.process
 def test_a_disk_that_is_full_leaves_the_session_whole(session: Path, pucs: Pucs) -> None:
     """It is closed by then; the words say so, no part of a file is left, and the same command goes on elsewhere."""
