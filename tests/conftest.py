@@ -227,12 +227,15 @@ def _empty(url: str, schema: str) -> None:
     import psycopg  # noqa: PLC0415 - an extra
 
     with psycopg.connect(url, options=f"-c search_path={schema} -c lock_timeout=10s") as connection:
-        tables = connection.execute(
-            "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema AND tablename <> 'counters'"
-        )
-        for (table,) in tables.fetchall():
-            connection.execute(f"DELETE FROM {table}".encode())  # noqa: S608 - named by the server
-        connection.execute("UPDATE counters SET value = 0 WHERE name <> 'schema'")
+        connection.execute(_EMPTY)
+
+
+_EMPTY = """DO $$ DECLARE name text; BEGIN
+    FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = current_schema AND tablename <> 'counters' LOOP
+        EXECUTE 'DELETE FROM ' || quote_ident(name);
+    END LOOP;
+    UPDATE counters SET value = 0 WHERE counters.name <> 'schema';
+END $$"""
 
 
 def pytest_collection_finish() -> None:
