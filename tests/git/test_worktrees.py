@@ -205,6 +205,9 @@ def test_snapshot_leaves_worktree_alone(worktrees: GitWorktrees, path: str, root
     assert repository.changed("main", some) == ["a.txt"]
     with pytest.raises(GitError, match=r"index\.lock"):
         worktrees.commit(path, "m", author="one")
+    with pytest.raises(GitError, match="git is at work"):
+        worktrees.clear_stale_locks(path)
+    os.utime(lock, (1, 1))
     assert worktrees.clear_stale_locks(path) == [str(lock)]
     assert git(path, "status", "--porcelain", "-z") == before
     assert worktrees.head(path) == repository.resolve("main")

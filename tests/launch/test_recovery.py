@@ -1,5 +1,6 @@
 """What agents left that died: nothing is lost, nothing is done twice, and everybody else gets on."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -56,6 +57,22 @@ def test_edits_are_kept_and_the_task_is_given_back(scene: Scene) -> None:
     assert phase(scene, agent.id) is Phase.FAILED
     assert not Path(agent.worktree).exists()
     assert list(recovery.recover(scene.context, scene.settings)) == []
+
+
+def test_lock_of_a_killed_git_is_no_obstacle(scene: Scene) -> None:
+    """It keeps nobody from the worktree once it is certain that no git is at work there; until then that is told."""
+    scene.tasks(task("t1", "true"))
+    agent = dead_agent(scene)
+    edit(agent)
+    lock = Path(scene.git("rev-parse", "--absolute-git-dir").strip(), "worktrees", agent.id, "index.lock")
+    lock.touch()
+    (told,) = recovery.recover(scene.context, scene.settings)
+    assert isinstance(told, events.Problem)
+    assert phase(scene, agent.id) is not Phase.FAILED
+    os.utime(lock, (1, 1))
+    found = list(recovery.recover(scene.context, scene.settings))
+    assert not [event for event in found if isinstance(event, events.Problem)]
+    assert not Path(agent.worktree).exists()
 
 
 def test_agents_at_work_are_left_alone(scene: Scene) -> None:

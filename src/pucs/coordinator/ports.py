@@ -404,6 +404,14 @@ class Worktrees(Protocol):
         """Set paths of an agent's own worktree back to its HEAD; new files are removed. Snapshot first."""
         ...
 
+    def clear_stale_locks(self, path: str) -> list[str]:
+        """Remove what a killed git left locked in the worktree of an agent that is dead, and return the removed files.
+
+        Raises:
+            GitError: a lock is so young that git may be at work.
+        """
+        ...
+
     def advance(self, path: str, commit: str) -> None:
         """Fast-forward a clean worktree and its branch to a commit that contains its HEAD."""
         ...

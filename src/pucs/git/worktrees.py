@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
 from pucs.git import changes, locations, paths
-from pucs.git.repository import GitRepository, worktree_list
+from pucs.git.repository import STALE_LOCK_S, GitRepository, worktree_list
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revision
 
 if TYPE_CHECKING:
@@ -282,7 +282,11 @@ class GitWorktrees:
     def clear_stale_locks(self, path: str) -> list[str]:
         """Remove what a killed git left locked in an agent's worktree and return the removed files.
 
-        Only for a caller who knows that no process of the agent lives: a lock of a living git is not stale.
+        Only for a caller who knows that no process of the agent lives. A git that outlived its caller may be at work yet,
+        so that a lock counts as left behind once it is ``STALE_LOCK_S`` old.
+
+        Raises:
+            GitError: one is younger; nothing of it was removed.
         """
         git_dir = changes.at(path)("rev-parse", "--path-format=absolute", "--absolute-git-dir").line
         if git_dir == self._repository.common_dir:
@@ -293,6 +297,13 @@ class GitWorktrees:
         candidates += [Path(self._repository.common_dir, "refs", "heads", f"{branch}.lock")] if branch else []
         for lock in candidates:
             with suppress(FileNotFoundError):
+                age_s = time.time() - lock.lstat().st_mtime
+                if age_s < STALE_LOCK_S:
+                    raise GitError(
+                        f"{lock} is {age_s:.0f} s old: git is at work in {path}, or was killed there.",
+                        remedy=f"Try again in {STALE_LOCK_S:.0f} s; what was left behind is removed then.",
+                        path=path,
+                    )
                 lock.unlink()
                 removed.append(str(lock))
         return removed

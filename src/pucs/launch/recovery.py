@@ -97,6 +97,8 @@ def _buried(context: Context, agent: Agent, settings: RunSettings) -> Iterator[e
         for left in Path(settings.output).glob(f"*.{escape(quote(agent.id, safe=''))}.launch"):
             shutil.rmtree(left, ignore_errors=True)  # settings of its program, with its secret
     told: list[events.Event] = []
+    if agent.branch and agent.worktree in context.worktrees.paths():
+        context.worktrees.clear_stale_locks(agent.worktree)
     settling.settle(context, agent=agent.id)  # a landing it died in is completed first
     # A program lands part of its work before it sleeps; only its supervisor knows when it was all.
     landed = _landed(context, agent) if agent.program == launching.COMMAND else {}
