@@ -30,6 +30,8 @@ LANDER = Path(__file__).parent.parent / "tests" / "faults" / "lander.py"
 """The program that runs the product; this one does not load it."""
 LEASE_S = 1.2
 """Lease of a process that is to be stopped until it has run out."""
+STALE_LOCK_S = 10.5
+"""Age at which a lock that a killed git left counts as left."""
 LOOK_S = 0.004
 """Time between two looks at a process."""
 END_S_MAX = 60.0
@@ -153,7 +155,9 @@ class Scene:
         if point.name:
             self._after(pid)
         self.look()
-        self.statuses |= self.commands(_CLOSING)
+        self._outwait()
+        over = point.scene == FINALIZE and (point.how == STOP or self.rng.random() < 0.5)
+        self.statuses |= self.commands(_CLOSING[1:] if over else _CLOSING)
         return self._seen()
 
     def _stop(self, pid: int) -> None:
@@ -188,7 +192,6 @@ class Scene:
         elif self.point.how == KILL:
             self.counts["not reached"] += 1
         if self.point.scene == FINALIZE:
-            self.commands([("finalize", ("finalize", "--target", TARGET))])
             return
         # A lock file that a killed git left in a worktree is its owner's to take away; others are not kept by it.
         first = self.rng.choice(("take", "run") if self.point.when == "inside" else ("take", "run", "again"))
@@ -200,6 +203,13 @@ class Scene:
         self.expected = ("a2",)
         if not self.landed("a2"):
             self.wait(self.start("take", agent="a2", wait_s=10.0, beside=False))
+
+    def _outwait(self) -> None:
+        """Come so late that a lock which a killed git left is certainly nobody's any more."""
+        left = [path.stat().st_mtime for path in (self.repository / ".git/worktrees").glob("*/*.lock")]
+        self.counts["locks left"] += len(left)
+        if left:
+            time.sleep(max(0.0, max(left) + STALE_LOCK_S - time.time()))
 
     def landed(self, agent: str) -> bool:
         """Tell whether an agent has the file behind it that everybody wants."""

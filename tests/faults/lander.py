@@ -7,6 +7,7 @@ process and loads nothing of ``pucs``. Times are CLOCK_BOOTTIME in nanoseconds.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
@@ -50,6 +51,8 @@ LANDINGS_MAX = 5
 LOCK_S_MAX = 15.0
 """Longest time to go on in spite of a lock file that a killed git left: it is taken away when it is ten seconds old."""
 LINE = "~ "
+_DIES_WITH_PARENT = 1
+"""PR_SET_PDEATHSIG."""
 
 
 class Agent:
@@ -339,9 +342,11 @@ def nursery() -> None:
         "git.worktrees",
     ):
         importlib.import_module(f"pucs.{name}")
+    libc = ctypes.CDLL(None)
     for line in sys.stdin:
         child = os.fork()
         if not child:
+            libc.prctl(_DIES_WITH_PARENT, signal.SIGKILL)  # also one that is stopped
             status = 1
             try:
                 obey(json.loads(line))
