@@ -66,6 +66,8 @@ class Call:
     """A server did it: whoever called is not told of a place in the queue, and may have been heard twice."""
     lost: bool = False
     """There was no answer, and yet the process lived on, and gave up what it waited for by itself."""
+    unheard: bool = False
+    """Of a part: the call it belongs to had no answer; it may have waited to its end and left."""
     by_ns: int = NEVER
     """Of a part without an answer: it has taken effect by then, or never."""
     duration_ns: int = NEVER
@@ -98,8 +100,8 @@ class Waiter:
 
     agent: str
     mode: str
-    firm: bool
-    """It is known when it was taken: nobody that came later and clashes may pass, as long as its process lives."""
+    until_ns: int
+    """So long nobody that came later and clashes may pass, if its process lives; 0: it is not known when it was taken."""
     raises: bool
     """It makes a lease stronger, and so comes before those who wait because of that lease."""
 
@@ -159,7 +161,8 @@ def _steps(call: Call, slack_ns: int) -> list[Call]:
     steps = [call]
     if call.wait_ns and call.queued_ns is not None:
         # It may be granted before its process gets to note that it waits.
-        steps = [replace(call, kind=Kind.QUEUE, returned_ns=call.queued_ns), call]
+        queues = replace(call, kind=Kind.QUEUE, returned_ns=call.queued_ns, unheard=returned_ns is None)
+        steps = [queues, call]
         if returned_ns is not None and not call.ok:
             from_ns = min(call.called_ns + call.wait_ns - slack_ns, returned_ns)
             steps[1] = replace(call, kind=Kind.LEAVE, called_ns=max(call.called_ns, from_ns))
@@ -310,7 +313,10 @@ class _Search:
         if len(call.resources) == 1 and not self._blocked(call, state, lower_ns):
             return None
         raises = any(one.agent == call.agent for one in holders)
-        place = Waiter(call.agent, call.mode, call.queued_ns is not None and not call.lost, raises)
+        until_ns = NEVER if call.queued_ns is not None and not call.lost else 0
+        if call.unheard:
+            until_ns = min(until_ns, call.called_ns + call.wait_ns - self.slack_ns)
+        place = Waiter(call.agent, call.mode, until_ns, raises)
         return last, holders, (*left, place)
 
     def _passed(self, call: Call, queue: tuple[Waiter, ...], upper_ns: int) -> list[Waiter] | None:
@@ -318,8 +324,8 @@ class _Search:
         own = next((at for at, one in enumerate(queue) if one.agent == call.agent), len(queue))
         if own < len(queue) and queue[own].raises:
             return []
-        before = [one for one in queue[:own] if one.firm and _clash(one.mode, call.mode)]
-        alive = any(upper_ns < self.dead_ns.get(one.agent, NEVER) for one in before)
+        before = [one for one in queue[:own] if one.until_ns and _clash(one.mode, call.mode)]
+        alive = any(upper_ns < min(one.until_ns, self.dead_ns.get(one.agent, NEVER)) for one in before)
         return None if alive else before
 
     def _acquire(self, call: Call, state: State, lower_ns: int, upper_ns: int) -> State | None:

@@ -260,6 +260,10 @@ def test_a_place_in_the_queue_may_be_passed_once_its_waiter_may_be_dead() -> Non
     )
     assert result(*calls, dead={"b": 7}) is Result.HELD
     assert result(*calls, dead={"b": 8}) is Result.BROKEN
+    short = replace(calls[1], wait_ns=5)
+    assert result(calls[0], short, *calls[2:], dead={"b": 8}) is Result.HELD, (
+        "it may have left before it died"
+    )
 
 
 def test_what_a_server_may_have_heard_twice_is_not_held_against_it() -> None:
