@@ -69,7 +69,7 @@ def register(
     Raises:
         Refused: the id belongs to a living process, or the stream is unknown or full.
     """
-    with unit(context) as opened:
+    with unit(context, ahead=lambda tx: tx.agents.get(agent)) as opened:
         return register_in(
             context,
             opened,
