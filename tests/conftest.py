@@ -181,11 +181,17 @@ def emptied() -> list[str]:
     return []
 
 
-@pytest.fixture(params=PLACES[1:])
-def kept(request: pytest.FixtureRequest, opened: Callable[..., Store], emptied: list[str]) -> Generator[Kept]:
-    """Return a function that makes the store of a test of verbs, in memory and in PostgreSQL; each call makes another."""
-    if request.param == "memory":
-        yield lambda clock: opened(":memory:", clock)
+@pytest.fixture(params=[pytest.param("file", marks=pytest.mark.slow), *PLACES[1:]])
+def kept(
+    request: pytest.FixtureRequest, tmp_path: Path, opened: Callable[..., Store], emptied: list[str]
+) -> Generator[Kept]:
+    """Return a function that makes the store of a test of verbs, in every place; each call makes another."""
+    if request.param != "postgres":
+        numbers = itertools.count(1)
+        in_file = request.param == "file"
+        yield lambda clock: opened(
+            str(tmp_path / f"state-{next(numbers)}.db") if in_file else ":memory:", clock
+        )
         return
     server = request.getfixturevalue("postgres")
     taken: list[str] = []
