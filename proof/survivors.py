@@ -32,6 +32,8 @@ LEASE_S = 60.0
 LOOK_S = 0.005
 FAIL_S_MAX = 10.0
 """Longest wait for failures: what fills up slowly has been tried enough by then."""
+SWALLOWED_S = 1.5
+"""The same under a planted bug, which may let nothing fail."""
 WELL = 2
 """Entries that everybody writes once all is well again."""
 END_S_MAX = 60.0
@@ -169,7 +171,8 @@ class Case:
     def until_errors(self, count: int) -> None:
         """Let them work until so many calls more have failed, a while at most."""
         before = self._noted('"error"')
-        self._until(lambda: self._noted('"error"') >= before + count, FAIL_S_MAX)
+        wait_s = SWALLOWED_S if self.conditions.get("plant") else FAIL_S_MAX
+        self._until(lambda: self._noted('"error"') >= before + count, wait_s)
 
     def room(self) -> None:
         """Note that from now on nothing fails any more."""
