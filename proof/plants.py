@@ -167,17 +167,21 @@ def _no_boundary() -> None:
 
 
 def _lands_twice() -> None:
-    """Forget at recovery what a dead agent had landed, and take long to say that a task is done."""
-    import time  # noqa: PLC0415 - used by this bug alone
+    """Forget at recovery what a dead agent had landed; die once between a landing and the word that its task is done."""
+    import os  # noqa: PLC0415 - used by this bug alone
+    import signal  # noqa: PLC0415 - the same
 
     tasks, recovery = _room("coordinator.tasks"), _room("launch.recovery")
     finish = tasks.finish
 
-    def slow(context: Any, **arguments: Any) -> Any:
-        time.sleep(2.5)
-        return finish(context, **arguments)
+    def dies(context: Any, **arguments: Any) -> Any:
+        try:
+            Path(os.environ["PROOF_SCRATCH"], "died").touch(exist_ok=False)
+        except FileExistsError:
+            return finish(context, **arguments)
+        return os.kill(os.getpid(), signal.SIGKILL)
 
-    _replace(tasks, "finish", slow)
+    _replace(tasks, "finish", dies)
     _replace(recovery, "_landed", lambda *_: {})
 
 
@@ -188,8 +192,6 @@ def _fast_and_loose() -> None:
 
 
 _KILLS = tuple(Event("agent", 0.3) for _ in range(6))
-_AT_DONE = tuple(Event("at done", 1.2) for _ in range(3))
-"""Between a landing and the word that its task is done, which the plant draws out."""
 
 PLANTS: dict[str, Plant] = {
     "everyone may": Plant(_everyone_may, ("exclusion",)),
@@ -204,7 +206,7 @@ PLANTS: dict[str, Plant] = {
     "keeper lets go": Plant(_lets_go, ("exclusion", "clean end"), seed="foreign", first=11),
     "merges in any order": Plant(_any_order, ("merge order",), profile="apart"),
     "no boundaries": Plant(_no_boundary, ("boundaries",), profile=FOREIGN),
-    "lands twice": Plant(_lands_twice, ("nothing doubled",), _AT_DONE),
+    "lands twice": Plant(_lands_twice, ("nothing doubled",)),
 }
 NAMES = tuple(PLANTS)
 SHORT = ("everyone may", "no sync", "no salvage ref", "resets the checkout")
