@@ -52,6 +52,10 @@ class Pace:
     """Mean time between two."""
 
 
+NOTES_MIN_BYTES = 80_000
+"""Notes, of some 300 calls, before a history is over: on a busy machine that takes longer."""
+LATEST = 3
+"""How many times its length it goes on for these."""
 PACES = {False: Pace(2.0, 0.25), True: Pace(4.0, 0.7)}
 """By whether the store is a database: that gives its lock to stopped clients, too, so that there each stop holds everybody up
 for a while."""
@@ -200,7 +204,8 @@ class Run:
         until_ns = began_ns + int(length_s * 1e9)
         strike_ns = began_ns + int(self.rng.uniform(0.3, 0.7) * length_s * 1e9)
         mishap_ns = self._next_ns()
-        while now_ns() < until_ns:
+        latest_ns = began_ns + LATEST * (until_ns - began_ns)
+        while now_ns() < until_ns or (now_ns() < latest_ns and self._noted() < NOTES_MIN_BYTES):
             time.sleep(LOOK_S)
             self._resume()
             if self.setting.struck and self.base and now_ns() > strike_ns:
@@ -211,6 +216,9 @@ class Run:
             if now_ns() > mishap_ns:
                 mishap_ns = self._next_ns()
                 self._mishap()
+
+    def _noted(self) -> int:
+        return sum(file.stat().st_size for file in self.place.glob("*.jsonl"))
 
     def _end(self) -> None:
         self.over.unlink()  # first: whoever comes later would wait for an end that was
