@@ -206,7 +206,8 @@ class Scene:
 
     def _outwait(self) -> None:
         """Come so late that a lock which a killed git left is certainly nobody's any more."""
-        left = [path.stat().st_mtime for path in (self.repository / ".git/worktrees").glob("*/*.lock")]
+        places = (self.repository / ".git/worktrees", self.repository / ".git/refs")
+        left = [path.stat().st_mtime for place in places for path in place.rglob("*.lock")]
         self.counts["locks left"] += len(left)
         if left:
             time.sleep(max(0.0, max(left) + STALE_LOCK_S - time.time()))

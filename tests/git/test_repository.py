@@ -164,8 +164,9 @@ def test_move_ref_past_stale_lock(root: Path, repository: GitRepository) -> None
     first = repository.head()[0]
     lock = root / ".git" / "refs" / "heads" / "x.lock"
     lock.touch()
-    with pytest.raises(GitError, match="cannot move"):
+    with pytest.raises(GitError, match="cannot move") as young:
         repository.move_ref("refs/heads/x", first, None)
+    assert "try again in 10 s" in young.value.remedy
     os.utime(lock, (1, 1))
     assert repository.move_ref("refs/heads/x", first, None)
 

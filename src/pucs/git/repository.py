@@ -133,7 +133,14 @@ class GitRepository:
                 return False
             if attempt == 1 and _removed_stale_lock(output.error):
                 continue
-            raise GitError(f"git cannot move {ref}: {output.error}", ref=ref, stderr=output.error)
+            raise GitError(
+                f"git cannot move {ref}: {output.error}",
+                remedy=f"If a git was killed there, try again in {STALE_LOCK_S:.0f} s: its lock is removed then."
+                if _LOCK_TAKEN.search(output.error)
+                else "",
+                ref=ref,
+                stderr=output.error,
+            )
         raise AssertionError("both attempts end in the loop")
 
     def make_refs(self, refs: Sequence[str], start: str) -> None:
