@@ -403,7 +403,7 @@ def test_lease_is_held_while_landing(world: Any, monkeypatch: pytest.MonkeyPatch
     world.lock("a2", "core/a.py")
 
 
-@pytest.mark.parametrize("at", steps(1, 13, {5, 9, 11}))
+@pytest.mark.parametrize("at", steps(1, 13, {9}))
 def test_kill_at_each_step(world: Any, killed: type[BaseException], at: int) -> None:
     """Killed after any change it makes, a landing is completed by the next one; nothing is lost or lands twice."""
     place = world.agent("a1", pid=7)
