@@ -45,10 +45,11 @@ RETRY_S = 0.1
 _NOTIFY = "SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)"
 """A ring need not outlive the server, so it does not wait for the disk."""
 _LOCK_SPACE = 0x50554353
-_HOLDER = """SELECT a.pid, a.usename, host(a.client_addr), a.application_name, a.state FROM pg_locks l
-    JOIN pg_stat_activity a ON a.pid = l.pid WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+_HOLDER = """WITH k AS (SELECT l.pid, l.granted FROM pg_locks l WHERE l.locktype = 'advisory' AND l.objsubid = 1
     AND l.classid::bigint = $1 AND l.objid::bigint = $2
-    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"""
+    AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+    SELECT a.pid, a.usename, host(a.client_addr), a.application_name, a.state,
+    (SELECT count(*) FROM k WHERE NOT granted) FROM k JOIN pg_stat_activity a USING (pid) WHERE k.granted"""
 
 
 class PostgresStore:
@@ -370,11 +371,12 @@ class PostgresStore:
         with suppress(psycopg.Error):
             row = connection.raw.execute(_HOLDER, (_LOCK_SPACE, self._key_low)).fetchone()
             if row is not None:
-                pid, user, host, program, state = row
+                pid, user, host, program, state, others = row
+                crowd = f"; {others} more wait for it" if others else ""
                 return (
                     f"The store {self.path} is locked by {program or 'a program'} "
                     f"(server process {pid}, role {user}, from {host or 'this machine'}, {state or 'state unknown'}) "
-                    f"for over {self._lock_wait_s_max:g} s."
+                    f"for over {self._lock_wait_s_max:g} s{crowd}."
                 )
         return f"The store {self.path} was locked for over {self._lock_wait_s_max:g} s, and is free now."
 
