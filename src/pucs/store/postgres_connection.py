@@ -112,8 +112,11 @@ class Foresight:
         self.questions: dict[Question, None] = {}
 
     def all(self, text: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Note a question."""
-        self.questions[text, tuple(parameters)] = None
+        """Note a question; one that cannot be sent is left to whoever asks it, who may have better words for it."""
+        words = "".join(value for value in parameters if isinstance(value, str))
+        with suppress(UnicodeEncodeError):
+            if b"\0" not in words.encode():
+                self.questions[text, tuple(parameters)] = None
         return []
 
     def one(self, text: str, parameters: Sequence[Any] = ()) -> tuple[Any, ...] | None:
