@@ -138,7 +138,7 @@ class Agent:
         name = self.order["agent"]
         place = self._join(name, "core")
         file = "core/a.txt"
-        if not self._lock(name, [file], wait_s=self.order["wait_s"]):
+        if not self._patiently(lambda: self._lock(name, ["core/a.txt"], wait_s=self.order["wait_s"])):
             if not self.order["beside"]:
                 return
             file = "core/e.txt"
@@ -202,6 +202,8 @@ class Agent:
             self.say(
                 "fails", verb=verb, agent=agent, code=error.code, message=error.message, remedy=error.remedy
             )
+            if isinstance(error, GitError) and not traced:
+                raise  # whoever comes after a killed git may have to come again
             return None
         finally:
             self.trace.on = False
@@ -232,8 +234,8 @@ class Agent:
         while True:
             try:
                 return call()
-            except GitError:
-                if time.monotonic() > until:
+            except GitError as error:
+                if time.monotonic() > until or ".lock" not in error.message:
                     raise
                 time.sleep(1.0)
 
