@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import stat
 import threading
 from collections.abc import Callable, Sequence
@@ -103,9 +104,12 @@ def test_pipes_are_private_and_gone_once_the_program_has_them(
     keeper: Keeper, order: Order, tmp_path: Path, line: Line
 ) -> None:
     """Nobody else can speak to an agent: the pipes are the user's own, and have no name for longer than a moment."""
-    heard = Heard(tmp_path)
+    heard = Heard(tmp_path, "go")
     names = heard.talk.open(str(tmp_path / "look"))
     assert all(stat.S_IMODE(Path(name).stat().st_mode) == 0o600 for name in names)
+    assert select.POLLOUT not in heard.talk.wanted().values(), "nothing is said as long as they have names"
+    heard.talk.begun()
+    assert select.POLLOUT in heard.talk.wanted().values()
     heard.talk.close()
     heard = Heard(tmp_path, "go")
     keeper.run(order("read x; ls $(dirname $LINE); echo end"), talk=heard.talk)

@@ -76,7 +76,7 @@ class Talk:
 
     def wanted(self) -> dict[int, int]:
         """Return what to wait for: descriptors with their poll events."""
-        if self._mouth >= 0:
+        if self._mouth >= 0 and not self._names:  # as long as the pipes have names, nothing is said
             self._outbox = self._outbox or self.conversation.outgoing()
             if self._outbox:
                 self.over = False
