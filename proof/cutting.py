@@ -34,8 +34,8 @@ class Cutting(threading.Thread):
 
     def __init__(
         self,
-        listen: tuple[socket.AddressFamily, object],
-        server: tuple[socket.AddressFamily, object],
+        listen: tuple[socket.AddressFamily, tuple[str, int] | str],
+        server: tuple[socket.AddressFamily, tuple[str, int] | str],
         *,
         share: float,
         seed: str,

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proof.tally import POSTGRESQL, SQLITE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -65,3 +67,13 @@ def database(url: str = "") -> Iterator[Database | str]:
         said = program.stdout.readline().strip()
         yield Database(said, program, ours=not url) if "://" in said else said or "left out: it did not start"
         program.communicate()
+
+
+@contextlib.contextmanager
+def server_of(store: str) -> Iterator[Database | str | None]:
+    """Give the server of a store (``sqlite``: None, ``postgresql``: started for this, else a URL), or why there is none."""
+    if store == SQLITE:
+        yield None
+        return
+    with database("" if store == POSTGRESQL else store) as server:
+        yield server

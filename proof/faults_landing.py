@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from proof import database, faults_landing_judge, faults_landing_plants
 from proof.faults_landing_points import SCENES, SHORT_SCENES, STOP, Point, points_of, sample
 from proof.faults_landing_scene import Nursery, Scene, template
-from proof.tally import Tally
+from proof.tally import POSTGRESQL, Tally
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PART = "faults of landing"
-POSTGRESQL = "postgresql"
+
 SHORT_S = 15.0
 """Time after which the short form begins no new case: on a machine that is very busy it tries less."""
 AT_ONCE = 4

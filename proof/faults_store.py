@@ -21,14 +21,14 @@ from proof.store_judge import RULES, RULES_OF_POWER, Wrong
 from proof.store_server import Server, server
 from proof.survivor_plants import PLANTS
 from proof.survivors import Crew
-from proof.tally import Tally
+from proof.tally import POSTGRESQL, SQLITE, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
 PART = "faults of stores"
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
 TRIES_MAX = 4
 """Cases in which a planted bug may stay unseen."""
 SHORT_PLANTS = ("a full disk is swallowed", "wall clock expires", "an older copy is trusted")

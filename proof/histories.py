@@ -1,6 +1,6 @@
 """Histories of real processes on one store, judged for linearizability per resource (see ``proof/linear.py``).
 
-``./run proof --histories [--seed S] [--count N] [--store sqlite|postgresql|URL] [--planted | --plant NAME] [--keep DIR]``
+``./run proof histories [--seed S] [--count N] [--store sqlite|postgresql|URL] [--planted | --plant NAME] [--keep DIR]``
 
 In each history a few processes contend for three resources under short leases; some wait in the queue, some go in by a server.
 Some are killed with SIGKILL, some are stopped until their leases have run out, and go on; servers are killed and started
@@ -12,23 +12,22 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import functools
 import json
-import random
 import shutil
-import tempfile
 import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from proof import contender_plants, contending, entries, linear
-from proof.contending import CONTENDERS, LEASE_S, Nursery, Run
-from proof.database import Database, database
-from proof.tally import Tally
+from proof import contender_plants, contending, entries, linear, whole
+from proof.contending import Nursery, Run
+from proof.database import Database, server_of
+from proof.tally import POSTGRESQL, SQLITE, Tally
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
 COUNT = 60
 """Histories on each store."""
@@ -36,14 +35,10 @@ TRIES_MAX = 6
 """Histories in which a planted bug may stay unseen."""
 SHORT_COUNT = 3
 SHORT_PLANTS = ("check, then act", "a lost release", "an entry that is not written")
-SHORT_RUNS = SHORT_COUNT + len(SHORT_PLANTS)
-SHORT_S = 25.0
-"""Time of the short form at worst."""
 UNHEARD_FILE_NS = 500_000_000
 """Time after its death in which a process may still do something, where it writes the file itself."""
 UNHEARD_NS = 3_000_000_000
 """The same where a server does it, which may hear it later."""
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
 RULES = ("linearizable", "whole sets", "tokens", "entries", "log", "errors", "decided")
 
 
@@ -180,16 +175,6 @@ def judge(place: Path) -> Outcome:
     return Outcome(counts=counts, wrong=wrong)
 
 
-@contextlib.contextmanager
-def servers(store: str) -> Iterator[Database | str | None]:
-    """Give the server of a store (``sqlite``: None, ``postgresql``: started for this, else a URL), or why there is none."""
-    if store == SQLITE:
-        yield None
-        return
-    with database("" if store == POSTGRESQL else store) as server:
-        yield server
-
-
 def one(
     nursery: Nursery,
     base: Database | None,
@@ -241,7 +226,7 @@ def _tally(
     errors = place / kind / "errors.txt"
     count = (SHORT_COUNT if short else COUNT) if count is None else count
     bugs = (SHORT_PLANTS if short else tuple(contender_plants.PLANTS)) if planted is None else planted
-    with servers(store) as base:
+    with server_of(store) as base:
         if isinstance(base, str):
             found.left_out = base
             return found
@@ -288,58 +273,27 @@ def _line(outcome: Outcome) -> str:
     return ", ".join(f"{name} {outcome.counts[name]}" for name in FIGURES if outcome.counts[name])
 
 
-def short(place: Path, seed: str) -> int:
-    """Run the form for CI, a few seconds on the SQLite store; return how many failed."""
-    return sum(found.failed for found in tallies(place, seed, short=True))
-
-
 def main(arguments: list[str]) -> int:
     """Run histories on each store and return the exit status."""
-    options = _options(arguments)
-    seed = options.seed or f"{random.SystemRandom().randrange(1_000_000)}"
-    place = Path(options.keep or tempfile.mkdtemp(prefix="histories-")).resolve()
-    place.mkdir(parents=True, exist_ok=True)
-    print(f"seed {seed}; {CONTENDERS} processes at once, leases of {LEASE_S} s; in {place}", flush=True)
-    planted = tuple(contender_plants.PLANTS) if options.planted else (options.plant,) if options.plant else ()
-    stores = (options.store,) if options.store else (SQLITE, POSTGRESQL)
-    try:
-        found = tallies(
-            place, seed, short=False, stores=stores, count=0 if planted else options.count, planted=planted
-        )
-    finally:
-        if not options.keep:
-            shutil.rmtree(place, ignore_errors=True)
-    for tally in found:
-        figures = ", ".join(f"{name} {count}" for name, count in tally.figures.items())
-        print(f"{tally.store:<10} {tally.left_out or figures}")
-        for rule, times in tally.rules.items():
-            print(f"{tally.store:<10} rule {rule:<16} {f'BROKEN {times} times' if times else 'held'}")
-        print(
-            f"{tally.store:<10} took {tally.duration_s:.0f} s: {tally.passed} passed, {tally.failed} failed"
-        )
-    if any(tally.left_out for tally in found) and options.store:
-        return 4
-    return 1 if any(tally.failed for tally in found) else 0
-
-
-def _options(arguments: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="./run proof --histories",
+        prog="./run proof histories",
         description="Let processes contend on a store; judge their answers for linearizability.",
     )
-    parser.add_argument("--seed", default="", metavar="S", help="seed of everything random; printed")
+    whole.add_options(parser)
     parser.add_argument(
-        "--count", type=int, default=COUNT, metavar="N", help="histories on each store [%(default)s]"
+        "--count", type=int, default=None, metavar="N", help=f"histories on each store [{COUNT}]"
     )
+    parser.add_argument("--planted", action="store_true", help="only the planted bugs; each must be caught")
     parser.add_argument(
-        "--store",
+        "--plant",
         default="",
-        metavar="STORE",
-        help="sqlite, postgresql (a server started for this), or a database's URL [both of the first]",
+        metavar="NAME",
+        choices=["", *contender_plants.PLANTS],
+        help=f"one of: {', '.join(contender_plants.PLANTS)}",
     )
-    parser.add_argument("--planted", action="store_true", help="run every planted bug; each must be caught")
-    parser.add_argument(
-        "--plant", default="", metavar="NAME", choices=contender_plants.PLANTS, help="one planted bug"
-    )
-    parser.add_argument("--keep", default="", metavar="DIR", help="leave everything there")
-    return parser.parse_args(arguments)
+    options = parser.parse_args(arguments)
+    bugs = [options.plant] if options.plant else list(contender_plants.PLANTS) if options.planted else None
+    # Who asks for histories by number wants these alone.
+    planted = bugs if bugs is not None or options.count is None else []
+    count = 0 if bugs is not None else options.count
+    return whole.prove([functools.partial(tallies, count=count, planted=planted)], options)

@@ -1,27 +1,39 @@
 """The simulated part of the proof: histories of hundreds of agents in virtual time, one after the other.
 
-``./run proof --simulate [--seeds N] [--first S] [--crowd C]`` runs N seeds in every crowd; ``--seed S`` runs one history
-again. The simulator is in ``tests/simulation``: it runs the real lease verbs, so nothing here is part of the judge that
-``proof/run.py`` calls otherwise.
+``./run proof simulate [--seeds N] [--first S] [--crowd C]`` runs N seeds in every crowd; ``--seed S`` runs one history
+again. The simulator is in ``tests/simulation``: it runs the real lease verbs, so nothing here is part of the judges of
+the other parts.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import tempfile
 import time
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from proof.tally import Tally
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.simulation.simulator import Order, Outcome
 
+SEEDS_IN_FULL = 10
+"""Seeds in each crowd where this is one part of the whole proof."""
 SEEDS = 50
 """Seeds of one call."""
 AGENTS = {"many": 300}
 """Agents of a crowd; a dozen where few things are fought over."""
 AGENTS_OTHERWISE = 14
+RULES = (
+    "exclusion", "all or nothing", "order", "deadlock", "waits", "tokens", "fencing", "late owner", "entries", "records",
+    "limits", "paused",
+)  # fmt: skip
+"""What the judge of ``tests/simulation`` holds every step against."""
 SECONDS = 30.0
 """Virtual time of one history."""
 SHOWN = (
@@ -77,6 +89,61 @@ def main(arguments: list[str]) -> int:
     return 1 if broken else 0
 
 
+def tallies(place: Path, seed: str, *, short: bool, stores: Sequence[str] = ()) -> list[Tally]:
+    """Run histories in every crowd, in memory and on disk, and search every planted bug.
+
+    All on SQLite, whatever ``stores`` says, and left out where that is not among them or the form is short: there the
+    tests of ``tests/simulation`` do the same in small.
+    """
+    if short or (stores and "sqlite" not in stores):
+        return []
+    import pytest  # noqa: PLC0415 - as in main
+
+    from tests.simulation.crowds import CROWDS  # noqa: PLC0415 - as in main
+    from tests.simulation.hunting import hunt  # noqa: PLC0415 - as in main
+    from tests.simulation.plants import PLANTS  # noqa: PLC0415 - as in main
+    from tests.simulation.schedule import Broken  # noqa: PLC0415 - as in main
+    from tests.simulation.simulator import Order  # noqa: PLC0415 - as in main
+
+    began = time.monotonic()
+    tally = Tally(part="virtual time", store="sqlite", rules=dict.fromkeys(RULES, 0))
+    first = int.from_bytes(hashlib.sha256(seed.encode()).digest()[:4])
+    orders = [
+        (
+            Order(
+                seed=first + number, crowd=crowd, agents=AGENTS.get(crowd, AGENTS_OTHERWISE), seconds=SECONDS
+            ),
+            False,
+        )
+        for number in range(SEEDS_IN_FULL)
+        for crowd in CROWDS
+    ]
+    orders += [
+        (Order(seed=first + number, crowd="few", agents=20, seconds=SECONDS, reboots=0.1), True)
+        for number in range(SEEDS_IN_FULL)
+    ]
+    for order, on_disk in orders:
+        wrong: list[tuple[str, str]] = []
+        try:
+            tally.figures["steps"] += _one(order, on_disk=on_disk).steps
+        except Broken as error:
+            wrong.append((error.rule, error.what))
+        tally.judge(f"seed {order.seed} {order.crowd}{' on disk' if on_disk else ''}", wrong)
+    for name, plant in PLANTS.items():
+        searches = [one for one in plant.caught_by if one.startswith("simulator")]
+        if not searches:
+            continue
+        with pytest.MonkeyPatch.context() as patch:
+            plant.install(patch)
+            try:
+                hunt(searches, place / name.replace(" ", "-"))
+                tally.caught(name, "")
+            except Broken as error:
+                tally.caught(name, error.rule)
+    tally.duration_s = time.monotonic() - began
+    return [tally]
+
+
 def _one(order: Order, *, on_disk: bool) -> Outcome:
     from tests.simulation.simulator import simulate  # noqa: PLC0415 - as above
 
@@ -88,7 +155,7 @@ def _one(order: Order, *, on_disk: bool) -> Outcome:
 
 def _options(arguments: list[str], crowds: tuple[str, ...]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
-        prog="./run proof --simulate", description="Run hundreds of agents in virtual time; judge every step."
+        prog="./run proof simulate", description="Run hundreds of agents in virtual time; judge every step."
     )
     parser.add_argument("--seeds", type=int, default=SEEDS, metavar="N", help="seeds in a row [%(default)s]")
     parser.add_argument("--first", type=int, default=1, metavar="S", help="first of them [%(default)s]")

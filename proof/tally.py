@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+
 
 @dataclass(kw_only=True, slots=True)
 class Tally:

@@ -46,7 +46,7 @@ def test_proof_imports_nothing_of_the_product() -> None:
 
 def test_checker_loads_nothing_of_the_product() -> None:
     """A process that has loaded everything that judges has not loaded pucs."""
-    code = "import sys; from proof import checker, history, report, session; print('pucs' in sys.modules)"
+    code = "import sys; from proof import checker, history, session, sessions; print('pucs' in sys.modules)"
     environment = {**os.environ, "PYTHONPATH": str(PROOF.parent)}
     done = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, check=True, text=True

@@ -303,6 +303,6 @@ def report(order: Order, error: BaseException, schedule: Schedule, place: Path |
     disk = " --disk" if place else ""
     return "\n".join([
         str(error),
-        f"again: ./run proof --simulate --seed {order.seed} {crowd}{''.join(more)}{disk}",
+        f"again: ./run proof simulate --seed {order.seed} {crowd}{''.join(more)}{disk}",
         *schedule.shown,
     ])

@@ -58,7 +58,7 @@ def test_what_breaks_a_rule_can_be_replayed(monkeypatch: pytest.MonkeyPatch) -> 
     with pytest.raises(Broken, match="order") as caught:
         simulate(Order(seed=3, agents=60, seconds=30.0))
     said = str(caught.value).splitlines()
-    assert said[1] == "again: ./run proof --simulate --seed 3 --crowd many --agents 60 --seconds 30"
+    assert said[1] == "again: ./run proof simulate --seed 3 --crowd many --agents 60 --seconds 30"
     assert 20 <= len(said) - 2 <= 30
 
 
