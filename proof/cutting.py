@@ -47,7 +47,7 @@ class Cutting(threading.Thread):
         self._share = share
         self._rng = random.Random(seed)
         self._listener = socket.socket(listen[0])
-        self._listener.bind(listen[1])  # type: ignore[arg-type] # whichever its family takes
+        self._listener.bind(listen[1])  # whichever its family takes
         self._listener.listen(64)
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
