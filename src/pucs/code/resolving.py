@@ -107,11 +107,7 @@ class Code:
         for part in rest:
             if place is None:
                 return None
-            deeper = (
-                self._into(place, part)
-                if place.symbol
-                else self._attribute(place.path, part, _HOPS_MAX)
-            )
+            deeper = self._into(place, part) if place.symbol else self._attribute(place.path, part, _HOPS_MAX)
             if deeper is None:
                 return place if place.symbol else None
             place = deeper

@@ -111,9 +111,7 @@ class _Reader:
             start = documentation.rfind("\n", 0, said.start()) + 1
             self._deprecated = documentation[start:].split("\n", 1)[0].strip()[:200]
         known = self._module.bound
-        uses = {
-            name: lines for name, lines in self._module.loads.items() if name.partition(".")[0] in known
-        }
+        uses = {name: lines for name, lines in self._module.loads.items() if name.partition(".")[0] in known}
         return FileFacts(
             language=Language.PYTHON,
             lines=len(self._lines),
@@ -353,7 +351,9 @@ class _Reader:
                     self._expression(child, inner)
                 self._leave(inner, scope)
             else:
-                if kind in _PATTERNS and (bound := getattr(node, "name", None) or getattr(node, "rest", None)):
+                if kind in _PATTERNS and (
+                    bound := getattr(node, "name", None) or getattr(node, "rest", None)
+                ):
                     scope.bound.add(bound)
                 for field in node._fields:
                     value = getattr(node, field)
