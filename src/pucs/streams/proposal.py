@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from pucs.core.sources import TEST_DIRECTORIES, is_source, is_test
 from pucs.streams.patterns import escape
 from pucs.streams.records import Stream
 
@@ -24,27 +25,7 @@ _SUBDIRECTORIES_MIN: Final = 3
 """A repository with one source directory is divided below it if it has so many parts."""
 _AGENTS_BY_FILES: Final = ((40, 4), (10, 3), (0, 2))
 
-_SOURCE: Final = re.compile(
-    r"\.(py|pyx|js|jsx|mjs|cjs|ts|tsx|vue|svelte|go|rs|java|kt|kts|scala|c|h|cc|cpp|cxx|hh|hpp|cs|fs|rb|php|swift|m|mm|"
-    r"lua|ex|exs|erl|clj|hs|ml|mli|r|jl|dart|zig|nim|pl|sh|sql|css|scss|html)$",
-    re.IGNORECASE,
-)
-_TEST_DIRECTORIES: Final = frozenset({"test", "tests", "spec", "specs", "__tests__", "testing", "e2e"})
-_OTHER_DIRECTORIES: Final = frozenset({
-    "doc",
-    "docs",
-    "documentation",
-    "config",
-    "conf",
-    "configs",
-    "node_modules",
-    "vendor",
-    "third_party",
-    "dist",
-    "build",
-})
 _CONTAINERS: Final = frozenset({"src", "packages", "apps", "crates", "libs", "services", "projects"})
-_TEST_FILE: Final = re.compile(r"^(test_.*|.*_test|.*[.-](test|spec)|conftest)\.\w+$")
 _FORBIDDEN_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
 
 
@@ -54,11 +35,11 @@ def propose(files: Sequence[str]) -> tuple[Stream, ...]:
     Tests, documentation, configuration and small directories stay shared. Below ``src`` and its like the parts become
     streams, and so do those of a single package there. A repository without source directories gets one stream.
     """
-    sources = [path for path in files if _is_source(path)]
+    sources = [path for path in files if is_source(path)]
     parts = _parts(sources)
     if not parts:
         return _whole(files, sources)
-    tests = [path for path in files if _is_test(path)]
+    tests = [path for path in files if is_test(path)]
     names = _names(sorted(parts))
     return tuple(
         Stream(
@@ -120,20 +101,6 @@ def _list(texts: Sequence[str]) -> str:
     return f"[{', '.join(json.dumps(text.replace('$', '$$'), ensure_ascii=False) for text in texts)}]"
 
 
-def _is_test(path: str) -> bool:
-    *directories, name = path.split("/")
-    return bool(_SOURCE.search(name)) and (
-        _TEST_FILE.match(name) is not None or any(part.lower() in _TEST_DIRECTORIES for part in directories)
-    )
-
-
-def _is_source(path: str) -> bool:
-    *directories, name = path.split("/")
-    if not _SOURCE.search(name) or _is_test(path) or not path.isprintable():
-        return False
-    return not any(part.startswith(".") or part.lower() in _OTHER_DIRECTORIES for part in directories)
-
-
 def _parts(sources: Sequence[str]) -> dict[str, int]:
     """Return the directories to make streams of, with the number of their source files."""
     parts = _below("", sources)
@@ -178,7 +145,7 @@ def _whole(files: Sequence[str], sources: Sequence[str]) -> tuple[Stream, ...]:
         return ()
     endings = sorted({path.rpartition(".")[2] for path in sources})
     patterns = tuple(f"*.{ending}" for ending in endings) or ("**",)
-    heads = dict.fromkeys(path.split("/")[0] for path in files if "/" in path and _is_test(path))
+    heads = dict.fromkeys(path.split("/")[0] for path in files if "/" in path and is_test(path))
     tests = tuple(escape(f"{head}/") for head in heads if head.isprintable())
     return (
         Stream(
@@ -220,7 +187,7 @@ def _test_patterns(directory: str, tests: Iterable[str]) -> list[str]:
         *above, file = path.split("/")
         if file.startswith("conftest."):
             continue
-        at = next((at for at, part in enumerate(above) if part.lower() in _TEST_DIRECTORIES), None)
+        at = next((at for at, part in enumerate(above) if part.lower() in TEST_DIRECTORIES), None)
         if path.startswith(f"{directory}/"):
             found[_inner_pattern(directory, above, at, file)] = None
         elif at is not None and name in [part.lower() for part in above[at + 1 :]]:
