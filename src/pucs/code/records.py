@@ -32,7 +32,7 @@ class Module:
     files: int
     lines: int
     independence_pct: int
-    """100 × imports that stay inside / all imports of repository files that its files make; 100 where it makes none."""
+    """100 * imports that stay inside / all imports of repository files that its files make; 100 where it makes none."""
     layer: int
     """From 0: imports nothing above it; cycles are cut at their lightest edges first."""
     imports: tuple[str, ...]
@@ -66,7 +66,7 @@ class CriticalFile:
     changes: int
     """Commits of the history looked at that changed it."""
     score: float
-    """(users + tests) × (1 + streams) × (1 + changes), to compare files of one repository with."""
+    """See ``critical.critical_files``; compares files of one repository."""
     reason: str
     """Why it is listed, in a clause."""
 
