@@ -79,20 +79,28 @@ def critical_files(
     listed = [item for item in rated[:CRITICAL_FILES_MAX] if item[0] > 0]
     bases = [item for item in rated[len(listed) :] if _heirs(families.get(item[1], {}))[1] >= _SUBCLASSES_MIN]
     return tuple(
-        _told(path, score, rank, users[path], families.get(path, {}), stream_of, changes.get(path, 0))
-        for rank, (score, path) in enumerate([*listed, *bases[:_BASES_MAX]])
+        _told(
+            item,
+            rank,
+            users[item[1]],
+            families.get(item[1], {}),
+            stream_of,
+            changes=changes.get(item[1], 0),
+        )
+        for rank, item in enumerate([*listed, *bases[:_BASES_MAX]])
     )
 
 
 def _told(
-    path: str,
-    score: float,
+    item: tuple[float, str],
     rank: int,
     users: set[str],
     classes: Mapping[str, set[str]],
     stream_of: Callable[[str], str],
+    *,
     changes: int,
 ) -> CriticalFile:
+    score, path = item
     own = sorted(user for user in users if not is_test(user))
     streams = sorted({stream for user in own if (stream := stream_of(user))})
     outside = [stream for stream in streams if stream != stream_of(path)]

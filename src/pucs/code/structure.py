@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 LARGE_SHARE: Final = 0.25
 """A directory with more than this share of the code is looked into: its parts are the modules."""
+PARTS_MAX: Final = 40
+"""A directory with more parts than this (plug-ins, integrations) stays one: nobody oversees more."""
 _EXAMPLES_MAX: Final = 3
 _DEPTH_MAX: Final = 8
 
@@ -24,7 +26,8 @@ def module_names(paths: Iterable[str]) -> dict[str, str]:
     """Return the module of each file of code that is no test: the directory it belongs to, or the file itself.
 
     Modules are the directories at the root. One that holds more than a quarter of the code (``src``, a single package) and
-    has parts of its own is divided into these, at any depth; a file beside them is a module of its own.
+    whose files lie mostly deeper is divided into its parts, at any depth, unless these are too many; a file beside them is a
+    module of its own.
     """
     code = sorted(path for path in paths if is_code(path) and not is_test(path))
     found: dict[str, str] = {}
@@ -39,8 +42,10 @@ def _divide(start: str, paths: Sequence[str], large: float, found: dict[str, str
         first, slash, _ = path[len(start) :].partition("/")
         parts[f"{start}{first}{slash}"].append(path)
     for part, inner in parts.items():
-        deeper = sum("/" in path[len(part) :] for path in inner)
-        if part.endswith("/") and len(inner) > large and depth and 2 * deeper >= len(inner):
+        below = [path[len(part) :].partition("/") for path in inner]
+        names = {first for first, slash, _ in below if slash}
+        deeper = 2 * sum(slash == "/" for _, slash, _ in below) >= len(inner)
+        if part.endswith("/") and len(inner) > large and depth and deeper and len(names) <= PARTS_MAX:
             _divide(part, inner, large, found, depth - 1)
         else:
             found.update(dict.fromkeys(inner, part.rstrip("/")))
