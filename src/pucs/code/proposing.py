@@ -134,7 +134,7 @@ class _Plan:
         self._owner_of, self._shared = division
         self._files = files
         self._members: defaultdict[str, list[str]] = defaultdict(list)
-        for path, owner in sorted(owner_of.items()):
+        for path, owner in sorted(self._owner_of.items()):
             self._members[owner].append(path)
 
     def proposal(self, history: Sequence[Collection[str]]) -> Proposal:

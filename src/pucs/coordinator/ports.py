@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.records import CommitFacts, Location, Merged, Ran
+    from pucs.coordinator.records import CommitFacts, FactsKey, Location, Merged, Parsed, Ran
     from pucs.coordinator.tables import (
         AgentRows,
         ConflictRows,
@@ -447,4 +447,59 @@ class Git(Protocol):
     @property
     def worktrees(self) -> Worktrees:
         """Agents' checkouts."""
+        ...
+
+
+class Sources(Protocol):
+    """The tracked files of one checkout, for who wants to understand them; nothing is ever written."""
+
+    root: str
+    """Absolute path of the checkout's top."""
+
+    def listing(self) -> dict[str, str]:
+        """Return the tracked regular files that the checkout holds, by real path, sorted, each with its git blob id.
+
+        A file that was changed since it was last staged has the id of what it holds now. Symlinks (their targets are
+        listed if they are tracked), submodules and files that are not checked out are left out: see ``notes``.
+        """
+        ...
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the last ``listing`` left out, in sentences."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return what a file holds now; None: it is no regular file any more, or cannot be read, or is too large."""
+        ...
+
+    def history(self, commits_max: int) -> list[tuple[int, tuple[str, ...]]]:
+        """Return the newest commits with a single parent: seconds since the epoch, and the real paths they changed."""
+        ...
+
+
+class Index(Protocol):
+    """Keeps what was told of files, by their content; it may forget anything at any time."""
+
+    def kept(self, keys: Collection[FactsKey]) -> dict[FactsKey, bytes]:
+        """Return what is kept for some of these keys."""
+        ...
+
+    def keep(self, facts: Mapping[FactsKey, bytes]) -> None:
+        """Keep these as well; where that is not possible ``trouble`` says why."""
+        ...
+
+    def trouble(self) -> str:
+        """Return why nothing is kept, in a sentence; empty: all is well."""
+        ...
+
+
+class Parsers(Protocol):
+    """Tells the facts of many files, side by side where that pays; nothing that is read is executed."""
+
+    def parsed(self, root: str, files: Mapping[str, str]) -> Iterator[Parsed]:
+        """Give the packed facts of files below a checkout's top (path to blob id), each once, in any order.
+
+        A file on which a parser does not come back or dies has a problem among its facts. Leaving the iteration
+        early ends whatever it started.
+        """
         ...
