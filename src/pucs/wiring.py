@@ -20,7 +20,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.ports import Bell, Bells, Clock, Repository, Store, Worktrees
+    from pucs.coordinator.ports import (
+        Bell,
+        Bells,
+        Clock,
+        Index,
+        Parsers,
+        Repository,
+        Sources,
+        Store,
+        Worktrees,
+    )
     from pucs.core.processes import Process
     from pucs.git.repository import GitRepository
     from pucs.launch.events import Event
@@ -33,6 +43,8 @@ STORE_DIRECTORY = "pucs"
 STORE_FILE = "state.db"
 STORE_POINTER = "store-path"
 """File beside it that names another place (``store:`` in the configuration)."""
+INDEX_FILE = "index.db"
+"""File beside it with what was told of the repository's code; anybody may delete it (DESIGN §6)."""
 ACTIVE_FILE = "active"
 """File beside it that is there while a session is active."""
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
@@ -173,6 +185,24 @@ def open_repository(repo: str | Path = ".") -> tuple[Repository, Worktrees]:
     """Return git's hands alone, for what needs no store."""
     hands = _Git(str(repo))
     return hands.repository, hands.worktrees
+
+
+def open_sources(repo: str | Path = ".") -> tuple[Sources, Index, Parsers]:
+    """Return what it takes to understand the code of the checkout around a directory; needs no store.
+
+    Raises:
+        Usage: there is no such directory.
+        GitError: it is in no checkout of a git repository.
+        EnvironmentFailure: git is missing or too old.
+    """
+    from pucs.git.sources import CheckoutSources  # noqa: PLC0415 - most commands look into no code
+    from pucs.launch.parsing import ProcessParsers  # noqa: PLC0415
+    from pucs.store.index import FileIndex  # noqa: PLC0415
+
+    if not Path(repo).is_dir():
+        raise Usage(f"There is no directory {repo}.", remedy="Name one in a git repository.")
+    sources = CheckoutSources.open(str(repo))
+    return sources, FileIndex(Path(sources.common_dir) / STORE_DIRECTORY / INDEX_FILE), ProcessParsers()
 
 
 def backup(context: Context) -> Path | None:
