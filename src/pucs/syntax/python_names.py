@@ -94,14 +94,14 @@ class Names:
     def annotation(self, node: ast.expr, scope: Scope) -> None:
         """Read an annotation, in which quoted text is code too."""
         if type(node) is not ast.Name:
-            for part in _quoted(node):
+            for text, line in _quoted(node):
                 try:
-                    inside = ast.parse(part.value.strip(), mode="eval").body
+                    inside = ast.parse(text.strip(), mode="eval").body
                 except (SyntaxError, ValueError, RecursionError, MemoryError):
                     continue
                 for each in ast.walk(inside):
                     if isinstance(each, ast.expr):
-                        each.lineno = part.lineno
+                        each.lineno = line
                 self.expression(inside, scope)
         self.expression(node, scope)
 
@@ -212,15 +212,15 @@ def texts(node: ast.AST) -> list[str]:
     ]
 
 
-def _quoted(root: ast.expr) -> list[ast.Constant]:
-    """Return the quoted parts of an annotation; what stands in ``Literal[...]`` is a value."""
-    found: list[ast.Constant] = []
+def _quoted(root: ast.expr) -> list[tuple[str, int]]:
+    """Return the quoted parts of an annotation with their lines; what stands in ``Literal[...]`` is a value."""
+    found: list[tuple[str, int]] = []
     stack: list[Any] = [root]
     while stack:
         node = stack.pop()
         if type(node) is ast.Constant:
             if type(node.value) is str:
-                found.append(node)
+                found.append((node.value, node.lineno))
         elif type(node) is ast.Subscript and dotted(node.value).rpartition(".")[2] == "Literal":
             continue
         elif node is not None and type(node) is not ast.Name:
