@@ -22,8 +22,8 @@ _STANDARD: Final = sys.stdlib_module_names
 
 
 def is_python(path: str) -> bool:
-    """Tell whether a path names Python source."""
-    return path.endswith(_SOURCES)
+    """Tell whether a path names Python source; a notebook imports others and is never imported itself."""
+    return path.endswith((*_SOURCES, ".ipynb"))
 
 
 class Modules:

@@ -18,6 +18,7 @@ _PYTHON: Final = f"python{sys.version_info.major}.{sys.version_info.minor}"
 _READERS: Final = {
     "py": _PYTHON,
     "pyi": _PYTHON,
+    "ipynb": f"notebook-{_PYTHON}",
 }
 
 
@@ -48,13 +49,18 @@ def unread(path: str, problem: str) -> FileFacts:
 def language(path: str) -> Language:
     """Return the language of a file that is read."""
     kind = _READERS[path.rpartition(".")[2].lower()]
-    return Language.PYTHON if kind == _PYTHON else Language(kind)
+    return Language.PYTHON if kind.endswith(_PYTHON) else Language(kind)
 
 
 def _reading(path: str) -> Callable[[bytes], FileFacts] | None:
-    if not reader(path):
+    kind = reader(path).partition(".")[2]
+    if not kind:
         return None
     # Each brings a parser of its own: loaded where there is something to parse.
-    from pucs.syntax.python_facts import python_facts  # noqa: PLC0415
+    if kind == _PYTHON:
+        from pucs.syntax.python_facts import python_facts  # noqa: PLC0415
 
-    return python_facts
+        return python_facts
+    from pucs.syntax.notebooks import notebook_facts  # noqa: PLC0415
+
+    return notebook_facts
