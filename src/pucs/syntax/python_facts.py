@@ -36,7 +36,7 @@ _IMPORT_LINE: Final = re.compile(
     re.MULTILINE,
 )
 _LINE_END: Final = re.compile("\r\n|\r|\n")
-_TRAILING_COMMENT: Final = re.compile(r":\s*#.*$")
+_COMMENT_BEHIND: Final = re.compile(r":\s*#")
 _BUILTINS: Final = frozenset({*dir(builtins), "__file__", "__path__", "__annotations__"})
 _CATCHES_IMPORTS: Final = frozenset({"ImportError", "ModuleNotFoundError", "Exception", "BaseException"})
 _PATH_CALLS: Final = frozenset({"sys.path.insert", "sys.path.append", "sys.path.extend", "site.addsitedir"})
@@ -279,9 +279,7 @@ class _Reader:
             lines = self._lines[first:last]
             while len(lines) > 1 and (not (bare := lines[-1].strip()) or bare[0] == "#"):
                 lines.pop()
-            if "#" in lines[-1]:
-                lines[-1] = _TRAILING_COMMENT.sub(":", lines[-1])
-            text = " ".join(lines)
+            text = " ".join((*lines[:-1], _uncommented(lines[-1])))
         return " ".join(text.split()).removesuffix(":")[:_SIGNATURE_MAX]
 
     # Values -------------------------------------------------------------------------------------------------------
@@ -400,6 +398,15 @@ def _catches_imports(caught: ast.expr | None) -> bool:
     """Tell whether what an ``except`` names covers a module that is not there."""
     parts = caught.elts if isinstance(caught, ast.Tuple) else [caught]
     return any(part is None or dotted(part).rpartition(".")[2] in _CATCHES_IMPORTS for part in parts)
+
+
+def _uncommented(line: str) -> str:
+    """Return the last line of a header without the comment behind its colon."""
+    for match in _COMMENT_BEHIND.finditer(line):
+        before = line[: match.start()]
+        if not before.count("'") % 2 and not before.count('"') % 2:  # else it stands in a string
+            return before
+    return line
 
 
 def _plain(text: str) -> str:
