@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
     from pucs.syntax.facts import FileFacts, ImportFact
 
-_HOPS_MAX: Final = 20
-"""Re-exports followed for one name: more is a circle."""
+_HOPS_MAX: Final = 100
+"""Re-exports followed one behind the other for one name; people write three or four."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,11 +103,11 @@ class Code:
         to ``load``.
         """
         first, *rest = name.split(".")
-        place = self._member(path, first, _HOPS_MAX)
+        place = self._member(path, first, set())
         for part in rest:
             if place is None:
                 return None
-            deeper = self._into(place, part) if place.symbol else self._attribute(place.path, part, _HOPS_MAX)
+            deeper = self._into(place, part) if place.symbol else self._attribute(place.path, part, set())
             if deeper is None:
                 return place if place.symbol else None
             place = deeper
@@ -126,29 +126,34 @@ class Code:
         name = f"{place.symbol}.{part}"
         return Place(place.path, name) if name in self.defines(place.path) else None
 
-    def _attribute(self, path: str, name: str, hops: int) -> Place | None:
+    def _attribute(self, path: str, name: str, asked: set[Place], hops: int = 0) -> Place | None:
         """Return what a module has under a name: a definition, something imported, or a part of the package."""
-        found = self._member(path, name, hops) if not path.endswith("/") else None
+        found = self._member(path, name, asked, hops) if not path.endswith("/") else None
         if found is not None:
             return found
         part = self._submodule(path, name)
         return None if part is None else Place(part, "")
 
-    def _member(self, path: str, name: str, hops: int) -> Place | None:
-        """Return what a file itself binds to a name, followed to the place that defines it."""
-        if hops <= 0 or path not in self.facts:
+    def _member(self, path: str, name: str, asked: set[Place], hops: int = 0) -> Place | None:
+        """Return what a file itself binds to a name, followed to the place that defines it.
+
+        ``asked`` are the places that the search has been to: each is looked at once, whatever circles there are.
+        """
+        here = Place(path, name)
+        if here in asked or hops > _HOPS_MAX or path not in self.facts:
             return None
+        asked.add(here)
         if name in self.defines(path):
-            return Place(path, name)
+            return here
         bound = self._bindings(path).get(name)
         if bound is None:
-            return self._starred(path, name, hops)
+            return self._starred(path, name, asked, hops)
         if not bound.symbol:
             return bound
         # Of a package, the name may be re-exported from one of its own parts.
-        return self._attribute(bound.path, bound.symbol, hops - 1)
+        return self._attribute(bound.path, bound.symbol, asked, hops + 1)
 
-    def _starred(self, path: str, name: str, hops: int) -> Place | None:
+    def _starred(self, path: str, name: str, asked: set[Place], hops: int = 0) -> Place | None:
         for fact in self.facts[path].imports:
             if fact.names and fact.names[0][0] == "*":
                 origin = self._origin(path, fact.level, fact.module)
@@ -156,7 +161,7 @@ class Code:
                     continue
                 exports = self.facts[origin].exports
                 if (name in exports) if exports else not name.startswith("_"):
-                    found = self._member(origin, name, hops - 1)
+                    found = self._member(origin, name, asked, hops + 1)
                     if found is not None:
                         return found
         return None

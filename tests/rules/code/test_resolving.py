@@ -162,6 +162,15 @@ def test_circles_of_re_exports_end() -> None:
     assert found.place("a.py", "own.own.own") == Place("a.py", "")
 
 
+def test_many_stars_in_circles_are_each_followed_once() -> None:
+    """Thirty modules that all import everything of each other would be walked through for ever otherwise."""
+    names = [f"m{number}" for number in range(30)]
+    text = "".join(f"from {name} import *\n" for name in names)
+    found = of({**{f"{name}.py": text for name in names}, "m29.py": f"{text}def far(): ...\n"})
+    assert found.place("m0.py", "far") == Place("m29.py", "far")
+    assert found.place("m0.py", "missing") is None
+
+
 def test_definitions_of_a_file_come_before_its_imports() -> None:
     """A package that defines what a part of it also does is meant itself."""
     found = of({"app/__init__.py": "def run(): ...\n", "app/run.py": "", "main.py": "from app import run\n"})
