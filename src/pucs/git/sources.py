@@ -128,7 +128,7 @@ class CheckoutSources:
             )
         except OSError:
             return ""
-        with os.fdopen(handle, "rb") as file:
+        try:
             status = os.fstat(handle)
             if not stat.S_ISREG(status.st_mode):
                 return ""
@@ -136,12 +136,13 @@ class CheckoutSources:
                 return f"large-{status.st_size}-{status.st_mtime_ns}"
             digest = hashlib.new("sha1" if len(known) == _SHA1_DIGITS else "sha256", usedforsecurity=False)
             digest.update(b"blob %d\0" % status.st_size)
-            try:
-                while chunk := file.read(_CHUNK_BYTES):
-                    digest.update(chunk)
-            except OSError:
-                return ""
+            while chunk := os.read(handle, _CHUNK_BYTES):
+                digest.update(chunk)
             return digest.hexdigest()
+        except OSError:
+            return ""
+        finally:
+            os.close(handle)
 
 
 def _told(absent: int, submodules: list[str], links: int) -> Iterator[str]:

@@ -15,15 +15,12 @@ import signal
 import stat
 import struct
 import sys
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 import msgspec
 
 from pucs.syntax.packing import packed
 from pucs.syntax.reading import READ_BYTES_MAX, facts
-
-if TYPE_CHECKING:
-    from typing import BinaryIO
 
 CPU_S_MAX: Final = 20.0
 """Processor time for one file: the largest that is parsed takes one or two seconds."""
@@ -47,24 +44,27 @@ def told(root: bytes, path: bytes, blob: str) -> tuple[bytes, bool]:
         # A pipe in its place must not keep us waiting, and a symlink not lead us elsewhere.
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
         handle = os.open(os.path.join(root, path), flags)  # noqa: PTH118 - a name of bytes
-        with os.fdopen(handle, "rb", buffering=0) as file:
-            if not stat.S_ISREG(os.fstat(handle).st_mode):
-                return b"", False
-            source = _read(file, READ_BYTES_MAX)
-            same = (
-                _is_blob(blob, source) if len(source) < READ_BYTES_MAX else _rest_is_blob(blob, source, file)
-            )
     except OSError:
         return b"", False
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return b"", False
+        source = _read(handle, READ_BYTES_MAX)
+        same = _is_blob(blob, source) if len(source) < READ_BYTES_MAX else _rest_is_blob(blob, source, handle)
+    except OSError:
+        return b"", False
+    finally:
+        os.close(handle)
     known = facts(os.fsdecode(path), source)
     return (b"", False) if known is None else (packed(known), same)
 
 
-def _read(file: BinaryIO, size: int) -> bytes:
-    source = file.read(size) or b""
-    while 0 < len(source) < size and (more := file.read(size - len(source))):
-        source += more
-    return source
+def _read(handle: int, size: int) -> bytes:
+    parts = []
+    while size > 0 and (part := os.read(handle, size)):
+        parts.append(part)
+        size -= len(part)
+    return b"".join(parts)
 
 
 def _is_blob(blob: str, source: bytes) -> bool:
@@ -75,12 +75,12 @@ def _is_blob(blob: str, source: bytes) -> bool:
     return len(plain) != len(source) and _blob(blob, len(plain), plain) == blob
 
 
-def _rest_is_blob(blob: str, head: bytes, file: BinaryIO) -> bool:
-    size = os.fstat(file.fileno()).st_size
+def _rest_is_blob(blob: str, head: bytes, handle: int) -> bool:
+    size = os.fstat(handle).st_size
     if size > HASHED_BYTES_MAX:
         return False
     parts = [head]
-    while chunk := file.read(_CHUNK_BYTES):
+    while chunk := os.read(handle, _CHUNK_BYTES):
         parts.append(chunk)
     return _blob(blob, size, *parts) == blob
 

@@ -162,10 +162,10 @@ class FileIndex:
                 "INSERT OR REPLACE INTO facts (blob, reader, seen, facts) VALUES (?, ?, ?, ?)",
                 [(key.blob, key.reader, today, data) for key, data in facts.items()],
             )
-            full = self._path.stat().st_size > FILE_BYTES_MAX
-            database.execute(
-                "DELETE FROM facts WHERE seen < ?", (today if full else today - UNSEEN_DAYS_MAX,)
-            )
+            used = int(database.pragma("page_count")) - int(database.pragma("freelist_count"))
+            full = used * int(database.pragma("page_size")) > FILE_BYTES_MAX
+            oldest = today if full else today - UNSEEN_DAYS_MAX
+            database.execute("DELETE FROM facts WHERE seen < ?", (oldest,))
 
 
 def _version(database: apsw.Connection) -> int:
