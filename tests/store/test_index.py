@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Path:
 def rows(place: Path) -> int:
     database = apsw.Connection(str(place))
     try:
-        return int(database.execute("SELECT count(*) FROM facts").fetchone()[0])
+        return int(database.execute("SELECT count(*) FROM facts").fetchall()[0][0])
     finally:
         database.close()
 

@@ -38,6 +38,15 @@ _FILES_BETWEEN_COLLECTIONS: Final = 1000
 _SHA1_DIGITS: Final = 40
 
 
+class Work(msgspec.Struct, array_like=True):
+    """What the program is to do."""
+
+    root: bytes
+    files: list[tuple[bytes, str]]
+    """Paths with their blob ids."""
+    cpu_s_max: float = CPU_S_MAX
+
+
 def told(root: bytes, path: bytes, blob: str) -> tuple[bytes, bool]:
     """Return the packed facts of a file (empty: it is no regular file, or cannot be read), and whether its content has this blob id."""
     try:
@@ -100,18 +109,15 @@ def main(list_file: int) -> None:
         _, hard = resource.getrlimit(resource.RLIMIT_AS)
         if hard == resource.RLIM_INFINITY or hard > MEMORY_BYTES_MAX:
             resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES_MAX, hard))
-    with open(list_file, "rb") as file:
-        root, files = msgspec.msgpack.decode(
-            os.pread(list_file, os.fstat(file.fileno()).st_size, 0),
-            type=tuple[bytes, list[tuple[bytes, str]]],
-        )
+    size = os.fstat(list_file).st_size
+    work = msgspec.msgpack.decode(os.pread(list_file, size, 0), type=Work)
     gc.disable()  # syntax trees are no circles, and looking for some in them takes longer than making them
     _write(HEADER.pack(READY, 0, 0))
     count = 0
     while len(asked := sys.stdin.buffer.read(NUMBER.size)) == NUMBER.size:
         (number,) = NUMBER.unpack(asked)
-        signal.setitimer(signal.ITIMER_PROF, CPU_S_MAX)  # ends the program
-        data, lasting = told(root, *files[number])
+        signal.setitimer(signal.ITIMER_PROF, work.cpu_s_max)  # ends the program
+        data, lasting = told(work.root, *work.files[number])
         signal.setitimer(signal.ITIMER_PROF, 0)
         _write(HEADER.pack(number, len(data), lasting) + data)
         count += 1

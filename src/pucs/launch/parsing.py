@@ -17,7 +17,7 @@ import msgspec
 
 from pucs.coordinator.records import Parsed
 from pucs.core.errors import EnvironmentFailure
-from pucs.launch.parser import CPU_S_MAX, HEADER, NUMBER, READY, told
+from pucs.launch.parser import CPU_S_MAX, HEADER, NUMBER, READY, Work, told
 from pucs.syntax.packing import packed
 from pucs.syntax.reading import unread
 
@@ -51,8 +51,9 @@ _PROGRAM: Final = (
 class ProcessParsers:
     """Parsers in processes of their own, as many as there are processors for us."""
 
-    def __init__(self, processes_max: int = 0) -> None:
-        """Take how many processes may run at once; 0: as many as there are processors."""
+    def __init__(self, processes_max: int = 0, *, cpu_s_max: float = CPU_S_MAX) -> None:
+        """Take how many processes may run at once (0: as many as there are processors), and the time for one file."""
+        self._cpu_s_max = cpu_s_max
         self._processes_max = processes_max or min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
 
     def parsed(self, root: str, files: Mapping[str, str]) -> Iterator[Parsed]:
@@ -67,8 +68,10 @@ class ProcessParsers:
                 data, lasting = told(top, os.fsencode(path), blob)
                 yield Parsed(path, data, lasting)
             return
+        listed = [(os.fsencode(path), blob) for path, blob in files.items()]
+        work = Work(os.fsencode(root), listed, self._cpu_s_max)
         processes = min(self._processes_max, -(-len(files) // FILES_EACH_MIN))
-        yield from _Pool(root, files, processes).parsed()
+        yield from _Pool(work, list(files), processes).parsed()
 
 
 def _few(root: str, files: Mapping[str, str]) -> bool:
@@ -151,15 +154,15 @@ class _Child:
 class _Pool:
     """Processes at work on one list of files."""
 
-    def __init__(self, root: str, files: Mapping[str, str], processes: int) -> None:
-        self._paths = list(files)
+    def __init__(self, work: Work, paths: list[str], processes: int) -> None:
+        self._paths = paths
+        self._cpu_s_max = work.cpu_s_max
         self._processes = processes
-        self._left = deque(range(len(files)))
+        self._left = deque(range(len(paths)))
         self._children: list[_Child] = []
         self._ears = selectors.DefaultSelector()
         self._list_file = tempfile.TemporaryFile()  # noqa: SIM115 - closed with the pool
-        listed = [(os.fsencode(path), blob) for path, blob in files.items()]
-        self._list_file.write(msgspec.msgpack.encode((os.fsencode(root), listed)))
+        self._list_file.write(msgspec.msgpack.encode(work))
         self._list_file.flush()
 
     def parsed(self) -> Iterator[Parsed]:
@@ -221,7 +224,8 @@ class _Pool:
         if child.waiting:
             path = self._paths[child.waiting.popleft()]
             self._left.extendleft(reversed(child.waiting))
-            yield Parsed(path, packed(unread(path, _why(ended, complaint))), ended == -signal.SIGPROF)
+            why = self._why(ended, complaint)
+            yield Parsed(path, packed(unread(path, why)), ended == -signal.SIGPROF)
         if self._left:
             self._start()
 
@@ -230,12 +234,11 @@ class _Pool:
         self._children.remove(child)
         child.end()
 
-
-def _why(status: int | None, complaint: str) -> str:
-    if status is None:
-        return f"the parser gave no answer for {SILENCE_S_MAX:.0f} s"
-    if status == -signal.SIGPROF:
-        return f"takes more than {CPU_S_MAX:.0f} s to parse"
-    if status < 0:
-        return f"the parser died of signal {-status}"
-    return f"the parser failed: {complaint.rpartition(chr(10))[2] or status}"
+    def _why(self, status: int | None, complaint: str) -> str:
+        if status is None:
+            return f"the parser gave no answer for {SILENCE_S_MAX:.0f} s"
+        if status == -signal.SIGPROF:
+            return f"takes more than {self._cpu_s_max:.0f} s to parse"
+        if status < 0:
+            return f"the parser died of signal {-status}"
+        return f"the parser failed: {complaint.rpartition(chr(10))[2] or status}"
