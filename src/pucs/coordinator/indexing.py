@@ -41,7 +41,7 @@ def indexed(
         own: dict[str, FileFacts] = {}
         missing = {path: key for path, key in listing.items() if key not in facts}
         # Of equal files one is parsed; the others as well should just that one change meanwhile.
-        first = {path: key for key, path in {key: path for path, key in missing.items()}.items()}
+        first = {path: key for key, path in {key: path for path, key in reversed(missing.items())}.items()}
         for paths in (first, {path: key for path, key in missing.items() if path not in first}):
             files = {path: key for path, key in paths.items() if key not in facts}
             for path, known, lasting in _parsed(sources.root, files, index, parsers, told):
