@@ -54,7 +54,7 @@ class ProcessParsers:
     def __init__(self, processes_max: int = 0, *, cpu_s_max: float = CPU_S_MAX) -> None:
         """Take how many processes may run at once (0: as many as there are processors), and the time for one file."""
         self._cpu_s_max = cpu_s_max
-        self._processes_max = processes_max or min(len(os.sched_getaffinity(0)), PROCESSES_MAX)
+        self._processes_max = processes_max or min(_processors(), PROCESSES_MAX)
 
     def parsed(self, root: str, files: Mapping[str, str]) -> Iterator[Parsed]:
         """Give the packed facts of files, each once, in any order; see the port.
@@ -72,6 +72,13 @@ class ProcessParsers:
         work = Work(os.fsencode(root), listed, self._cpu_s_max)
         processes = min(self._processes_max, -(-len(files) // FILES_EACH_MIN))
         yield from _Pool(work, list(files), processes).parsed()
+
+
+def _processors() -> int:
+    """Return how many processors this process may use, as far as the system tells."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _few(root: str, files: Mapping[str, str]) -> bool:

@@ -241,17 +241,21 @@ class _Reader:
                     decorators=dotted_all(node.decorator_list),
                 )
             )
+        outer = self._type_scope(node, scope)
         if node.returns is not None:
-            self._names.annotation(node.returns, scope)
+            self._names.annotation(node.returns, outer)
         inner = Scope()
-        self._names.arguments(node.args, inner, scope)
+        self._names.arguments(node.args, inner, outer)
         self._body(node.body, inner, None, ImportKind.LAZY)
-        inner.leave(scope)
+        inner.leave(outer)
+        if outer is not scope:
+            outer.leave(scope)
 
     def _class(self, node: ast.ClassDef, scope: Scope, prefix: str | None, kind: ImportKind) -> None:
         scope.bound.add(node.name)
+        outer = self._type_scope(node, scope)
         for expression in (*node.decorator_list, *node.bases, *node.keywords):
-            self._names.expression(expression, scope)
+            self._names.expression(expression, outer)
         inner_prefix = None if prefix is None else f"{prefix}{node.name}."
         if prefix is not None:
             self._definitions.append(
@@ -264,9 +268,22 @@ class _Reader:
                     decorators=dotted_all(node.decorator_list),
                 )
             )
-        inner = Scope(scope.around or scope)
+        inner = Scope(outer.around or outer)
         self._body(node.body, inner, inner_prefix, kind)
-        inner.leave(scope)
+        inner.leave(outer)
+        if outer is not scope:
+            outer.leave(scope)
+
+    def _type_scope(self, node: ast.AST, scope: Scope) -> Scope:
+        """Return the scope of ``T`` in ``def f[T]`` of newer Pythons, around which ``scope`` is; else that itself."""
+        parameters = getattr(node, "type_params", ())
+        if not parameters:
+            return scope
+        around = Scope()
+        for parameter in parameters:
+            around.bound.add(parameter.name)
+            self._names.expression(parameter, around)
+        return around
 
     def _header(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> str:
         """Return the header of a function as written, in one line."""

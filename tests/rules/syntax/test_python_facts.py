@@ -1,6 +1,7 @@
 """What is told of one Python file: imports with their kinds, definitions, uses by scope, and bad input."""
 
 import ast
+import sys
 from pathlib import Path
 from textwrap import dedent
 
@@ -406,6 +407,24 @@ def test_lines_of_a_use_are_limited() -> None:
     assert use.lines == tuple(range(2, 2 + USE_LINES_MAX))
 
 
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="grammar of Python 3.12")
+def test_type_parameters_are_read_where_python_has_them() -> None:
+    """Their bounds are uses, their names hide what is called the same; an alias is a definition."""
+    facts = told("""\
+        import a, T
+        type Pair[K: a.Key] = dict[K, a.Value]
+        def f[T: a.Bound](x: T) -> None: T.x
+        class C[S: a.Other]: ...
+    """)
+    assert [use.name for use in facts.uses if use.name[0] == "a"] == [
+        "a.Bound",
+        "a.Key",
+        "a.Other",
+        "a.Value",
+    ]
+    assert [each.name for each in facts.definitions] == ["Pair", "f", "C"]
+
+
 # Bad input ----------------------------------------------------------------------------------------------------------
 
 
@@ -446,6 +465,20 @@ def test_a_long_chain_of_elif_is_no_deep_nesting() -> None:
     text = "import a\nif x == 0: pass\n" + "".join(f"elif x == {n}: a.f{n}\n" for n in range(400))
     facts = python_facts(text.encode())
     assert (facts.problem, len(facts.uses)) == ("", 400)
+
+
+@pytest.mark.slow
+def test_a_generated_file_of_fifty_thousand_lines_is_read_in_full() -> None:
+    """As long as it stays below the limit of bytes."""
+    text = "import a\n" + "".join(f"def f{n}(x): return a.g{n}(x)\n" for n in range(49_999))
+    assert len(text) < SOURCE_BYTES_MAX
+    facts = python_facts(text.encode())
+    assert (facts.problem, facts.lines, len(facts.definitions), len(facts.uses)) == (
+        "",
+        50_000,
+        49_999,
+        49_999,
+    )
 
 
 def test_halves_of_characters_do_not_stop_what_is_kept() -> None:
