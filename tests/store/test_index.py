@@ -24,7 +24,7 @@ def place(tmp_path: Path) -> Path:
 def rows(place: Path) -> int:
     database = apsw.Connection(str(place))
     try:
-        return int(database.execute("SELECT count(*) FROM facts").fetchall()[0][0])
+        return len(database.execute("SELECT blob FROM facts").fetchall())
     finally:
         database.close()
 

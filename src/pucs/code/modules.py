@@ -45,6 +45,7 @@ class Modules:
             dict.fromkeys(root for root in (*roots, *_CONVENTIONAL) if root in self._directories)
         )
         self._elsewhere = self._homes()
+        self._loose = self._scripts()
         self._root_of: dict[str, str] = {}
 
     def _homes(self) -> dict[str, tuple[str, ...]]:
@@ -55,6 +56,15 @@ class Modules:
             if parent not in self._packages:
                 homes[name].append(parent)
         return {name: tuple(parents) for name, parents in homes.items()}
+
+    def _scripts(self) -> dict[str, str]:
+        """Return the files outside of packages whose names no other such file has, by these names."""
+        named: defaultdict[str, list[str]] = defaultdict(list)
+        for path in self._files:
+            directory, _, file = path.rpartition("/")
+            if directory not in self._packages and path.endswith(".py"):
+                named[file.removesuffix(".py")].append(path)
+        return {name: paths[0] for name, paths in named.items() if len(paths) == 1 and name not in _STANDARD}
 
     def shadowed(self) -> dict[str, str]:
         """Return modules that no import can reach because a package has their name, with that package."""
@@ -131,6 +141,10 @@ class Modules:
                 return found
             namespace = namespace or found
         return namespace
+
+    def loose(self, module: str) -> str | None:
+        """Return the one file outside of all packages that has this name, for who puts directories on ``sys.path``."""
+        return self._loose.get(module)
 
     def _in_package(self, path: str) -> bool:
         return path.rpartition("/")[0] in self._packages

@@ -202,7 +202,10 @@ class Code:
         key = (path.rpartition("/")[0], module)
         if key not in self._imports:
             self._imports[key] = self.modules.absolute(path, module)
-        return self._imports[key]
+        found = self._imports[key]
+        if found is None and self.facts[path].changes_path:
+            return self.modules.loose(module)
+        return found
 
     def _submodule(self, origin: str, name: str) -> str | None:
         """Return the module of this name inside a package; None: it is no package or has none."""

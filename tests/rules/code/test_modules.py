@@ -89,6 +89,15 @@ def test_neighbours_inside_a_package_are_not_found_by_bare_names() -> None:
     assert found.absolute("app/main.py", "part") is None
 
 
+def test_loose_files_are_known_by_name_as_long_as_no_other_has_it() -> None:
+    """Parts of packages and names of the standard library are never meant."""
+    found = modules(
+        "hooks/check.py", "a/twice.py", "b/twice.py", "app/__init__.py", "app/part.py", "c/json.py"
+    )
+    assert found.loose("check") == "hooks/check.py"
+    assert [found.loose(name) for name in ("twice", "part", "app", "json", "none")] == [None] * 5
+
+
 @pytest.mark.parametrize(
     ("level", "module", "meant"),
     [

@@ -83,6 +83,17 @@ def test_a_file_does_not_import_itself() -> None:
     ]
 
 
+def test_modules_that_change_the_import_path_find_loose_files() -> None:
+    """Which directory they mean is not told; a file that alone has the name is taken for it."""
+    found = of({
+        "hooks/check.py": "def go(): ...",
+        "tests/test_check.py": "import sys\nsys.path.insert(0, HOOKS)\nimport check\ncheck.go()",
+        "tests/test_other.py": "import check",
+    })
+    assert edges(found) == [("tests/test_check.py", "hooks/check.py")]
+    assert found.place("tests/test_check.py", "check.go") == Place("hooks/check.py", "go")
+
+
 def test_imports_from_outside_are_told_by_their_top() -> None:
     """What the repository has not; never what is relative."""
     found = of({"a.py": "import numpy.linalg\nimport b\nfrom . import gone", "b.py": ""})
