@@ -1,5 +1,6 @@
 """What is known of a checkout's code is brought up to date by reading what nobody has read yet."""
 
+import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
@@ -134,4 +135,32 @@ def test_a_real_checkout_is_indexed_beside_its_store(make_repository: Callable[.
     assert found == {path: python_facts(text.encode()) for path, text in sorted(files.items())}
     assert [path.name for path in (root / ".git/pucs").iterdir() if path.suffix == ".db"] == ["index.db"]
     sources, index, _ = open_sources(root)
+    assert indexed(sources, index, FakeParsers(FakeSources({}))) == found
+
+
+@pytest.mark.git
+def test_a_repository_of_bad_files_is_indexed_all_the_same(make_repository: Callable[..., Path]) -> None:
+    """Whatever cannot be read in full has a problem; loops of links are not walked, and the next run reads nothing."""
+    root = make_repository(files={"good.py": "import os\n", "empty.py": "", "package/__init__.py": "x = 1\n"})
+    bad = {
+        "python2.py": b"import good\nprint 'x'\n",
+        "zero.py": b"import good\n\0",
+        "binary.py": bytes(range(256)) * 40,
+        "latin.py": b"import good\nx = '\xe9'\n",
+        "deep.py": b"import good\nx = " + b"[" * 300 + b"]" * 300,
+        "unary.py": b"import good\nx = " + b"~" * 50_000 + b"1",
+        "edit.py": b"import good\n<<<<<<< ours\nx = 1\n=======\nx = 2\n>>>>>>> theirs\n",
+        "notes.ipynb": b"not even JSON",
+    }
+    for name, content in bad.items():
+        (root / name).write_bytes(content)
+    (root / "loop").symlink_to(".")
+    (root / "package/loop.py").symlink_to("loop.py")
+    subprocess.run(["git", "add", "-A"], cwd=root, check=True)
+    sources, index, parsers = open_sources(root)
+    found = indexed(sources, index, parsers)
+    assert {path for path, facts in found.items() if facts.problem} == set(bad)
+    assert set(found) == {*bad, "good.py", "empty.py", "package/__init__.py"}
+    assert [path for path in bad if path.endswith(".py") and not found[path].imports] == ["binary.py"]
+    assert sources.notes() == ("2 symlinks are not followed; what they lead to counts where it is.",)
     assert indexed(sources, index, FakeParsers(FakeSources({}))) == found
