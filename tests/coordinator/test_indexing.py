@@ -118,6 +118,12 @@ def test_what_an_interrupted_run_has_read_is_kept(
     assert len(parsers.parsed_paths) == 2
 
 
+def test_a_listing_at_hand_is_not_made_again(sources: FakeSources) -> None:
+    """Only what is in it is looked at."""
+    listing = {"a.py": sources.listing()["a.py"]}
+    assert list(indexed(sources, FakeIndex(), FakeParsers(sources), listing=listing)) == ["a.py"]
+
+
 def test_no_source_at_all_is_an_answer() -> None:
     """A repository of texts has no facts."""
     sources = FakeSources({"README.md": "x", "Makefile": "all:"})

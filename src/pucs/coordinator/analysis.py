@@ -92,8 +92,9 @@ def analyze(
         method: The proposal to take for streams where nothing is declared.
         told: Hears how many of the files that had to be parsed are done.
     """
-    facts = indexed(sources, index, parsers, told=told)
-    files = list(sources.listing())
+    listing = sources.listing()
+    facts = indexed(sources, index, parsers, listing=listing, told=told)
+    files = list(listing)
     history = sources.history(COMMITS_MAX)
     changed = [paths for _, paths in history]
     code = Code(facts)

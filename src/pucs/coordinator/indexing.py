@@ -25,21 +25,22 @@ def indexed(
     index: Index,
     parsers: Parsers,
     *,
+    listing: Mapping[str, str] | None = None,
     told: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> dict[str, FileFacts]:
     """Return the facts of every file of a checkout that is read, by path, sorted.
 
-    A file that cannot be parsed has a problem among its facts; one that vanished meanwhile is left out. ``told`` hears
-    how many of the files that had to be parsed are done; nothing, where none had to.
+    A file that cannot be parsed has a problem among its facts; one that vanished meanwhile is left out. ``listing`` is
+    what ``sources.listing`` returned just now, for who needs it too. ``told`` hears how many of the files that had to
+    be parsed are done; nothing, where none had to.
     """
-    listing = {
-        path: FactsKey(kind, blob) for path, blob in sources.listing().items() if (kind := reader(path))
-    }
+    tracked = sources.listing() if listing is None else listing
+    keys = {path: FactsKey(kind, blob) for path, blob in tracked.items() if (kind := reader(path))}
     with _undisturbed():
-        kept = index.kept(set(listing.values()))
+        kept = index.kept(set(keys.values()))
         facts = {key: known for key, data in kept.items() if (known := unpacked(data)) is not None}
         own: dict[str, FileFacts] = {}
-        missing = {path: key for path, key in listing.items() if key not in facts}
+        missing = {path: key for path, key in keys.items() if key not in facts}
         # Of equal files one is parsed; the others as well should just that one change meanwhile.
         first = {path: key for key, path in {key: path for path, key in reversed(missing.items())}.items()}
         for paths in (first, {path: key for path, key in missing.items() if path not in first}):
@@ -48,7 +49,7 @@ def indexed(
                 own[path] = known
                 if lasting:
                     facts[files[path]] = known
-    everything = {path: own.get(path) or facts.get(key) for path, key in listing.items()}
+    everything = {path: own.get(path) or facts.get(key) for path, key in keys.items()}
     return {path: known for path, known in everything.items() if known is not None}
 
 
