@@ -7,33 +7,40 @@ checkout as they are now, its configuration if it has one, and the newest ``COMM
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Generator
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from pucs.code.critical import critical_files
 from pucs.code.proposing import proposals, team_size
 from pucs.code.records import Drift, Method
 from pucs.code.resolving import Code
-from pucs.code.structure import module_names, modules, weights_between
+from pucs.code.structure import independence_pct, module_names, modules, weights_between
 from pucs.coordinator.indexing import indexed
 from pucs.core.sources import is_code, is_test
 from pucs.streams.boundaries import Boundaries
 from pucs.streams.dependencies import needs
 from pucs.streams.phases import merge_phases
 from pucs.streams.records import Stream
+from pucs.syntax.reading import reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from pucs.code.records import CriticalFile, Cut, Module, Proposal, StreamPlan
     from pucs.code.resolving import Edge
     from pucs.coordinator.ports import Index, Parsers, Sources
+    from pucs.coordinator.records import Parsed
     from pucs.streams.settings import Configuration
     from pucs.syntax.facts import FileFacts
 
 COMMITS_MAX: Final = 2000
 """Newest commits that are looked at: older ones tell of another architecture."""
-PROBLEMS_TOLD: Final = 100
+CLOSE_PCT: Final = 5.0
+"""Proposals whose share of commits in one stream, or twice this of imports cut, differs by less are alike."""
+LOPSIDED_PCT: Final = 60
+"""A proposal with more than this share of its files in one stream divides too little to choose it for its figures."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,9 +52,38 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Share:
+    """What a stream, declared or of the chosen proposal, has."""
+
+    files: int
+    """Files of code, tests apart, that its patterns cover."""
+    lines: int
+    independence_pct: int
+    """100 * imports that stay inside / its imports of files of any stream; 100 where it makes none."""
+    team_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Advice:
+    """Which proposal to take."""
+
+    method: Method
+    reason: str
+    """Why, in a sentence."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """Everything that an analysis finds."""
 
+    files: int
+    """Files of code in the checkout, tests included."""
+    lines: int
+    """Lines of those that were read."""
+    unread: Mapping[str, int]
+    """Files of code in languages that are not read, by the ending of their names: counted, without imports."""
+    skipped: int
+    """Files that would have been read, had there been time."""
     modules: tuple[Module, ...]
     cuts: tuple[Cut, ...]
     """Imports between modules that were set aside to find layers."""
@@ -65,8 +101,9 @@ class Analysis:
     """Files of code, tests apart, in no declared stream, or in no stream of the chosen proposal."""
     ties: Mapping[tuple[str, str], int]
     """Edges from file to file between streams, declared or of the chosen proposal."""
-    files_of: Mapping[str, tuple[str, ...]]
-    """Files of each such stream."""
+    shares: Mapping[str, Share]
+    """What each such stream has."""
+    advice: Advice | None
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     commits: int
@@ -81,6 +118,7 @@ def analyze(
     configuration: Configuration | None = None,
     method: Method = Method.DIRECTORIES,
     told: Callable[[int, int], None] = lambda _done, _all: None,
+    enough: Callable[[], bool] = lambda: False,
 ) -> Analysis:
     """Return the analysis of a checkout.
 
@@ -91,9 +129,10 @@ def analyze(
         configuration: What its owner has declared; None: nothing yet.
         method: The proposal to take for streams where nothing is declared.
         told: Hears how many of the files that had to be parsed are done.
+        enough: Asked after each file that had to be parsed; once it says so, no more are.
     """
     listing = sources.listing()
-    facts = indexed(sources, index, parsers, listing=listing, told=told)
+    facts = indexed(sources, index, _Patient(parsers, enough), listing=listing, told=told)
     files = list(listing)
     history = sources.history(COMMITS_MAX)
     changed = [paths for _, paths in history]
@@ -104,12 +143,15 @@ def analyze(
     plans = proposals(code, edges, files, changed)
     chosen = next((plan for plan in plans if plan.method is method), plans[0] if plans else None)
     declared = configuration.streams if configuration is not None else ()
-    owner_of = _owners(files, configuration) if declared else _planned(chosen)
-    files_of: defaultdict[str, list[str]] = defaultdict(list)
-    for path in files:
-        if owner := owner_of.get(path):
-            files_of[owner].append(path)
+    own = [path for path in files if is_code(path) and not is_test(path)]
+    owner_of = _owners(own, configuration) if declared else _planned(own, chosen)
+    unread = [path for path in files if is_code(path) and path not in facts]
+    names = [stream.name for stream in declared or (chosen.streams if chosen is not None else ())]
     return Analysis(
+        files=sum(map(is_code, files)),
+        lines=sum(fact.lines for fact in facts.values()),
+        unread=dict(Counter(_ending(path) for path in unread if not reader(path)).most_common()),
+        skipped=sum(reader(path) != "" for path in unread),
         modules=found,
         cuts=cuts,
         critical=critical_files(
@@ -122,15 +164,36 @@ def analyze(
         declared=declared,
         drift=_drift(declared, edges, owner_of),
         declared_phases=_declared_phases(configuration),
-        uncovered=tuple(
-            path for path in files if is_code(path) and not is_test(path) and path not in owner_of
-        ),
+        uncovered=tuple(path for path in own if path not in owner_of),
         ties=dict(sorted(weights_between(edges, owner_of.get).items())),
-        files_of={name: tuple(paths) for name, paths in sorted(files_of.items())},
+        shares=_shares(names, edges, owner_of, facts),
+        advice=_advice(plans),
         problems=_problems(facts),
         notes=sources.notes(),
         commits=len(history),
     )
+
+
+class _Patient:
+    """Parsers that stop once there was enough of it."""
+
+    def __init__(self, parsers: Parsers, enough: Callable[[], bool]) -> None:
+        self._parsers, self._enough = parsers, enough
+
+    def parsed(self, root: str, files: Mapping[str, str]) -> Iterator[Parsed]:
+        """Give the packed facts of files, as long as there is time."""
+        if self._enough():
+            return
+        found = self._parsers.parsed(root, files)
+        with closing(found) if isinstance(found, Generator) else nullcontext():
+            for one in found:
+                yield one
+                if self._enough():
+                    return
+
+
+def _ending(path: str) -> str:
+    return path.rpartition(".")[2].lower()
 
 
 def _owners(files: Sequence[str], configuration: Configuration | None) -> dict[str, str]:
@@ -139,8 +202,83 @@ def _owners(files: Sequence[str], configuration: Configuration | None) -> dict[s
     return {path: owner for path in files if (owner := boundaries.owner(path)) is not None}
 
 
-def _planned(chosen: Proposal | None) -> dict[str, str]:
-    return {path: plan.name for plan in chosen.streams for path in plan.files} if chosen is not None else {}
+def _planned(files: Sequence[str], chosen: Proposal | None) -> dict[str, str]:
+    """Return the stream of each file: planned for it, or because a pattern covers it as well, as it will be in use."""
+    if chosen is None:
+        return {}
+    found = {path: plan.name for plan in chosen.streams for path in plan.files}
+    boundaries = Boundaries(planned_streams(chosen))
+    for path in files:
+        if path not in found and (owner := boundaries.owner(path)) is not None:
+            found[path] = owner
+    return found
+
+
+def _shares(
+    names: Sequence[str], edges: Sequence[Edge], owner_of: Mapping[str, str], facts: Mapping[str, FileFacts]
+) -> dict[str, Share]:
+    files, lines, inner, outer = Counter[str](), Counter[str](), Counter[str](), Counter[str]()
+    for path, owner in owner_of.items():
+        files[owner] += 1
+        lines[owner] += facts[path].lines if path in facts else 0
+    for edge in edges:
+        importer, imported = owner_of.get(edge.importer), owner_of.get(edge.imported)
+        if importer and imported:
+            (inner if importer == imported else outer)[importer] += 1
+    return {
+        name: Share(
+            files=files[name],
+            lines=lines[name],
+            independence_pct=independence_pct(inner[name], outer[name]),
+            team_size=team_size(files[name]),
+        )
+        for name in names
+    }
+
+
+def largest_pct(plan: Proposal) -> int:
+    """Return the share of a proposal's files that its largest stream has, in percent."""
+    sizes = [len(stream.files) for stream in plan.streams]
+    return round(100 * max(sizes, default=0) / (sum(sizes) or 1))
+
+
+def _advice(plans: Sequence[Proposal]) -> Advice | None:
+    """Tell which proposal to take: by the past if it says something, else by imports; alike: what people know.
+
+    One that leaves most of the code in one stream is taken only where the other does as well.
+    """
+    by_method = {plan.method: plan for plan in plans}
+    known = by_method.get(Method.DIRECTORIES)
+    other = by_method.get(Method.IMPORTS)
+    if known is None or other is None:
+        only = known or other
+        return None if only is None else Advice(method=only.method, reason="Nothing else was found.")
+    lopsided = [plan for plan in (known, other) if largest_pct(plan) > LOPSIDED_PCT]
+    if len(lopsided) == 1:
+        better = other if lopsided[0] is known else known
+        return Advice(
+            method=better.method,
+            reason=f"The other leaves {largest_pct(lopsided[0])} % of the files in one stream.",
+        )
+    if known.locality_pct is not None and other.locality_pct is not None:
+        gain = other.locality_pct - known.locality_pct
+        if abs(gain) >= CLOSE_PCT:
+            better, worse = (other, known) if gain > 0 else (known, other)
+            return Advice(
+                method=better.method,
+                reason=f"Of past commits, {better.locality_pct:.0f} % would have stayed in one stream, "
+                f"with the other {worse.locality_pct:.0f} %.",
+            )
+    if known.cut_pct - other.cut_pct >= 2 * CLOSE_PCT:
+        past = "" if known.locality_pct is not None else "; the history is too short to say more"
+        return Advice(
+            method=Method.IMPORTS,
+            reason=f"It cuts {other.cut_pct:.0f} % of the imports instead of {known.cut_pct:.0f} %{past}.",
+        )
+    return Advice(
+        method=Method.DIRECTORIES,
+        reason="The figures are alike, and everybody knows the directories.",
+    )
 
 
 def _problems(facts: Mapping[str, FileFacts]) -> tuple[Problem, ...]:
@@ -193,93 +331,3 @@ def _stream(plan: StreamPlan) -> Stream:
         dependencies=plan.dependencies,
         test_pattern=plan.test_pattern,
     )
-
-
-def document(analysis: Analysis) -> dict[str, Any]:
-    """Return the document of ``analyze --json`` (DESIGN §7): streams are the declared ones, else the proposed ones."""
-    layers: defaultdict[int, list[str]] = defaultdict(list)
-    for module in analysis.modules:
-        layers[module.layer].append(module.path)
-    return {
-        "modules": [
-            {
-                "path": module.path,
-                "files": module.files,
-                "lines": module.lines,
-                "independence_pct": module.independence_pct,
-                "layer": module.layer,
-                "imports": module.imports,
-            }
-            for module in analysis.modules
-        ],
-        "layers": [layers[layer] for layer in sorted(layers)],
-        "cycles_cut": analysis.cuts,
-        "critical_files": [
-            {
-                "path": one.path,
-                "risk": one.risk,
-                "users": one.users,
-                "tests": one.tests,
-                "streams": one.streams,
-                "changes": one.changes,
-                "score": one.score,
-                "reason": one.reason,
-            }
-            for one in analysis.critical
-        ],
-        "streams": _streams_document(analysis),
-        "declared": bool(analysis.declared),
-        "merge_phases": analysis.declared_phases
-        if analysis.declared
-        else analysis.chosen.phases
-        if analysis.chosen
-        else (),
-        "uncovered": analysis.uncovered,
-        "drift": analysis.drift,
-        "proposals": [
-            {
-                "method": plan.method,
-                "streams": [one.name for one in plan.streams],
-                "cut_pct": plan.cut_pct,
-                "locality_pct": plan.locality_pct,
-                "commits": plan.commits,
-                "shared": plan.shared,
-                "uncovered": len(plan.uncovered),
-                "circles": plan.circles,
-            }
-            for plan in analysis.proposals
-        ],
-        "problems": analysis.problems[:PROBLEMS_TOLD],
-        "notes": analysis.notes,
-        "commits": analysis.commits,
-    }
-
-
-def _streams_document(analysis: Analysis) -> dict[str, Any]:
-    plans = {plan.name: plan for plan in analysis.chosen.streams} if analysis.chosen else {}
-    if analysis.declared:
-        return {
-            stream.name: {
-                "files_pattern": stream.files_pattern,
-                "description": stream.description,
-                "dependencies": stream.dependencies,
-                "test_pattern": stream.test_pattern,
-                "max_agents": stream.max_agents,
-                "files": len(analysis.files_of.get(stream.name, ())),
-                "team_size": team_size(len(analysis.files_of.get(stream.name, ()))),
-            }
-            for stream in analysis.declared
-        }
-    return {
-        stream.name: {
-            "files_pattern": stream.files_pattern,
-            "description": stream.description,
-            "dependencies": stream.dependencies,
-            "test_pattern": stream.test_pattern,
-            "max_agents": stream.max_agents,
-            "files": len(plans[stream.name].files),
-            "team_size": plans[stream.name].team_size,
-            "independence_pct": plans[stream.name].independence_pct,
-        }
-        for stream in (planned_streams(analysis.chosen) if analysis.chosen else ())
-    }

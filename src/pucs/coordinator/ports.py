@@ -468,6 +468,10 @@ class Sources(Protocol):
         """Return what the last ``listing`` left out, in sentences."""
         ...
 
+    def newest(self) -> str:
+        """Return a word that stands for the history at hand: the commit checked out, and whether it is cut short."""
+        ...
+
     def read(self, path: str) -> bytes | None:
         """Return what a file holds now; None: it is no regular file any more, or cannot be read, or is too large."""
         ...

@@ -89,6 +89,13 @@ class CheckoutSources:
         """Return what the last listing left out."""
         return self._notes
 
+    def newest(self) -> str:
+        """Return the commit checked out and whether its history is cut short; of an unborn branch, nothing."""
+        try:
+            return self._git("rev-parse", "--is-shallow-repository", "--verify", "HEAD").line
+        except GitError:
+            return ""
+
     def read(self, path: str) -> bytes | None:
         """Return the content of a file."""
         try:

@@ -33,6 +33,10 @@ class FakeSources:
         """Nothing is left out."""
         return ()
 
+    def newest(self) -> str:
+        """Return a word for the history."""
+        return str(len(self.commits))
+
     def read(self, path: str) -> bytes | None:
         """Return what a file holds."""
         return self.files.get(path)
