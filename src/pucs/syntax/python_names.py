@@ -71,8 +71,10 @@ class Names:
     def expression(self, root: ast.AST, scope: Scope) -> None:
         """Note every dotted name that is read below, and bind those that are written."""
         stack: list[Any] = [root]
+        pop = stack.pop
+        read_of = self._READ
         while stack:
-            node = stack.pop()
+            node = pop()
             kind = type(node)
             if kind is ast.Name:
                 if type(node.ctx) is ast.Load:
@@ -80,13 +82,15 @@ class Names:
                 else:
                     scope.bound.add(node.id)
             elif kind is ast.Constant:
-                if type(node.value) is str:
+                if type(node.value) is str and "." in node.value:
                     self._string(node.value, node.lineno)
             elif kind is ast.Call:
                 stack.append(node.func)
-                stack += node.args
-                stack += node.keywords
-            elif read := self._READ.get(kind):
+                if node.args:
+                    stack += node.args
+                if node.keywords:
+                    stack += [each.value for each in node.keywords]
+            elif read := read_of.get(kind):
                 read(self, node, scope, stack)
             else:
                 _children(node, stack)
@@ -118,12 +122,12 @@ class Names:
                 self.expression(default, outer)
 
     def _string(self, value: str, line: int) -> None:
-        if "." in value and len(value) <= _STRING_MAX and _DOTTED.fullmatch(value):
+        if len(value) <= _STRING_MAX and _DOTTED.fullmatch(value):
             self.strings.setdefault(value, []).append(line)
 
     def _attribute(self, node: ast.Attribute, scope: Scope, stack: list[Any]) -> None:
-        parts: list[str] = []
-        inner: Any = node
+        inner: Any = node.value
+        parts = [node.attr]
         while type(inner) is ast.Attribute:
             parts.append(inner.attr)
             inner = inner.value
