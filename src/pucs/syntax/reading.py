@@ -27,7 +27,7 @@ def reader(path: str) -> str:
 
     The facts of equal bytes are equal as long as this name is. It is short and has no spaces.
     """
-    kind = _READERS.get(path.rpartition("/")[2].rpartition(".")[2].lower(), "")
+    kind = _READERS.get(_ending(path), "")
     return f"{FORMAT}.{kind}" if kind else ""
 
 
@@ -48,8 +48,13 @@ def unread(path: str, problem: str) -> FileFacts:
 
 def language(path: str) -> Language:
     """Return the language of a file that is read."""
-    kind = _READERS[path.rpartition(".")[2].lower()]
+    kind = _READERS[_ending(path)]
     return Language.PYTHON if kind.endswith(_PYTHON) else Language(kind)
+
+
+def _ending(path: str) -> str:
+    _, dot, ending = path.rpartition("/")[2].rpartition(".")
+    return ending.lower() if dot else ""
 
 
 def _reading(path: str) -> Callable[[bytes], FileFacts] | None:
