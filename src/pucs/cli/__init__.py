@@ -18,6 +18,7 @@ from pucs.cli.door import Door, common_options, fail, quiet_exit
 
 COMMANDS = {
     "agents": ("status", "Show the agents of the session."),
+    "analyze": ("analyze", "Show which parts of the code can be worked on side by side."),
     "check": ("check", "Check boundaries and commit messages, without a session."),
     "cleanup": ("locks", "End leases that are over and serve who waits."),
     "config": ("config", "Check, show and apply the configuration."),

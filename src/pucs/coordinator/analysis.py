@@ -104,6 +104,8 @@ class Analysis:
     shares: Mapping[str, Share]
     """What each such stream has."""
     advice: Advice | None
+    left: Mapping[Method, int]
+    """Files of code, tests apart, that no pattern of a proposal covers."""
     problems: tuple[Problem, ...]
     notes: tuple[str, ...]
     commits: int
@@ -168,6 +170,7 @@ def analyze(
         ties=dict(sorted(weights_between(edges, owner_of.get).items())),
         shares=_shares(names, edges, owner_of, facts),
         advice=_advice(plans),
+        left={plan.method: len(own) - len(_planned(own, plan)) for plan in plans},
         problems=_problems(facts),
         notes=sources.notes(),
         commits=len(history),

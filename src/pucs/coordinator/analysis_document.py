@@ -175,7 +175,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
             }
             for one in analysis.drift
         ],
-        "proposals": [_proposal(plan) for plan in analysis.proposals],
+        "proposals": [_proposal(plan, analysis.left[plan.method]) for plan in analysis.proposals],
         "advice": analysis.advice,
         "unread": analysis.unread,
         "skipped": analysis.skipped,
@@ -185,7 +185,7 @@ def document(analysis: Analysis) -> dict[str, Any]:
     }
 
 
-def _proposal(plan: Proposal) -> dict[str, Any]:
+def _proposal(plan: Proposal, left: int) -> dict[str, Any]:
     from pucs.coordinator.analysis import largest_pct  # noqa: PLC0415 - whoever has a proposal has that
 
     return {
@@ -197,7 +197,7 @@ def _proposal(plan: Proposal) -> dict[str, Any]:
         "locality_pct": plan.locality_pct,
         "commits": plan.commits,
         "shared": plan.shared,
-        "uncovered": len(plan.uncovered),
+        "uncovered": left,
         "circles": plan.circles,
     }
 

@@ -1,0 +1,191 @@
+"""``analyze``: what the code says about working on it side by side."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import click
+
+from pucs.cli.door import Door, common_options, one_line
+from pucs.core.errors import Refused, Usage
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from pucs.streams.settings import Configuration
+
+BAR_FROM: Final = 100
+"""Files to parse from which a bar is shown: fewer are done before one could read it."""
+
+
+@click.command()
+@click.option(
+    "--streams",
+    "method",
+    type=click.Choice(["directories", "imports"]),
+    default="directories",
+    show_default=True,
+    help="Proposal to show in full where no streams are declared.",
+)
+@click.option("--write", is_flag=True, help="Write the proposal to pucs.yaml; refused where there is one.")
+@click.option("--dry-run", is_flag=True, help="With --write: print what would be written.")
+@click.option("--html", metavar="FILE", default="", help="Write a page with the graph of the streams.")
+@common_options
+def analyze(door: Door, *, method: str, write: bool, dry_run: bool, html: str) -> None:
+    """Show which parts of the code can be worked on side by side, what they share, and in which order they merge.
+
+    Needs no session and runs nothing of your code. With a configuration, its streams are looked at, and where what they
+    declare differs from what they import.
+
+    \b
+    Example: pucs analyze
+    Example: pucs analyze --streams imports --html streams.html
+    """
+    from pucs.cli.analysis_text import blind, lines  # noqa: PLC0415 - after the options are checked
+
+    if dry_run and not write:
+        raise click.UsageError("--dry-run goes with --write.")
+    found = Looked(door)
+    if write and found.place is not None:
+        raise Refused(
+            f"{found.place} is there already.",
+            remedy="Change it by hand, or move it away to have one proposed.",
+        )
+    document = found.document(method)
+    if write:
+        _written(door, found, document, dry_run=dry_run)
+        return
+    if html:
+        from pucs.dashboard.analysis_page import page  # noqa: PLC0415 - only for pages
+
+        save(Path(html), page(document, title=found.root.name, blind=blind(document)))
+        door.say(document, f"Wrote {one_line(html)}.")
+        return
+    door.say(document, lambda: _styled([*lines(document), *_next(document)]))
+
+
+class Looked:
+    """A checkout whose code is looked at, with its configuration."""
+
+    def __init__(self, door: Door) -> None:
+        """Find the checkout and its configuration, if it has one."""
+        from pucs.cli.settings import configuration_file, read_configuration  # noqa: PLC0415
+        from pucs.wiring import open_sources  # noqa: PLC0415
+
+        self._sources, self._index, self._parsers = open_sources(door.repo)
+        self.root = Path(self._sources.root)
+        self.place = configuration_file(self.root)
+        """The configuration; None: there is none."""
+        self.configuration: Configuration | None = (
+            read_configuration(self.place) if self.place is not None else None
+        )
+
+    def document(self, method: str, *, enough: Callable[[], bool] = lambda: False) -> dict[str, Any]:
+        """Return the document of the analysis; a bar shows on a terminal how far it is."""
+        from pucs.coordinator.analysis_document import analysis_document  # noqa: PLC0415
+        from pucs.wiring import rules_of_analysis  # noqa: PLC0415
+
+        with _bar() as told:
+            document = analysis_document(
+                self._sources,
+                self._index,
+                self._parsers,
+                rules=rules_of_analysis(),
+                configuration=self.configuration,
+                method=method,
+                told=told,
+                enough=enough,
+            )
+        trouble = self._index.trouble()
+        if trouble:
+            click.echo(f"Note: {one_line(trouble)}", err=True)
+        return document
+
+
+@contextmanager
+def _bar() -> Iterator[Callable[[int, int], None]]:
+    """Show how many files are parsed, where somebody looks on."""
+    bar: list[Any] = []
+
+    def told(done: int, total: int) -> None:
+        if total < BAR_FROM or not sys.stderr.isatty():
+            return
+        if not bar:
+            bar.append(click.progressbar(length=total, label="Reading the code", file=sys.stderr))
+            bar[0].__enter__()
+        bar[0].update(done - bar[0].pos)
+
+    try:
+        yield told
+    finally:
+        for shown in bar:
+            shown.__exit__(None, None, None)
+
+
+def _written(door: Door, found: Looked, document: dict[str, Any], *, dry_run: bool) -> None:
+    """Write the configuration, or show it."""
+    from pucs.streams.proposal import render  # noqa: PLC0415
+
+    text = render(document)
+    place = found.root / "pucs.yaml"
+    if not dry_run:
+        save(place, text, anew=True)
+    said = f"Wrote {place}. Read it, adjust it, then: pucs init" if not dry_run else text.rstrip("\n")
+    door.say({"configuration": str(place), "dry_run": dry_run, "text": text}, said)
+
+
+def save(place: Path, text: str, *, anew: bool = False) -> None:
+    """Write a file as a whole or not at all; with ``anew``, only where there is none.
+
+    Raises:
+        Refused: there is one.
+        Usage: it cannot be written.
+    """
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", errors="replace", dir=place.parent, prefix=f".{place.name}.", delete=False
+        ) as file:
+            made = Path(file.name)
+            file.write(text)
+    except OSError as error:
+        raise Usage(f"{place} cannot be written: {error.strerror}.", remedy="Name another file.") from error
+    try:
+        made.chmod(0o666 & ~_umask())
+        if anew:
+            os.link(made, place)  # fails where there is one, at whatever moment it came
+        else:
+            made.replace(place)
+    except FileExistsError as error:
+        raise Refused(f"{place} is there already.", remedy="Move it away first.") from error
+    except OSError as error:
+        raise Usage(f"{place} cannot be written: {error.strerror}.", remedy="Name another file.") from error
+    finally:
+        made.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+def _styled(lines: list[str]) -> str:
+    """Return the lines with their headings in bold type; a pipe gets none."""
+    return "\n".join(
+        click.style(line, bold=True) if line.isupper() and line[0] != " " else line for line in lines
+    )
+
+
+def _next(document: dict[str, Any]) -> list[str]:
+    if not document["files"]:
+        return []
+    if document["declared"]:
+        return ["", "Next: pucs analyze --html streams.html; pucs config check"]
+    other = next((one["method"] for one in document["proposals"] if one["method"] != document["method"]), "")
+    also = f"pucs analyze --streams {other}; " if other else ""
+    return ["", f"Next: {also}pucs analyze --html streams.html; pucs analyze --write, or pucs init"]
