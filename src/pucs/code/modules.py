@@ -12,12 +12,16 @@ import sys
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
+from pucs.core.sources import is_test
+
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 _SOURCES: Final = (".py", ".pyi")
 _CONVENTIONAL: Final = ("", "src", "lib", "python")
 """Roots by convention, as directories of the repository; one that does not exist finds nothing."""
+_INSTALLED: Final = frozenset({"site-packages", "dist-packages", "node_modules"})
+"""Directories of installed packages, which count only for what is installed there."""
 _STANDARD: Final = sys.stdlib_module_names
 
 
@@ -53,7 +57,7 @@ class Modules:
         homes: defaultdict[str, list[str]] = defaultdict(list)
         for package in sorted(self._packages):
             parent, _, name = package.rpartition("/")
-            if parent not in self._packages:
+            if parent not in self._packages and _INSTALLED.isdisjoint(parent.split("/")):
                 homes[name].append(parent)
         return {name: tuple(parents) for name, parents in homes.items()}
 
@@ -135,6 +139,9 @@ class Modules:
                 return found
             namespace = namespace or found
         homes = self._elsewhere.get(top, ())
+        if not _for_tests(importer.rpartition("/")[0]):
+            # What only tests have at hand, the product does not import.
+            homes = tuple(home for home in homes if not _for_tests(home))
         if len(homes) == 1 and top not in _STANDARD:
             found = self.at(homes[0], module)
             if found is not None and not found.endswith("/"):
@@ -148,3 +155,7 @@ class Modules:
 
     def _in_package(self, path: str) -> bool:
         return path.rpartition("/")[0] in self._packages
+
+
+def _for_tests(directory: str) -> bool:
+    return is_test(f"{directory}/any.py")

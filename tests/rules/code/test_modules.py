@@ -70,6 +70,21 @@ def test_a_package_anywhere_is_found_by_its_name_if_it_is_the_only_one() -> None
     assert found.absolute("tools/run.py", "json") is None
 
 
+def test_packages_of_tests_and_installed_ones_are_not_found_by_name_alone() -> None:
+    """A copy of a library that tests bring along is not what the product imports."""
+    found = modules(
+        *("product/main.py", "tests/fakes/grpc/__init__.py", "env/lib/site-packages/rich/__init__.py"),
+        "env/lib/site-packages/rich/table.py",
+    )
+    assert found.absolute("product/main.py", "grpc") is None
+    assert found.absolute("tests/test_main.py", "grpc") == "tests/fakes/grpc/__init__.py"
+    assert found.absolute("tests/test_main.py", "rich") is None
+    assert (
+        found.absolute("env/lib/site-packages/rich/table.py", "rich")
+        == "env/lib/site-packages/rich/__init__.py"
+    )
+
+
 def test_further_roots_are_searched_first() -> None:
     """Directories that somebody puts on ``sys.path``; one that does not exist finds nothing."""
     found = modules("hooks/deep/check.py", "check.py", roots=("hooks/deep", "gone"))
