@@ -81,12 +81,18 @@ class Modules:
         }
 
     def root_of(self, path: str) -> str:
-        """Return the directory from which a file's own package is imported; its own directory if it is in none."""
+        """Return the directory from which a file's own package is imported; its own directory if it is in none.
+
+        A directory without ``__init__.py`` inside a package belongs to it.
+        """
         directory = path.rpartition("/")[0]
         found = self._root_of.get(directory)
         if found is None:
-            found = directory
-            while found in self._packages:
+            around = directory
+            while around and around not in self._packages:
+                around = around.rpartition("/")[0]
+            found = around if around in self._packages else directory
+            while found in self._packages and found:
                 found = found.rpartition("/")[0]
             self._root_of[directory] = found
         return found
@@ -127,19 +133,20 @@ class Modules:
 
     def absolute(self, importer: str, module: str) -> str | None:
         """Return what an absolute import means."""
-        own = self.root_of(importer)
+        directory = importer.rpartition("/")[0]
+        beside = () if directory in self._packages else (directory,)
         top = module.partition(".")[0]
         namespace = None
-        for root in dict.fromkeys((own, *self._roots)):
+        for root in dict.fromkeys((*beside, self.root_of(importer), *self._roots)):
             # Beside a script or a test, names of the standard library keep their meaning.
-            if root not in self._roots and top in _STANDARD and not self._in_package(importer):
+            if root not in self._roots and top in _STANDARD and beside:
                 continue
             found = self.at(root, module)
             if found is not None and not found.endswith("/"):
                 return found
             namespace = namespace or found
         homes = self._elsewhere.get(top, ())
-        if not _for_tests(importer.rpartition("/")[0]):
+        if not _for_tests(directory):
             # What only tests have at hand, the product does not import.
             homes = tuple(home for home in homes if not _for_tests(home))
         if len(homes) == 1 and top not in _STANDARD:
@@ -152,9 +159,6 @@ class Modules:
     def loose(self, module: str) -> str | None:
         """Return the one file outside of all packages that has this name, for who puts directories on ``sys.path``."""
         return self._loose.get(module)
-
-    def _in_package(self, path: str) -> bool:
-        return path.rpartition("/")[0] in self._packages
 
 
 def _for_tests(directory: str) -> bool:

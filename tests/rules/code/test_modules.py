@@ -144,6 +144,18 @@ def test_names_of_modules_begin_at_the_root_of_their_package() -> None:
     assert found.root_of("src/app/core/part.py") == "src"
 
 
+def test_directories_without_init_inside_a_package_belong_to_it() -> None:
+    """Their modules have its name before theirs; two packages of one name are told apart there too."""
+    found = modules(
+        *("one/app/__init__.py", "one/app/part.py", "one/app/bare/mod.py", "one/app/bare/side.py"),
+        *("two/app/__init__.py", "two/app/part.py", "two/app/bare/mod.py"),
+    )
+    assert found.name_of("one/app/bare/mod.py") == "app.bare.mod"
+    assert found.absolute("one/app/bare/mod.py", "app.part") == "one/app/part.py"
+    assert found.absolute("two/app/bare/mod.py", "app.part") == "two/app/part.py"
+    assert found.absolute("one/app/bare/mod.py", "side") == "one/app/bare/side.py"
+
+
 def test_stubs_stand_in_where_there_is_no_source() -> None:
     """A compiled module is known by its stub; beside its source the stub is not what runs."""
     found = modules("app/__init__.py", "app/fast.pyi", "app/both.py", "app/both.pyi", "typed/__init__.pyi")
