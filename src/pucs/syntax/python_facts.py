@@ -32,9 +32,11 @@ _HEAD_BYTES: Final = 400_000
 """How much of a file that cannot be parsed is looked through line by line."""
 _DEPRECATED: Final = re.compile(r"\bdeprecated\b", re.IGNORECASE)
 _IMPORT_LINE: Final = re.compile(
-    rb"^([ \t]*)(?:from[ \t]+(\.*)([\w.]*)[ \t]+import[ \t]+\(?([^#\n]*)|import[ \t]+([\w.]+(?:[ \t]*,[ \t]*[\w.]+)*))",
+    rb"^([ \t]*+)(?:from(?:[ \t]++|(?=\.))(\.*+)((?:(?!import\b)\w[\w.]*+)?+)[ \t]*+import\b[ \t]*+\(?([^#\n]*+)"
+    rb"|import[ \t]++([\w.]++(?:[ \t]*+,[ \t]*+[\w.]++)*+))",
     re.MULTILINE,
 )
+"""Never takes a step back: such a file may be made of anything."""
 _LINE_END: Final = re.compile("\r\n|\r|\n")
 _COMMENT_BEHIND: Final = re.compile(r":\s*#")
 _BUILTINS: Final = frozenset({*dir(builtins), "__file__", "__path__", "__annotations__"})
@@ -419,6 +421,8 @@ def _catches_imports(caught: ast.expr | None) -> bool:
 
 def _uncommented(line: str) -> str:
     """Return the last line of a header without the comment behind its colon."""
+    if len(line) > _SIGNATURE_MAX:
+        return line
     for match in _COMMENT_BEHIND.finditer(line):
         before = line[: match.start()]
         if not before.count("'") % 2 and not before.count('"') % 2:  # else it stands in a string

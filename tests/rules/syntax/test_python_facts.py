@@ -431,7 +431,7 @@ def test_type_parameters_are_read_where_python_has_them() -> None:
 @pytest.mark.parametrize(
     ("source", "problem"),
     [
-        (b"import a\nfrom .b import c as d, e\nprint 'two'\n", "line 3"),
+        (b"import a\nfrom .b import c as d, e # f\nprint 'two'\n", "line 3"),
         (b"import a\nfrom .b import c as d, e\n\0\n", "zero byte"),
         (b"# coding: nonsense\nimport a\nfrom .b import c as d, e\n", "nonsense"),
         (b"import a\nfrom .b import c as d, e\nx = '\xff'\n", "utf-8"),
@@ -448,6 +448,28 @@ def test_of_what_is_no_python_its_lines_are_looked_at(source: bytes, problem: st
     found = [(fact.module, fact.level, fact.names, fact.bound, fact.line) for fact in facts.imports]
     first = source.split(b"\n").index(b"import a") + 1
     assert found == [("a", 0, (), "a", first), ("b", 1, (("c", "d"), ("e", "e")), "", first + 1)]
+
+
+@pytest.mark.parametrize("filling", [b".", b" ", b"a", b"a.", b"a, ", b"\t.", b" import"])
+def test_long_lines_of_a_broken_file_take_no_longer_than_others(filling: bytes) -> None:
+    """However much of an import there is on one line, it is looked at once."""
+    for start in (b"from ", b"import ", b"from . import ", b" "):
+        facts = python_facts(b"(\n" + start + filling * (200_000 // len(filling)) + b"!\nimport end\n")
+        assert facts.imports[-1].module == "end"
+
+
+def test_ways_to_write_an_import_are_known_line_by_line() -> None:
+    """Spaces are optional around dots; names that begin like a keyword are names."""
+    source = b"(\nfrom .import x\nfrom.a import y\nfrom b import*\nfrom imports import (z, # w\nimport q , r.s as t\n"
+    found = [(fact.level, fact.module, fact.names) for fact in python_facts(source).imports]
+    assert found == [
+        (1, "", (("x", "x"),)),
+        (1, "a", (("y", "y"),)),
+        (0, "b", (("*", "*"),)),
+        (0, "imports", (("z", "z"),)),
+        (0, "q", ()),
+        (0, "r.s", ()),
+    ]
 
 
 def test_indented_lines_of_a_broken_file_count_as_lazy() -> None:
