@@ -6,7 +6,9 @@ import os
 import sys
 import tempfile
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 import click
@@ -15,8 +17,10 @@ from pucs.cli.door import Door, common_options, one_line
 from pucs.core.errors import Refused, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from pucs.coordinator.ports import Index
+    from pucs.coordinator.records import FactsKey
     from pucs.streams.settings import Configuration
 
 BAR_FROM: Final = 100
@@ -50,7 +54,7 @@ def analyze(door: Door, *, method: str, write: bool, dry_run: bool, html: str) -
 
     if dry_run and not write:
         raise click.UsageError("--dry-run goes with --write.")
-    found = Looked(door)
+    found = Looked(door, keep=not dry_run)
     if write and found.place is not None:
         raise Refused(
             f"{found.place} is there already.",
@@ -72,12 +76,13 @@ def analyze(door: Door, *, method: str, write: bool, dry_run: bool, html: str) -
 class Looked:
     """A checkout whose code is looked at, with its configuration."""
 
-    def __init__(self, door: Door) -> None:
-        """Find the checkout and its configuration, if it has one."""
+    def __init__(self, door: Door, *, keep: bool = True) -> None:
+        """Find the checkout and its configuration, if it has one; without ``keep``, nothing at all is written."""
         from pucs.cli.settings import configuration_file, read_configuration  # noqa: PLC0415
         from pucs.wiring import open_sources  # noqa: PLC0415
 
         self._sources, self._index, self._parsers = open_sources(door.repo)
+        self._keep = keep
         self.root = Path(self._sources.root)
         self.place = configuration_file(self.root)
         """The configuration; None: there is none."""
@@ -85,26 +90,41 @@ class Looked:
             read_configuration(self.place) if self.place is not None else None
         )
 
-    def document(self, method: str, *, enough: Callable[[], bool] = lambda: False) -> dict[str, Any]:
-        """Return the document of the analysis; a bar shows on a terminal how far it is."""
+    def document(self, method: str, *, seconds: float = inf) -> dict[str, Any]:
+        """Return the document of the analysis; a bar shows on a terminal how far it is.
+
+        After so many seconds no more files are parsed; the document says how many were left.
+        """
         from pucs.coordinator.analysis_document import analysis_document  # noqa: PLC0415
         from pucs.wiring import rules_of_analysis  # noqa: PLC0415
 
+        until = monotonic() + seconds
         with _bar() as told:
             document = analysis_document(
                 self._sources,
-                self._index,
+                self._index if self._keep else _Kept(self._index),
                 self._parsers,
                 rules=rules_of_analysis(),
                 configuration=self.configuration,
                 method=method,
                 told=told,
-                enough=enough,
+                enough=lambda: monotonic() > until,
             )
         trouble = self._index.trouble()
         if trouble:
             click.echo(f"Note: {one_line(trouble)}", err=True)
         return document
+
+
+class _Kept:
+    """An index that is only read."""
+
+    def __init__(self, index: Index) -> None:
+        self.kept = index.kept
+        self.trouble = index.trouble
+
+    def keep(self, facts: Mapping[FactsKey, bytes]) -> None:
+        """Keep nothing."""
 
 
 @contextmanager
@@ -129,9 +149,9 @@ def _bar() -> Iterator[Callable[[int, int], None]]:
 
 def _written(door: Door, found: Looked, document: dict[str, Any], *, dry_run: bool) -> None:
     """Write the configuration, or show it."""
-    from pucs.streams.proposal import render  # noqa: PLC0415
+    from pucs.cli.proposed import configuration_text  # noqa: PLC0415
 
-    text = render(document)
+    text = configuration_text(document)
     place = found.root / "pucs.yaml"
     if not dry_run:
         save(place, text, anew=True)

@@ -145,7 +145,7 @@ def _start(door: Door) -> None:
     if door.json:
         return
     if started["proposed"]:
-        click.echo(f"Wrote {started['configuration']}, proposed from your directories.")
+        click.echo(f"Wrote {started['configuration']}, proposed from your code.")
     click.echo(f"Started session {started['session']} ({count(len(started['streams']), 'stream')}).")
     for warning in started["warnings"]:
         click.echo(f"Note: {warning}")

@@ -13,7 +13,8 @@ _SPECIAL: Final = frozenset("*?[]{}\\,")
 
 def escaped(path: str) -> str:
     """Return the pattern that matches one path as it is spelt (the language of ``pucs.streams.patterns``)."""
-    return "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in path)
+    quoted = "".join(f"\\{letter}" if letter in _SPECIAL else letter for letter in path)
+    return f"\\{quoted}" if quoted.startswith("!") else quoted
 
 
 class _Directory:
@@ -28,7 +29,9 @@ class _Directory:
         """Owners of files at any depth; empty name: nobody's."""
 
 
-def patterns(owner_of: Mapping[str, str], *, nobodys: Collection[str] = ()) -> dict[str, tuple[str, ...]]:
+def patterns(
+    owner_of: Mapping[str, str], *, nobodys: Collection[str] = (), stems: bool = False
+) -> dict[str, tuple[str, ...]]:
     """Return for each owner the patterns that match all of its files and no file of another owner.
 
     A directory that one owner has alone becomes ``directory/``, files directly in one ``directory/*.ending``, what is left
@@ -37,12 +40,13 @@ def patterns(owner_of: Mapping[str, str], *, nobodys: Collection[str] = ()) -> d
     Args:
         owner_of: The owner of each file.
         nobodys: Files that no pattern may match.
+        stems: Files of one owner whose names begin alike, up to a ``_``, become one pattern: ``test_cart_*.py``.
     """
     root = _Directory()
     for path, owner in [*owner_of.items(), *((path, "") for path in nobodys)]:
         _put(root, path, owner)
     found: defaultdict[str, list[str]] = defaultdict(list)
-    _emit(root, "", owner_of, found)
+    _emit(root, "", owner_of, found, stems=stems)
     return {owner: tuple(found[owner]) for owner in sorted(found)}
 
 
@@ -57,7 +61,12 @@ def _put(root: _Directory, path: str, owner: str) -> None:
 
 
 def _emit(
-    place: _Directory, start: str, owner_of: Mapping[str, str], found: defaultdict[str, list[str]]
+    place: _Directory,
+    start: str,
+    owner_of: Mapping[str, str],
+    found: defaultdict[str, list[str]],
+    *,
+    stems: bool,
 ) -> None:
     for ending, paths in sorted(_by_ending(place.files).items()):
         owners = {owner_of.get(path, "") for path in paths}
@@ -65,6 +74,9 @@ def _emit(
             owner = next(iter(owners))
             if owner:
                 found[owner].append(f"{escaped(start)}*{escaped(ending)}")
+            continue
+        if stems:
+            _emit_stems(start, ending, paths, owner_of, found)
             continue
         for path in sorted(paths):
             if owner := owner_of.get(path, ""):
@@ -76,7 +88,33 @@ def _emit(
             if owner:
                 found[owner].append(escaped(directory))
         else:
-            _emit(inner, directory, owner_of, found)
+            _emit(inner, directory, owner_of, found, stems=stems)
+
+
+def _emit_stems(
+    start: str,
+    ending: str,
+    paths: Iterable[str],
+    owner_of: Mapping[str, str],
+    found: defaultdict[str, list[str]],
+) -> None:
+    """Give patterns of files of one directory and ending, by the words that their names begin with."""
+    waiting = [(start, sorted(paths))]
+    while waiting:
+        stem, group = waiting.pop()
+        owners = {owner_of.get(path, "") for path in group}
+        if len(group) == 1 or (len(owners) == 1 and stem != start):
+            owner = next(iter(owners))
+            if owner:
+                found[owner].append(
+                    escaped(group[0]) if len(group) == 1 else f"{escaped(stem)}*{escaped(ending)}"
+                )
+            continue
+        parts: defaultdict[str, list[str]] = defaultdict(list)
+        for path in group:
+            word, more, _ = path[len(stem) :].partition("_")
+            parts[f"{stem}{word}{more}"].append(path)
+        waiting += sorted(parts.items(), reverse=True)
 
 
 def _by_ending(paths: Iterable[str]) -> dict[str, list[str]]:
