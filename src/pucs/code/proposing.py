@@ -234,7 +234,8 @@ class _Plan:
                 ties[edge.importer][owner] += 1
         found: dict[str, str] = {}
         for path in self._files:
-            if not is_test(path) or path.rpartition("/")[2].startswith("conftest."):
+            # What cannot be printed cannot stand in a configuration either.
+            if not is_test(path) or path.rpartition("/")[2].startswith("conftest.") or not path.isprintable():
                 continue
             if owner := self._mirrored(path):
                 found[path] = owner
