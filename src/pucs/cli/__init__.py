@@ -43,6 +43,7 @@ COMMANDS = {
     "message": ("message", "Write to agents, read and acknowledge."),
     "pause": ("pause", "Pause an agent."),
     "queue": ("locks", "Show who waits for what."),
+    "readiness": ("readiness", "Show what to put in order before many agents begin."),
     "report": ("report", "Write the session's report."),
     "request": ("request", "Ask for work on files that another stream covers."),
     "resolve": ("resolve", "Resolve a conflict."),

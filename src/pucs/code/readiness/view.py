@@ -1,0 +1,87 @@
+"""What every family of findings looks at."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from pucs.core.sources import is_test
+from pucs.syntax.facts import ImportKind
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+
+    from pucs.code.resolving import Code, Edge
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The code, who imports whom, and a way to look into single definitions again."""
+
+    code: Code
+    edges: Sequence[Edge]
+    own: frozenset[str]
+    """Python files in which likeness counts."""
+    bodies: Callable[[str, Collection[str]], Mapping[str, Counter[str]]]
+    """Words of some definitions of a file, by qualified name; reads the file again."""
+    _to: dict[str, list[Edge]] = field(default_factory=dict)
+
+    def importers(self, path: str) -> list[Edge]:
+        """Return the imports of a file, whoever makes them; those for type checkers too."""
+        if not self._to and self.edges:
+            for edge in self.edges:
+                self._to.setdefault(edge.imported, []).append(edge)
+        return self._to.get(path, [])
+
+    def working_importers(self, path: str) -> list[Edge]:
+        """Return the imports of a file by others than tests, as they are carried out."""
+        return [
+            edge
+            for edge in self.importers(path)
+            if not is_test(edge.importer) and edge.kind is not ImportKind.TYPING
+        ]
+
+    def takers(self, names: Collection[str]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
+        """Return who imports some names by name: (defining file, name) → importing file → line and name it is bound to."""
+        found: defaultdict[tuple[str, str], dict[str, tuple[int, str]]] = defaultdict(dict)
+        for path, facts in self.code.facts.items():
+            for fact in facts.imports:
+                for name, bound in fact.names:
+                    if name in names:
+                        place = self.code.place(path, bound)
+                        for file in (*self.code.imported(path, fact), place.path if place else ""):
+                            if file and file != path:
+                                found[file, name].setdefault(path, (fact.line, bound))
+        return found
+
+    def ancestors(self, path: str, name: str) -> set[tuple[str, str]]:
+        """Return a class and all classes of the repository that it extends, each as file and name."""
+        found: set[tuple[str, str]] = set()
+        waiting = [(path, name)]
+        while waiting:
+            here = waiting.pop()
+            if here in found or here[0] not in self.code.facts:
+                continue
+            found.add(here)
+            for base in self._bases(*here):
+                place = self.code.place(here[0], base)
+                if place is not None and place.symbol:
+                    waiting.append((place.path, place.symbol))
+        return found
+
+    def _bases(self, path: str, name: str) -> tuple[str, ...]:
+        for one in self.code.facts[path].definitions:
+            if one.name == name:
+                return one.bases
+        return ()
+
+
+def apart(paths: Iterable[str]) -> tuple[list[str], list[str]]:
+    """Return paths divided into those of the program and those of its tests."""
+    program: list[str] = []
+    tests: list[str] = []
+    for path in paths:
+        (tests if is_test(path) else program).append(path)
+    return program, tests
