@@ -15,9 +15,8 @@ COMMON = frozenset({"repo", "store", "session", "as_json", "help"})
 
 CHAPTERS = {
     "Run a session": ("demo", "init", "run", "launch-stream", "finalize", "verify", "report"),
-    "Understand the code": ("analyze",),
     "Look at it": ("status", "agents", "log", "patterns", "why", "state"),
-    "Understand the code": ("readiness",),
+    "Understand the code": ("analyze", "readiness"),
     "Leases": ("lock", "unlock", "locks", "queue", "cleanup"),
     "Plans": ("intent", "partition"),
     "Conflicts": ("conflicts", "resolve", "request"),

@@ -59,7 +59,7 @@ def head(document: Mapping[str, Any]) -> str:
         )
     return (
         f"{count(document['files'], 'file')} of code, {document['lines']:,} lines read, "
-        f"{count(len(document['modules']), 'module')}, {count(document['commits'], 'commit')} of history."
+        f"{count(len(document['modules']), 'module')}, {count(document['commits'], 'commit')} looked at."
     )
 
 

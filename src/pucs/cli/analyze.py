@@ -3,28 +3,24 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-from contextlib import contextmanager
 from math import inf
 from pathlib import Path
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from pucs.cli.bars import reading_bar
 from pucs.cli.door import Door, common_options, one_line
 from pucs.core.errors import Refused, Usage
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Mapping
 
     from pucs.coordinator.ports import Index
     from pucs.coordinator.records import FactsKey
     from pucs.streams.settings import Configuration
-
-BAR_FROM: Final = 100
-"""Files to parse from which a bar is shown: fewer are done before one could read it."""
 
 
 @click.command()
@@ -99,7 +95,7 @@ class Looked:
         from pucs.wiring import rules_of_analysis  # noqa: PLC0415
 
         until = monotonic() + seconds
-        with _bar() as told:
+        with reading_bar() as told:
             document = analysis_document(
                 self._sources,
                 self._index if self._keep else _Kept(self._index),
@@ -125,26 +121,6 @@ class _Kept:
 
     def keep(self, facts: Mapping[FactsKey, bytes]) -> None:
         """Keep nothing."""
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[int, int], None]]:
-    """Show how many files are parsed, where somebody looks on."""
-    bar: list[Any] = []
-
-    def told(done: int, total: int) -> None:
-        if total < BAR_FROM or not sys.stderr.isatty():
-            return
-        if not bar:
-            bar.append(click.progressbar(length=total, label="Reading the code", file=sys.stderr))
-            bar[0].__enter__()
-        bar[0].update(done - bar[0].pos)
-
-    try:
-        yield told
-    finally:
-        for shown in bar:
-            shown.__exit__(None, None, None)
 
 
 def _written(door: Door, found: Looked, document: dict[str, Any], *, dry_run: bool) -> None:
@@ -204,8 +180,14 @@ def _styled(lines: list[str]) -> str:
 def _next(document: dict[str, Any]) -> list[str]:
     if not document["files"]:
         return []
+    said = ["pucs analyze --html streams.html     the streams drawn"]
     if document["declared"]:
-        return ["", "Next: pucs analyze --html streams.html; pucs config check"]
-    other = next((one["method"] for one in document["proposals"] if one["method"] != document["method"]), "")
-    also = f"pucs analyze --streams {other}; " if other else ""
-    return ["", f"Next: {also}pucs analyze --html streams.html; pucs analyze --write, or pucs init"]
+        said.append("pucs config check                    the configuration against the files")
+    else:
+        said += [
+            f"pucs analyze --streams {one['method']:<15}the other proposal in full"
+            for one in document["proposals"]
+            if one["method"] != document["method"]
+        ]
+        said.append("pucs analyze --write, or pucs init   pucs.yaml from this")
+    return ["", "NEXT", *(f"  {line}" for line in said)]
