@@ -70,12 +70,12 @@ def _emit(
 ) -> None:
     for ending, paths in sorted(_by_ending(place.files).items()):
         owners = {owner_of.get(path, "") for path in paths}
-        if len(owners) == 1 and len(paths) > 1:
+        if len(owners) == 1 and len(paths) > 1 and ending:
             owner = next(iter(owners))
             if owner:
                 found[owner].append(f"{escaped(start)}*{escaped(ending)}")
             continue
-        if stems:
+        if stems and ending:
             _emit_stems(start, ending, paths, owner_of, found)
             continue
         for path in sorted(paths):
@@ -118,9 +118,9 @@ def _emit_stems(
 
 
 def _by_ending(paths: Iterable[str]) -> dict[str, list[str]]:
+    """Return files by the endings of their names; those without one are alike in nothing."""
     found: defaultdict[str, list[str]] = defaultdict(list)
     for path in paths:
-        name = path.rpartition("/")[2]
-        stem, dot, ending = name.rpartition(".")
-        found[f".{ending}" if dot and stem else ""].append(path)
+        _, dot, ending = path.rpartition("/")[2].rpartition(".")
+        found[f"{dot}{ending}" if dot else ""].append(path)
     return dict(found)

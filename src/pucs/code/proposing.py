@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Final
 from pucs.code.communities import communities
 from pucs.code.critical import users_of
 from pucs.code.dividing import divided
+from pucs.code.locality import JUDGED_MIN, Work, staying, together, work
+from pucs.code.naming import called, directory_names
 from pucs.code.patterns import escaped, patterns
 from pucs.code.records import Method, Proposal, StreamPlan
 from pucs.code.structure import independence_pct, module_names, phases, weights_between
@@ -23,20 +25,21 @@ from pucs.core.sources import is_code, is_source, is_test
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
+    from pucs.code.naming import Called
     from pucs.code.resolving import Code, Edge
 
 WHOLE: Final = "main"
 """The one stream of a repository without directories."""
 STREAMS_MAX: Final = 30
 """Most streams proposed; the smallest beyond are reported as uncovered."""
-COMMITS_MIN: Final = 20
-"""Commits over several source files that a statement about history needs at least."""
-_SHARED_BY: Final = 4
-"""A file that this many other groups use belongs to none of them."""
+SHARED_BY: Final = 4
+"""A file that so many modules besides its own use belongs to none of the import communities: all share it."""
+SHARED_SHARE: Final = 0.05
+"""Most files set aside so, those that the most modules use: what is shared has no boundary to protect it."""
 _FILES_PER_AGENT: Final = 12
 _TEAM_MAX: Final = 6
 _WORD: Final = re.compile(r"[^\W_]+")
-_FORBIDDEN_IN_NAME: Final = re.compile(r"[^A-Za-z0-9_-]+")
+_PLACES_TOLD: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +51,14 @@ class _Division:
     """Files set aside because all use them."""
     home_of: Mapping[str, str] = field(default_factory=dict)
     """The directory that makes a stream, where one does."""
+    called: Mapping[str, Called] = field(default_factory=dict)
+    """What a stream is called after, where no directory makes it."""
+    stays: int = 0
+    """Commits that stay in one stream, of those that judge."""
 
 
 def proposals(
-    code: Code, edges: Sequence[Edge], files: Sequence[str], history: Sequence[Collection[str]]
+    code: Code, edges: Sequence[Edge], files: Sequence[str], history: Sequence[tuple[int, Collection[str]]]
 ) -> tuple[Proposal, ...]:
     """Return one proposal for each method that finds at least one stream.
 
@@ -59,79 +66,71 @@ def proposals(
         code: The repository.
         edges: Its imports.
         files: Every tracked file, of any kind.
-        history: The paths that each commit changed, merges left out.
+        history: Of each commit, merges left out and the newest first, its time in seconds and the paths it changed.
     """
-    sources = [path for path in files if is_source(path)]
+    sources = sorted(path for path in files if is_source(path))
+    past = work(history, sources)
+    edges = sorted(edges, key=lambda edge: (edge.importer, edge.imported, edge.line))
     lists = {
-        Method.DIRECTORIES: _by_directory(sources),
-        Method.IMPORTS: _by_imports(code, edges, sources),
+        Method.DIRECTORIES: _by_directory(sources, past),
+        Method.IMPORTS: _by_imports(code, edges, sources, past),
     }
     return tuple(
-        _Plan(code, edges, files, method, division).proposal(history)
+        _Plan(code, edges, sorted(files), method, division).proposal(past)
         for method, division in lists.items()
         if division.owner_of
     )
 
 
-def _by_directory(sources: Sequence[str]) -> _Division:
+def _by_directory(sources: Sequence[str], past: Work) -> _Division:
     """Return the stream of each file, named after its directory; without directories there is one, ``main``."""
     directory_of = divided(sources, STREAMS_MAX)
     if not directory_of:
-        return _Division(dict.fromkeys(sources, WHOLE))
+        return _Division(dict.fromkeys(sources, WHOLE), stays=len(past.judging))
     kept = sorted(set(directory_of.values()))
-    names = dict(zip(kept, _names(kept), strict=True))
+    names = dict(zip(kept, directory_names(kept), strict=True))
+    owner_of = {path: names[directory] for path, directory in directory_of.items()}
     return _Division(
-        {path: names[directory] for path, directory in directory_of.items()},
+        owner_of,
         home_of={name: directory for directory, name in names.items()},
+        stays=staying(past.judging, owner_of),
     )
 
 
-def _by_imports(code: Code, edges: Sequence[Edge], sources: Sequence[str]) -> _Division:
-    """Return the stream of each file, and the files that were set aside because all use them."""
+def _by_imports(code: Code, edges: Sequence[Edge], sources: Sequence[str], past: Work) -> _Division:
+    """Return the stream of each file, and the files that were set aside because all use them.
+
+    Files that were often changed together are tied besides, where the history is long enough. Then the commits that stay
+    are those of a division that does not know them yet: to judge it by what it has learnt would flatter it.
+    """
     known = [path for path in sources if path in code.facts]
+    shared = _shared(code, known)
+    divided_ones = [path for path in known if path not in shared]
+    groups = communities(divided_ones, edges, together(past.commits) if past.teaches else None)[:STREAMS_MAX]
+    names = called(groups, edges)
+    owner_of = {path: each.name for each, group in zip(names, groups, strict=True) for path in group}
+    judged = owner_of
+    if past.teaches:
+        before = communities(divided_ones, edges, together(past.older))[:STREAMS_MAX]
+        judged = {path: str(number) for number, group in enumerate(before) for path in group}
+    return _Division(
+        owner_of,
+        shared,
+        called={each.name: each for each in names},
+        stays=staying(past.judging, judged, shared),
+    )
+
+
+def _shared(code: Code, known: Sequence[str]) -> frozenset[str]:
+    """Return the files that modules all over the repository use."""
     module_of = module_names(known)
-    shared = frozenset(
-        path
+    used_by = {
+        path: len({module_of[user] for user in users if user in module_of} - {module_of[path]})
         for path, users in users_of(code).items()
         if path in module_of
-        and len({module_of[user] for user in users if user in module_of} - {module_of[path]}) >= _SHARED_BY
-    )
-    groups = communities([path for path in known if path not in shared], edges)[:STREAMS_MAX]
-    names = _names([_home(group) for group in groups])
-    owner_of = {path: name for name, group in zip(names, groups, strict=True) for path in group}
-    return _Division(owner_of, shared)
-
-
-def _home(group: Sequence[str]) -> str:
-    """Return what a group of files is called after: the deepest directory that holds most of them."""
-    counts = Counter[str]()
-    for path in group:
-        parts = path.split("/")[:-1]
-        counts.update("/".join(parts[: depth + 1]) for depth in range(len(parts)))
-    most = [directory for directory, count in counts.items() if 2 * count > len(group)]
-    return max(
-        most, key=lambda directory: (directory.count("/"), directory), default=group[0].partition("/")[0]
-    )
-
-
-def _names(directories: Sequence[str]) -> list[str]:
-    """Return a stream name for each directory: its own name, with its parent's, or a number, where two would be the same."""
-    own = [_name(directory.rpartition("/")[2]) for directory in directories]
-    often = Counter(name.lower() for name in own)
-    found: list[str] = []
-    taken = {"all"}
-    for directory, last in zip(directories, own, strict=True):
-        name = last if often[last.lower()] == 1 else _name("-".join(directory.split("/")[-2:]))
-        wanted, number = name, 2
-        while name.lower() in taken:
-            name, number = f"{wanted}-{number}", number + 1
-        taken.add(name.lower())
-        found.append(name)
-    return found
-
-
-def _name(text: str) -> str:
-    return _FORBIDDEN_IN_NAME.sub("-", text.rpartition(".")[0] or text).strip("-_")[:48] or "part"
+    }
+    most = sorted((-count, path) for path, count in used_by.items() if count >= SHARED_BY)
+    return frozenset(path for _, path in most[: int(SHARED_SHARE * len(known))])
 
 
 def _endings(paths: Iterable[str]) -> tuple[str, ...]:
@@ -153,7 +152,7 @@ class _Plan:
         self._edges = edges
         self._method = method
         self._owner_of, self._shared = division.owner_of, division.shared
-        self._home_of = division.home_of
+        self._home_of, self._called, self._stays = division.home_of, division.called, division.stays
         self._files = files
         self._members: defaultdict[str, list[str]] = defaultdict(list)
         self._owners_below: defaultdict[str, set[str]] = defaultdict(set)
@@ -163,7 +162,7 @@ class _Plan:
             while directory := directory.rpartition("/")[0]:
                 self._owners_below[directory].add(owner)
 
-    def proposal(self, history: Sequence[Collection[str]]) -> Proposal:
+    def proposal(self, past: Work) -> Proposal:
         """Return it with its figures."""
         weights = weights_between(self._edges, self._owner_of.get)
         order, circles = phases(self._members, weights)
@@ -171,7 +170,7 @@ class _Plan:
         for importer, imported in sorted(weights.keys() - set(circles)):
             dependencies[importer].append(imported)
         others = [path for path in self._files if is_source(path) and path not in self._owner_of]
-        own = patterns(self._owner_of, nobodys=others)
+        own = patterns(self._owner_of, nobodys=others, stems=self._method is Method.IMPORTS)
         # A directory above, even one with nothing else, is more than the stream was made of.
         for owner, home in self._home_of.items():
             if len(own[owner]) == 1 and own[owner][0].endswith("/"):
@@ -184,7 +183,7 @@ class _Plan:
             stems=True,
         )
         inner, outer = self._inside_and_outside()
-        stays, commits = locality(history, self._owner_of)
+        commits = len(past.judging)
         return Proposal(
             method=self._method,
             streams=tuple(
@@ -213,7 +212,7 @@ class _Plan:
                 )
             ),
             cut_pct=round(100 * sum(outer.values()) / ((sum(outer.values()) + sum(inner.values())) or 1), 1),
-            locality_pct=round(100 * stays / commits, 1) if commits >= COMMITS_MIN else None,
+            locality_pct=round(100 * self._stays / commits, 1) if commits >= JUDGED_MIN else None,
             commits=commits,
             circles=tuple(circles),
         )
@@ -280,32 +279,23 @@ class _Plan:
         return spoken[0] if len(spoken) == 1 else ""
 
     def _description(self, name: str, members: Sequence[str]) -> str:
-        """Return what the package of a stream says of itself, or what it is called after."""
-        home = self._home_of.get(name) or _home(members)
+        """Return what the package of a stream says of itself, or what lies in it."""
         if "/" not in members[0] and self._members.keys() == {WHOLE}:
             return "The whole repository."
+        known = self._called.get(name)
+        home = known.directory if known is not None else self._home_of.get(name, "")
         facts = self._code.facts.get(f"{home}/__init__.py")
         said = facts.description.rstrip(".") if facts is not None else ""
-        return (
-            f"{said}."
-            if said
-            else f"Mostly {home}/."
-            if self._method is Method.IMPORTS
-            else f"Everything below {home}/."
-        )
+        if said and (known is None or known.alike):
+            return f"{said}."
+        if known is None:
+            return f"Everything below {home}/."
+        places = Counter(f"{path.rpartition('/')[0]}/" if "/" in path else path for path in members)
+        told = sorted(places, key=lambda place: (-places[place], place))
+        more = " and elsewhere" if len(told) > _PLACES_TOLD else ""
+        return f"Around {known.centre}: in {', '.join(told[:_PLACES_TOLD])}{more}."
 
 
 def team_size(files: int) -> int:
     """Return how many agents find separate work in a stream: one for every dozen files, at least one, at most six."""
     return max(1, min(_TEAM_MAX, round(files / _FILES_PER_AGENT)))
-
-
-def locality(history: Sequence[Collection[str]], owner_of: Mapping[str, str]) -> tuple[int, int]:
-    """Return how many commits over several files of streams stay in one stream, and how many such commits there are."""
-    stays = total = 0
-    for changed in history:
-        owners = [owner_of[path] for path in changed if path in owner_of]
-        if len(owners) > 1:
-            total += 1
-            stays += len(set(owners)) == 1
-    return stays, total

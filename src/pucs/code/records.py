@@ -86,7 +86,7 @@ class StreamPlan:
     test_pattern: tuple[str, ...]
     independence_pct: int
     team_size: int
-    """Agents that find separate work in it, by files and lines."""
+    """Agents that find separate work in it, by its files."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,9 +104,11 @@ class Proposal:
     cut_pct: float
     """Edges between different streams, of all edges between files in streams."""
     locality_pct: float | None
-    """Commits of the history, of those that change several source files, that stay in one stream; None: too few to say."""
+    """Commits, of those that change several source files, that stay in one stream but for shared files; None: too few to say.
+
+    Where the division learnt from the history, of the newest commits, as it was without having seen them."""
     commits: int
-    """How many commits that is of."""
+    """How many commits that is of; the same for each proposal."""
     circles: tuple[tuple[str, str], ...]
     """Dependencies left out because the other direction is heavier: who, on whom."""
 

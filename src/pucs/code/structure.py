@@ -73,6 +73,9 @@ def modules(
             if edge.kind is not ImportKind.TYPING:
                 weights[importer, imported].append(edge)
     names = sorted(set(module_of.values()))
+    imports: defaultdict[str, list[str]] = defaultdict(list)
+    for importer, imported in sorted(weights):
+        imports[importer].append(imported)
     kept, cuts = acyclic({pair: len(found) for pair, found in weights.items()})
     layer_of = _layers(names, kept)
     files = Counter(module_of.values())
@@ -86,7 +89,7 @@ def modules(
             lines=lengths[name],
             independence_pct=independence_pct(inner[name], outer[name]),
             layer=layer_of[name],
-            imports=tuple(sorted(imported for importer, imported in weights if importer == name)),
+            imports=tuple(imports[name]),
         )
         for name in names
     )
@@ -120,7 +123,7 @@ def acyclic(
     import networkx as nx  # noqa: PLC0415 - takes a while to load, and only an analysis needs it
 
     graph = nx.DiGraph()
-    graph.add_edges_from(sorted(weights))
+    graph.add_edges_from(pair for pair in sorted(weights) if pair[0] != pair[1])
     cut: list[tuple[str, str]] = []
     while True:
         knots = [knot for knot in nx.strongly_connected_components(graph) if len(knot) > 1]

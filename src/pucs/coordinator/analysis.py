@@ -142,7 +142,7 @@ def analyze(
     edges = code.edges()
     module_of = module_names(files)
     found, cuts = modules(edges, module_of, {path: fact.lines for path, fact in facts.items()})
-    plans = proposals(code, edges, files, changed)
+    plans = proposals(code, edges, files, history)
     chosen = next((plan for plan in plans if plan.method is method), plans[0] if plans else None)
     declared = configuration.streams if configuration is not None else ()
     own = [path for path in files if is_code(path) and not is_test(path)]
