@@ -105,8 +105,7 @@ def _joined(
                 if group_of.get(other, number) != number:
                     pull[group_of[other]] += weight
         if not pull:
-            beside = {other: _beside(group, members[other]) for other in members if other != number}
-            pull.update({other: count for other, count in beside.items() if count})
+            pull.update(_beside(group, {other: members[other] for other in members if other != number}))
         del members[number]
         if pull:
             home = max(pull, key=lambda other: (pull[other], len(members[other]), min(members[other])))
@@ -118,14 +117,15 @@ def _joined(
     return sorted((sorted(group) for group in members.values()), key=lambda group: (-len(group), group[0]))
 
 
-def _beside(group: Collection[str], other: Collection[str]) -> int:
-    """Return how many files of another group lie below the directory that a group has in common; none at the root."""
-    parts = [path.split("/")[:-1] for path in sorted(group)]
-    shared = parts[0]
-    for part in parts[1:]:
-        same = 0
-        while same < min(len(shared), len(part)) and shared[same] == part[same]:
-            same += 1
-        shared = shared[:same]
-    start = "".join(f"{name}/" for name in shared)
-    return sum(path.startswith(start) for path in other) if start else 0
+def _beside(group: Collection[str], others: Mapping[int, Collection[str]]) -> dict[int, int]:
+    """Return how many files of others lie below the deepest directory that holds a group and some of them, but the root."""
+    directory = min(group)
+    while directory := directory.rpartition("/")[0]:
+        start = f"{directory}/"
+        if not all(path.startswith(start) for path in group):
+            continue
+        counts = {number: sum(path.startswith(start) for path in other) for number, other in others.items()}
+        found = {number: count for number, count in counts.items() if count}
+        if found:
+            return found
+    return {}

@@ -103,9 +103,8 @@ def _by_imports(code: Code, edges: Sequence[Edge], sources: Sequence[str], past:
     Files that were often changed together are tied besides, where the history is long enough. Then the commits that stay
     are those of a division that does not know them yet: to judge it by what it has learnt would flatter it.
     """
-    known = [path for path in sources if path in code.facts]
-    shared = _shared(code, known)
-    divided_ones = [path for path in known if path not in shared]
+    shared = _shared(code, [path for path in sources if path in code.facts])
+    divided_ones = [path for path in sources if path not in shared]
     groups = communities(divided_ones, edges, together(past.commits) if past.teaches else None)[:STREAMS_MAX]
     names = called(groups, edges)
     owner_of = {path: each.name for each, group in zip(names, groups, strict=True) for path in group}
