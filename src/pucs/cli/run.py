@@ -172,7 +172,7 @@ def _streams(door: Door, *, ready: bool) -> tuple[Stream, ...]:
     from pucs.cli.init import look  # noqa: PLC0415
 
     if not ready:
-        return look(door).configuration.streams
+        return look(door, keep=True).configuration.streams
     context = door.context()
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
@@ -215,7 +215,7 @@ def _check_programs(
         with door.context().store.read() as tx:
             configuration = tx.sessions.configuration()
     else:
-        configuration = look(door).configuration
+        configuration = look(door, keep=True).configuration
     warnings = list(check_programs(words, configuration.agents))
     if not door.json:
         for warning in warnings:
