@@ -231,7 +231,7 @@ def _pass_gate(door: Door, *, ready: bool) -> list[str]:
         with door.context().store.read() as tx:
             settings = tx.sessions.configuration().readiness
     else:
-        settings = look(door).configuration.readiness
+        settings = look(door, keep=True).configuration.readiness
     if settings.gate == "off":
         return []
     from pucs.cli.readiness import pass_gate  # noqa: PLC0415 - only where it is asked for
