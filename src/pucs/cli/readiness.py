@@ -179,7 +179,7 @@ def _write_tasks(door: Door, place: Path, shown: Sequence[Finding]) -> None:
 
 def _text(found: Readiness, shown: Sequence[Finding], tasks_file: Path | None, *, everything: bool) -> str:
     lines = [
-        f"{count(found.files, 'Python file')}, {_findings(len(found.findings))}{_by_severity(found.findings)}."
+        f"{count(found.files, 'file of code', 'files of code')}, {_findings(len(found.findings))}{_by_severity(found.findings)}."
     ]
     if len(shown) < len(found.findings):
         lines[0] += f" Shown: {len(shown)}."

@@ -11,6 +11,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from pucs.code.modules import is_python
 from pucs.code.readiness.cycles import cycles
 from pucs.code.readiness.deprecations import deprecations
 from pucs.code.readiness.duplicates import duplicates
@@ -53,7 +54,7 @@ class Readiness:
     unknown: tuple[str, ...]
     """Accepted ids that nothing was found for: settled, or changed since."""
     files: int
-    """Python files looked at."""
+    """Files of code that were looked at."""
     notes: tuple[str, ...]
     """What was left out."""
 
@@ -83,9 +84,10 @@ def readiness(
     """
     ids = {one for one in ignore if _ID.fullmatch(one)}
     patterns = [one for one in ignore if one not in ids]
-    facts = indexed(sources, index, parsers, told=told)
-    code = Code(facts)
-    files = [path for path in sources.listing() if not any(matches(pattern, path) for pattern in patterns)]
+    listing = sources.listing()
+    facts = indexed(sources, index, parsers, listing=listing, told=told)
+    code = Code({path: known for path, known in facts.items() if is_python(path)})
+    files = [path for path in listing if not any(matches(pattern, path) for pattern in patterns)]
     looked_at = set(files)
     view = View(
         code,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SAYS_SO: Final = re.compile(
     r"^\W*deprecated\b|\bdeprecated\W*$|\b(is|are|was|been|now) deprecated\b|\bdeprecated (in fav|since|in version|as of|and|[:;.(-])|"
-    r"\bdeprecated[:.]|warns with DeprecationWarning|moved to",
+    r"\bdeprecated[:.]|warns with DeprecationWarning|moved to|\buse\b.*\binstead\b",
     re.IGNORECASE,
 )
 """Words about the module itself; a module about deprecated things has the word elsewhere."""
@@ -140,6 +140,8 @@ def _origins(view: View, path: str, facts: FileFacts) -> set[str]:
 def _passes_on(view: View, path: str, facts: FileFacts) -> bool:
     """Tell whether all that a module does is to take names from one other module: its old place, most likely."""
     if path.endswith(("/__init__.py", "/__main__.py")) or path == "__init__.py" or facts.problem:
+        return False
+    if any(one.name != "__all__" for one in facts.definitions):
         return False
     script = "." not in view.code.modules.name_of(path)
     if script or any(fact.kind is not ImportKind.TOP for fact in facts.imports):

@@ -156,9 +156,12 @@ def _plugged_in(places: Sequence[tuple[str, DefinitionFact]]) -> bool:
     parts: defaultdict[tuple[str, ...], int] = defaultdict(int)
     for path in paths:
         *directories, file = path.split("/")
-        parts[(file, *directories[:-1])] += bool(directories)
-    if max(parts.values()) >= min(len(paths), PLUG_INS_MIN):
-        return True
+        if directories:
+            parts[(file, *directories[:-1])] += 1
+    for (_, *around), number in parts.items():
+        # Two packages at the root are neighbours by chance.
+        if number >= PLUG_INS_MIN or (around and number == len(paths)):
+            return True
     beside: defaultdict[str, int] = defaultdict(int)
     for path, one in places:
         beside[path.rpartition("/")[0]] += one.kind is DefinitionKind.FUNCTION or bool(one.bases)
@@ -182,7 +185,9 @@ def _compare(view: View, groups: Sequence[Group]) -> None:
             members = _members(view, one, group.name), _members(view, other, group.name)
             first, second = (told.get(path, {}).get(group.name) for path in (one, other))
             alike = dice(first, second) if first and second else 0.0
-            if min(map(len, members)) >= MEMBERS_MIN:
+            if group.enum and min(map(len, members)) > 1:
+                alike = jaccard(*members)
+            elif min(map(len, members)) >= MEMBERS_MIN:
                 alike = max(alike, jaccard(*members))
             group.likeness[one, other] = alike
 

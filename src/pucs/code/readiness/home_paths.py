@@ -60,7 +60,9 @@ def may_name_homes(path: str) -> bool:
 
 def homes_named(path: str, source: bytes) -> list[tuple[str, int]]:
     """Return the home directories that a file names, with lines; what documentation and comments say does not count."""
-    if len(source) > FILE_BYTES_MAX or not _IN_BYTES.search(source):
+    if len(source) > FILE_BYTES_MAX or not any(word in source for word in (b"/home/", b"Users")):
+        return []
+    if not _IN_BYTES.search(source):
         return []
     if path.endswith(".py"):
         found = [(match, line) for line, match in literals(source, _IN_TEXT)]

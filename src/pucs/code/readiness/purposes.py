@@ -1,7 +1,7 @@
 """Guesses which definitions serve the same purpose under different names.
 
 Two signs have to come together. Names: classes that end in the same two words (``SessionStateManager``,
-``OvernightStateManager``) or whose words are nearly the same; functions whose names say the same with another verb
+``OvernightStateManager``), or begin and end in the same word and share most between; functions whose names say the same with another verb
 (``expand_env_vars``, ``substitute_env_vars``). Bodies: classes share methods by name, functions share a good part of their
 words (Dice). What extends one class of the repository has been brought together already and is left out.
 """
@@ -68,10 +68,11 @@ def _classes(view: View) -> Iterator[Finding]:
         if len(alike) > 1:
             others = [one for one in members if not any(_related(view, one, known) for known in alike)]
             yield _family(view, alike, others, f"end in {''.join(word.capitalize() for word in ending)}")
-    by_last: defaultdict[str, list[_Class]] = defaultdict(list)
+    by_ends: defaultdict[tuple[str, str], list[_Class]] = defaultdict(list)
     for one in known:
-        by_last[words(one[1].name)[-1]].append(one)
-    for members in by_last.values():
+        said = words(one[1].name)
+        by_ends[said[0], said[-1]].append(one)
+    for members in by_ends.values():
         for pair in combinations(members, 2):
             names = [words(one.name) for _, one, _ in pair]
             near = min(map(len, names)) > 1 and jaccard(*names) >= WORDS_ALIKE

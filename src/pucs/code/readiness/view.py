@@ -49,11 +49,15 @@ class View:
         for path, facts in self.code.facts.items():
             for fact in facts.imports:
                 for name, bound in fact.names:
-                    if name in names:
-                        place = self.code.place(path, bound)
-                        for file in (*self.code.imported(path, fact), place.path if place else ""):
-                            if file and file != path:
-                                found[file, name].setdefault(path, (fact.line, bound))
+                    if name not in names:
+                        continue
+                    place = self.code.place(path, bound)
+                    if place is not None and not place.symbol:
+                        continue  # a module of this name
+                    files = [file for file in self.code.imported(path, fact) if _is_origin(file, fact.module)]
+                    for file in (*files, place.path if place else ""):
+                        if file and file != path:
+                            found[file, name].setdefault(path, (fact.line, bound))
         return found
 
     def ancestors(self, path: str, name: str) -> set[tuple[str, str]]:
@@ -76,6 +80,15 @@ class View:
             if one.name == name:
                 return one.bases
         return ()
+
+
+def _is_origin(path: str, module: str) -> bool:
+    """Tell whether a file loaded by ``from module import name`` is that module itself, and no part of it."""
+    *directories, file = path.split("/")
+    last = module.rpartition(".")[2]
+    if file.startswith("__init__."):
+        return not last or last == "".join(directories[-1:])
+    return file.partition(".")[0] == last
 
 
 def apart(paths: Iterable[str]) -> tuple[list[str], list[str]]:
