@@ -151,6 +151,28 @@ def test_two_modules_with_several_common_classes_are_one_finding() -> None:
     )
 
 
+def test_three_twins_are_told_together_and_what_is_hidden_is_told_besides() -> None:
+    """One task for all three; a name that hides another stays a finding of its own."""
+    both = PRICE + PRICE.replace("Price", "Offer")
+    files = {"shop/price.py": both, "stock/goods.py": both, "car/cost.py": both}
+    found = one(files)
+    assert "car/cost.py, shop/price.py and stock/goods.py all define Offer and Price" in found.message
+    hiding = {**files, "both.py": "from shop.price import Price\nfrom car.cost import Price"}
+    assert [(one.kind, one.severity) for one in told(hiding)] == [
+        (Kind.TWIN_MODULES, Severity.HIGH),
+        (Kind.DUPLICATE_CLASS, Severity.HIGH),
+    ]
+
+
+def test_families_that_tell_each_other_apart_are_left_alone() -> None:
+    """``forms.Price`` says which one is meant."""
+    both = PRICE + PRICE.replace("Price", "Offer")
+    files = {"forms/__init__.py": "from forms.price import Price, Offer", "forms/price.py": both}
+    knowing = "import forms\n" + both + "def made():\n    return forms.Price(1), forms.Offer(1)\n"
+    assert one({**files, "models/field.py": both}).severity is Severity.HIGH
+    assert one({**files, "models/field.py": knowing}).severity is Severity.LOW
+
+
 def test_a_function_written_again_and_again_is_found() -> None:
     """Four of a speaking name count even if they differ; a package is kept before scripts and hidden files."""
     files = {

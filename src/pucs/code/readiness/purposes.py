@@ -13,8 +13,8 @@ from collections import Counter, defaultdict
 from itertools import combinations
 from typing import TYPE_CHECKING, Final
 
-from pucs.code.readiness.duplicates import FILES_READ_MAX
 from pucs.code.readiness.likeness import dice, jaccard, words
+from pucs.code.readiness.namesakes import FILES_READ_MAX
 from pucs.code.readiness.records import Finding, Kind, Location, finding, named
 from pucs.core.severities import Severity
 from pucs.syntax.facts import DefinitionKind
