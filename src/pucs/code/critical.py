@@ -29,11 +29,9 @@ _SUBCLASSES_MIN: Final = 2
 def users_of(code: Code) -> dict[str, set[str]]:
     """Return, for each file, the other files that use something it defines, wherever they import it from."""
     users: defaultdict[str, set[str]] = defaultdict(set)
-    for path, facts in code.facts.items():
-        for use in facts.uses:
-            place = code.place(path, use.name)
-            if place is not None and place.symbol and place.path != path:
-                users[place.path].add(path)
+    for path in code.facts:
+        for other in code.used(path):
+            users[other].add(path)
     return dict(users)
 
 

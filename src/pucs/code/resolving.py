@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pucs.code.modules import Modules, is_python
-from pucs.syntax.facts import DefinitionKind, ImportKind
+from pucs.code.scripts import Scripts, is_script
+from pucs.syntax.facts import WHOLE, DefinitionKind, ImportKind
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from pucs.syntax.facts import FileFacts, ImportFact
 
@@ -29,6 +30,9 @@ class Edge:
     """The strongest of all statements that do: TOP before OPTIONAL before LAZY before TYPING."""
 
 
+_NONE: Final[dict[str, str]] = {}
+
+
 class Place(NamedTuple):
     """Where a name leads: a module, or a definition in one."""
 
@@ -46,12 +50,27 @@ _STRENGTH: Final = {
 
 
 class Code:
-    """The Python files of a repository with what their names mean to each other."""
+    """The files of a repository with what their names mean to each other."""
 
-    def __init__(self, facts: Mapping[str, FileFacts], *, roots: Collection[str] = ()) -> None:
-        """Take the facts of every file by path (others than Python are left out), and further import roots."""
-        self.facts = {path: facts[path] for path in sorted(facts) if is_python(path)}
+    def __init__(
+        self,
+        facts: Mapping[str, FileFacts],
+        *,
+        roots: Collection[str] = (),
+        texts: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Take the facts of every file by path.
+
+        Args:
+            facts: The facts; files of languages that are not known here are left out.
+            roots: Directories from which Python imports, besides the usual ones.
+            texts: Content of the files that ``scripts.configurations`` names.
+        """
+        self.facts = {path: facts[path] for path in sorted(facts) if is_python(path) or is_script(path)}
         self.modules = Modules(self.facts, roots=roots)
+        self.scripts = Scripts(self.facts, texts or {})
+        self._scripts = {path for path in self.facts if is_script(path)}
+        self._aliased: dict[str, dict[str, str]] = {}
         self._imports: dict[tuple[str, str], str | None] = {}
         self._bound: dict[str, dict[str, Place]] = {}
         self._defined: dict[str, dict[str, DefinitionKind]] = {}
@@ -92,6 +111,8 @@ class Code:
 
     def external(self, path: str, fact: ImportFact) -> str:
         """Return the top-level name that an import takes from outside the repository; empty: it is inside."""
+        if path in self._scripts:
+            return self.scripts.external(path, fact.module)
         if fact.level or self._origin(path, 0, fact.module) is not None:
             return ""
         return fact.module.partition(".")[0]
@@ -113,6 +134,31 @@ class Code:
             place = deeper
         return place
 
+    def used(self, path: str) -> set[str]:
+        """Return the other files of which a file uses something that they define, through re-exports too.
+
+        Of a script what it imports counts as used, also where no single thing can be told; what it only hands on does not.
+        """
+        found = {
+            place.path
+            for use in self.facts[path].uses
+            if (place := self.place(path, use.name)) is not None and place.symbol
+        }
+        if path in self._scripts:
+            exports = set(self.facts[path].exports)
+            for fact in self.facts[path].imports:
+                bound = [name for _, name in fact.names] or [fact.bound]
+                if not exports.issuperset(bound):
+                    found |= self._reached(path, fact, [name for name in bound if name != "*"])
+        return found - {path}
+
+    def _reached(self, path: str, fact: ImportFact, bound: Sequence[str]) -> set[str]:
+        """Return the files that define what an import of a script binds; the imported one, where that is not to be told."""
+        places = [self._member(path, name, set()) for name in bound if name]
+        found = {place.path for place in places if place is not None and place.symbol}
+        origin = self._origin(path, 0, fact.module)
+        return found or ({origin} if origin is not None else set())
+
     def defines(self, path: str) -> dict[str, DefinitionKind]:
         """Return the qualified names that a file defines, with what each is."""
         known = self._defined.get(path)
@@ -131,6 +177,9 @@ class Code:
         found = self._member(path, name, asked, hops) if not path.endswith("/") else None
         if found is not None:
             return found
+        if name == "default" and path in self._scripts:
+            # Of a module that exports in the old way, everything.
+            return self._whole(Place(path, ""), asked, hops) if self._old(path) else None
         part = self._submodule(path, name)
         return None if part is None else Place(part, "")
 
@@ -145,11 +194,14 @@ class Code:
         asked.add(here)
         if name in self.defines(path):
             return here
+        alias = self._aliases(path).get(name)
+        if alias is not None:
+            return self._member(path, alias, asked, hops + 1)
         bound = self._bindings(path).get(name)
         if bound is None:
             return self._starred(path, name, asked, hops)
         if not bound.symbol:
-            return bound
+            return self._whole(bound, asked, hops)
         # Of a package, the name may be re-exported from one of its own parts.
         return self._attribute(bound.path, bound.symbol, asked, hops + 1)
 
@@ -159,12 +211,37 @@ class Code:
                 origin = self._origin(path, fact.level, fact.module)
                 if origin is None or origin.endswith("/") or origin == path:
                     continue
-                exports = self.facts[origin].exports
-                if (name in exports) if exports else not name.startswith("_"):
+                if self._gives(origin, name):
                     found = self._member(origin, name, asked, hops + 1)
                     if found is not None:
                         return found
         return None
+
+    def _gives(self, origin: str, name: str) -> bool:
+        """Tell whether ``*`` may bring a name along."""
+        if origin in self._scripts:
+            return name != "default"  # it may have it from elsewhere in the same way
+        exports = self.facts[origin].exports
+        return name in exports if exports else not name.startswith("_")
+
+    def _aliases(self, path: str) -> dict[str, str]:
+        """Return what a script calls itself that it exports under other names."""
+        aliases = self.facts[path].aliases
+        if not aliases:
+            return _NONE
+        known = self._aliased.get(path)
+        if known is None:
+            known = self._aliased[path] = dict(aliases)
+        return known
+
+    def _old(self, path: str) -> bool:
+        return "default" not in self.facts[path].exports
+
+    def _whole(self, module: Place, asked: set[Place], hops: int) -> Place:
+        """Return what a module is as a whole: of most themselves, of some scripts one thing they export."""
+        if module.path not in self._scripts or WHOLE not in self.facts[module.path].exports:
+            return module
+        return self._member(module.path, WHOLE, asked, hops + 1) or module
 
     def _bindings(self, path: str) -> dict[str, Place]:
         """Return the names that the imports of a file bind: to a module, or to a name in one, not yet followed."""
@@ -174,7 +251,8 @@ class Code:
         known = self._bound[path] = {}
         for fact in self.facts[path].imports:
             if not fact.names:
-                self._bind_module(path, fact, known)
+                if fact.bound:
+                    self._bind_module(path, fact, known)
                 continue
             origin = self._origin(path, fact.level, fact.module)
             if origin is not None:
@@ -184,7 +262,7 @@ class Code:
         return known
 
     def _bind_module(self, path: str, fact: ImportFact, known: dict[str, Place]) -> None:
-        if fact.bound == fact.module:
+        if fact.bound == fact.module and path not in self._scripts:
             # ``import a.b.c`` binds ``a``; the parts are found when the name is used.
             fact_top = fact.module.partition(".")[0]
             top = self._origin(path, 0, fact_top)
@@ -197,6 +275,8 @@ class Code:
 
     def _origin(self, path: str, level: int, module: str) -> str | None:
         """Return the file or directory that an import names, remembered for each directory."""
+        if path in self._scripts:
+            return self.scripts.imported(path, module)
         if level:
             return self.modules.relative(path, level, module)
         key = (path.rpartition("/")[0], module)
@@ -209,6 +289,8 @@ class Code:
 
     def _submodule(self, origin: str, name: str) -> str | None:
         """Return the module of this name inside a package; None: it is no package or has none."""
+        if origin in self._scripts:
+            return None
         if origin.endswith("/"):
             return self.modules.at(origin.rstrip("/"), name)
         directory, _, file = origin.rpartition("/")

@@ -8,8 +8,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-FORMAT = 2
+FORMAT = 3
 """Raised when the same bytes would give other facts: kept facts of another format are told anew."""
+
+
+WHOLE = "export="
+"""Among the exports of a script: it is one thing as a whole (``module.exports = f``), which goes by this name."""
 
 
 class Language(StrEnum):
@@ -101,7 +105,9 @@ class FileFacts:
     strings: tuple[UseFact, ...] = ()
     """Dotted names inside string literals, such as the target of a patch."""
     exports: tuple[str, ...] = ()
-    """``__all__`` as far as it is written out."""
+    """``__all__`` as far as it is written out; of a script, the names that it exports."""
+    aliases: tuple[tuple[str, str], ...] = ()
+    """Names under which a script exports what it calls otherwise itself: outside, inside."""
     description: str = ""
     """First line of the module's own documentation."""
     deprecated: str = ""

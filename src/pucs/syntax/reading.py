@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from pucs.syntax.definitions import SOURCE_BYTES_MAX
@@ -19,7 +21,19 @@ _READERS: Final = {
     "py": _PYTHON,
     "pyi": _PYTHON,
     "ipynb": f"notebook-{_PYTHON}",
+    "js": "javascript",
+    "jsx": "javascript",
+    "mjs": "javascript",
+    "cjs": "javascript",
+    "ts": "typescript",
+    "mts": "typescript",
+    "cts": "typescript",
+    "tsx": "tsx",
+    "vue": "embedded",
+    "svelte": "embedded",
 }
+_DECLARATIONS: Final = re.compile(r"\.d\.(?:[\w-]+\.)?[mc]?ts$", re.IGNORECASE)
+"""TypeScript that only declares what another file, maybe of another kind, has."""
 
 
 def reader(path: str) -> str:
@@ -27,7 +41,7 @@ def reader(path: str) -> str:
 
     The facts of equal bytes are equal as long as this name is. It is short and has no spaces.
     """
-    kind = _READERS.get(_ending(path), "")
+    kind = _kind(path)
     return f"{FORMAT}.{kind}" if kind else ""
 
 
@@ -48,8 +62,15 @@ def unread(path: str, problem: str) -> FileFacts:
 
 def language(path: str) -> Language:
     """Return the language of a file that is read."""
-    kind = _READERS[_ending(path)]
-    return Language.PYTHON if kind.endswith(_PYTHON) else Language(kind)
+    kind = _kind(path)
+    if kind.endswith(_PYTHON):
+        return Language.PYTHON
+    return Language.JAVASCRIPT if kind in {"javascript", "embedded"} else Language.TYPESCRIPT
+
+
+def _kind(path: str) -> str:
+    kind = _READERS.get(_ending(path), "")
+    return "declarations" if kind == "typescript" and _DECLARATIONS.search(path) else kind
 
 
 def _ending(path: str) -> str:
@@ -58,7 +79,7 @@ def _ending(path: str) -> str:
 
 
 def _reading(path: str) -> Callable[[bytes], FileFacts] | None:
-    kind = reader(path).partition(".")[2]
+    kind = _kind(path)
     if not kind:
         return None
     # Each brings a parser of its own: loaded where there is something to parse.
@@ -66,6 +87,14 @@ def _reading(path: str) -> Callable[[bytes], FileFacts] | None:
         from pucs.syntax.python_facts import python_facts  # noqa: PLC0415
 
         return python_facts
-    from pucs.syntax.notebooks import notebook_facts  # noqa: PLC0415
+    if kind.endswith(_PYTHON):
+        from pucs.syntax.notebooks import notebook_facts  # noqa: PLC0415
 
-    return notebook_facts
+        return notebook_facts
+    if kind == "embedded":
+        from pucs.syntax.components import component_facts  # noqa: PLC0415
+
+        return component_facts
+    from pucs.syntax.script_facts import script_facts  # noqa: PLC0415
+
+    return partial(script_facts, kind)
