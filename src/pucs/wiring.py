@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Clock,
         Index,
         Parsers,
+        Replacing,
         Repository,
         Sources,
         Store,
@@ -203,6 +204,19 @@ def open_sources(repo: str | Path = ".") -> tuple[Sources, Index, Parsers]:
         raise Usage(f"There is no directory {repo}.", remedy="Name one in a git repository.")
     sources = CheckoutSources.open(str(repo))
     return sources, FileIndex(Path(sources.common_dir) / STORE_DIRECTORY / INDEX_FILE), ProcessParsers()
+
+
+def open_replacing(root: str) -> Replacing:
+    """Return the hand that replaces tracked files of a checkout, named by its top."""
+    from pucs.git.replacing import CheckoutReplacing  # noqa: PLC0415 - only to change files
+
+    return CheckoutReplacing(root)
+
+
+def session_active(repo: str | Path = ".") -> bool:
+    """Tell whether a session is active in a repository, by the mark that hooks go by; opens no store."""
+    common_dir = _common_dir(str(repo))
+    return common_dir is not None and (Path(common_dir) / STORE_DIRECTORY / ACTIVE_FILE).exists()
 
 
 def rules_of_analysis() -> str:

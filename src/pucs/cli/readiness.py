@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from pucs.cli.door import Door, common_options, count, one_line
+from pucs.cli.fixing_imports import fix_imports, fixing_options
 from pucs.core.errors import EnvironmentFailure, Refused
 from pucs.core.severities import Severity
 
@@ -60,6 +61,7 @@ _GROUPS: Final = {
     help="Write what is shown as a tasks file for pucs run.",
 )
 @click.option("--all", "everything", is_flag=True, help="List every finding and every place.")
+@fixing_options
 @common_options
 def readiness(
     door: Door,
@@ -69,17 +71,25 @@ def readiness(
     tasks_file: Path | None,
     *,
     everything: bool,
+    move: tuple[str, str] | None,
+    dry_run: bool | None,
+    force: bool,
+    uncommitted: bool,
 ) -> None:
     """Show what should be put in order before many agents work on the code at once.
 
     Looks for duplicates, deprecated modules, import cycles, settings written down twice and more, each with a remedy.
     Needs no session, runs nothing of your code and changes nothing. Exit status 1 if --gate, or readiness: {gate: refuse}
-    in the configuration, finds something in the way.
+    in the configuration, finds something in the way. With --fix-imports, only that is done; exit status 1 if places are
+    left that still use OLD.
 
     \b
     Example: pucs readiness --severity medium
     Example: pucs readiness --severity high --tasks cleanup.yaml
+    Example: pucs readiness --fix-imports shop.old_cart shop.cart --dry-run
     """
+    if fix_imports(door, move, dry_run=dry_run, force=force, uncommitted=uncommitted):
+        return
     from pucs.coordinator.readiness import document  # noqa: PLC0415 - after the options are checked
 
     settings = _settings(door)

@@ -481,6 +481,23 @@ class Sources(Protocol):
         ...
 
 
+class Replacing(Protocol):
+    """Replaces tracked files of one checkout, for a person who asked for it."""
+
+    def uncommitted(self) -> frozenset[str] | None:
+        """Return the tracked files that differ from the commit checked out; None: there is no commit yet."""
+        ...
+
+    def replace(self, path: str, before: bytes, after: bytes) -> None:
+        """Replace the content of a file, as a whole or not at all.
+
+        Raises:
+            Refused: it does not hold ``before`` any more, or lies behind a symlink.
+            EnvironmentFailure: it cannot be written.
+        """
+        ...
+
+
 class Index(Protocol):
     """Keeps what was told of files, by their content; it may forget anything at any time."""
 
