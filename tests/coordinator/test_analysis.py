@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -31,7 +32,7 @@ SHOP = {
 
 
 def analysed(
-    files: dict[str, str | bytes],
+    files: Mapping[str, str | bytes],
     index: FakeIndex | None = None,
     configuration: Configuration | None = None,
     **options: Any,

@@ -143,25 +143,32 @@ def save(place: Path, text: str, *, anew: bool = False) -> None:
         Usage: it cannot be written.
     """
     try:
+        if not anew and place.exists() and not place.is_file():
+            place.write_text(text, encoding="utf-8", errors="replace")  # a pipe or a terminal has no whole
+            return
+        target = place if anew else place.resolve()
         with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", errors="replace", dir=place.parent, prefix=f".{place.name}.", delete=False
+            "w",
+            encoding="utf-8",
+            errors="replace",
+            dir=target.parent,
+            prefix=f".{target.name}.",
+            delete=False,
         ) as file:
             made = Path(file.name)
             file.write(text)
-    except OSError as error:
-        raise Usage(f"{place} cannot be written: {error.strerror}.", remedy="Name another file.") from error
-    try:
-        made.chmod(0o666 & ~_umask())
-        if anew:
-            os.link(made, place)  # fails where there is one, at whatever moment it came
-        else:
-            made.replace(place)
+        try:
+            made.chmod(0o666 & ~_umask())
+            if anew:
+                os.link(made, target)  # fails where there is one, at whatever moment it came
+            else:
+                made.replace(target)
+        finally:
+            made.unlink(missing_ok=True)
     except FileExistsError as error:
         raise Refused(f"{place} is there already.", remedy="Move it away first.") from error
     except OSError as error:
         raise Usage(f"{place} cannot be written: {error.strerror}.", remedy="Name another file.") from error
-    finally:
-        made.unlink(missing_ok=True)
 
 
 def _umask() -> int:
