@@ -19,11 +19,10 @@ NAMES_SHOWN: Final = 12
 """Names in one line of a list; the count says the rest."""
 CUTS_SHOWN: Final = 10
 PROBLEMS_SHOWN: Final = 8
-_PATH: Final = 40
+_PATH: Final = 36
 _EXAMPLE: Final = 41
-_STREAMS: Final = 22
-_TOLD: Final = re.compile(r"\d+ (files? uses? it|other streams?)$|changed \d+ times?$")
-"""Parts of a reason that columns tell as well."""
+_STREAMS: Final = 20
+_INHERIT: Final = re.compile(r"(\d+) classes inherit from ")
 _NAME: Final = 28
 INDEPENDENCE: Final = (
     "INDEP. = imports that stay inside / all imports of files of this repository, tests apart"
@@ -103,7 +102,7 @@ def _layers(document: Mapping[str, Any]) -> Iterator[str]:
 def _critical(document: Mapping[str, Any]) -> Iterator[str]:
     found = document["critical_files"]
     yield from _heading(
-        "CRITICAL FILES", "many parts rely on them: lease them for short, review their changes"
+        "CRITICAL FILES", "many parts rely on them: lease them for short, review them; BASE OF = subclasses they have"
     )
     if not found:
         yield "  None: no file is used from several others."
@@ -115,20 +114,20 @@ def _critical(document: Mapping[str, Any]) -> Iterator[str]:
             len(one["users"]),
             len(one["tests"]),
             one["changes"],
+            _subclasses(one),
             _some(one["streams"], _STREAMS),
-            why(one),
         )
         for one in found[:CRITICAL_SHOWN]
     ]
-    header = ("RISK", "FILE", "USERS", "TESTS", "CHANGES", "USED IN", "ALSO")
-    yield from _table(rows, header, right=(2, 3, 4))
+    header = ("RISK", "FILE", "USERS", "TESTS", "CHANGES", "BASE OF", "USED IN")
+    yield from _table(rows, header, right=(2, 3, 4, 5))
     yield from _more(len(found) - CRITICAL_SHOWN, "file")
 
 
-def why(one: Mapping[str, Any]) -> str:
-    """Return the reason of a critical file without what its numbers tell."""
-    parts = str(one["reason"]).split(", ")
-    return ", ".join(part for part in parts if not _TOLD.match(part))
+def _subclasses(one: Mapping[str, Any]) -> str:
+    """Return how many classes inherit from one of a file."""
+    found = _INHERIT.search(one["reason"])
+    return found[1] if found else "-"
 
 
 def _some(names: Sequence[str], width: int) -> str:
