@@ -58,7 +58,7 @@ class Figures(NamedTuple):
 def git(directory: Path, *arguments: str) -> str:
     """Run git."""
     return subprocess.run(
-        ["git", "-C", str(directory), *arguments],
+        ["git", "-C", str(directory), "-c", "core.quotePath=off", *arguments],
         check=True,
         capture_output=True,
         text=True,
@@ -82,10 +82,11 @@ def seen(repository: Path, scratch: Path) -> Seen:
     sources = CheckoutSources.open(str(place))
     listing = sources.listing()
     code = Code(indexed(sources, FileIndex(scratch / "index.db"), ProcessParsers(), listing=listing))
+    # Newer commits, the next ones first, as an analysis reads them: without merges, renamed files under their new names.
     newer = git(
         repository, "log", "--no-merges", "--no-renames", "--name-only", "--format=%x01", f"{then}..HEAD"
     )
-    later = [record.split() for record in newer.split("\x01")[1:]]
+    later = [record.split("\n") for record in newer.split("\x01")[1:]]
     return Seen(
         name=repository.name,
         code=code,
@@ -146,6 +147,11 @@ def divisions(found: Seen) -> dict[str, dict[str, str]]:
     }
     for plan in proposals(found.code, found.edges, found.files, found.past):
         ways[f"proposed by {plan.method}"] = {path: each.name for each in plan.streams for path in each.files}
+    for plan in proposals(found.code, found.edges, found.files, []):
+        if plan.method == "imports":
+            ways["the same, without history"] = {
+                path: each.name for each in plan.streams for path in each.files
+            }
     return ways
 
 
@@ -173,11 +179,37 @@ def _below(sources: Sequence[str]) -> dict[str, str]:
     }
 
 
+def critical(repository: Path, wanted: Sequence[str]) -> None:
+    """Print the critical files of a checkout as it is now, and where some stand among them."""
+    from pucs.coordinator.analysis import analyze  # noqa: PLC0415
+    from pucs.git.sources import CheckoutSources  # noqa: PLC0415
+    from pucs.launch.parsing import ProcessParsers  # noqa: PLC0415
+    from pucs.store.index import FileIndex  # noqa: PLC0415
+
+    with tempfile.TemporaryDirectory() as scratch:
+        index = FileIndex(Path(scratch, "index.db"))
+        found = analyze(CheckoutSources.open(str(repository)), index, ProcessParsers()).critical
+    print(f"{repository.name}: the ten most critical files")
+    for rank, each in enumerate(found[:10], 1):
+        print(f"{rank:4}  {each.path:60}{each.risk:8}{each.reason}")
+    ranks = {each.path: rank for rank, each in enumerate(found, 1)}
+    for path in wanted:
+        print(f"{ranks.get(path, '-'):>4}  {path}")
+
+
 def main() -> None:
     """Print a table of every repository and way."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("repositories", nargs="+", type=Path, help="checkouts or bare repositories")
+    parser.add_argument(
+        "--critical", action="store_true", help="tell the critical files of checkouts instead"
+    )
+    parser.add_argument("--file", action="append", default=[], help="with --critical: tell where it stands")
     chosen = parser.parse_args()
+    if chosen.critical:
+        for repository in chosen.repositories:
+            critical(repository.resolve(), chosen.file)
+        return
     print(f"{'repository':14}{'division':28}{'streams':>8}{'largest':>9}{'covered':>9}{'cut':>7}", end="")
     print(f"{'commits':>9}{'stay':>7}{'+shared':>9}{'norm':>7}")
     for repository in chosen.repositories:
