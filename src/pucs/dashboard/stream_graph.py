@@ -28,6 +28,8 @@ _ROW_MIN: Final = 4
 _PORTS: Final = 44
 """Part of a box's height over which its curves are spread."""
 _NAME_MAX: Final = 20
+_FILES_AND_AGENTS_MAX: Final = 999
+"""Files up to which a line has room for the agents as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,12 +133,17 @@ def _box(box: _Box, stream: Mapping[str, Any]) -> str:
         f"{box.name}: {stream['description']} {_count(files, 'file')}, {stream['lines']:,} lines, "
         f"room for {_count(agents, 'agent')}, {pct} % of its imports stay inside."
     )
+    size = (
+        f"{files:,} files"
+        if files > _FILES_AND_AGENTS_MAX
+        else f"{_count(files, 'file')} · {_count(agents, 'agent')}"
+    )
     inner = _WIDTH - 24
     return (
         f'<g class="box b{box.number}" transform="translate({box.x} {box.y})"><title>{shown(told)}</title>'
         f'<rect class="frame" width="{_WIDTH}" height="{BOX}" rx="8"/>'
         f'<text class="name" x="12" y="21">{shown(name)}</text>'
-        f'<text class="small" x="12" y="38">{_count(files, "file")} · {_count(agents, "agent")}</text>'
+        f'<text class="small" x="12" y="38">{size}</text>'
         f'<text class="small end" x="{_WIDTH - 12}" y="38">{pct} %</text>'
         f'<rect class="rail" x="12" y="45" width="{inner}" height="4" rx="2"/>'
         f'<rect class="fill" x="12" y="45" width="{inner * pct / 100:.1f}" height="4" rx="2"/></g>'
