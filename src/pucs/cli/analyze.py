@@ -187,7 +187,10 @@ def _styled(lines: list[str]) -> str:
 def _next(document: dict[str, Any]) -> list[str]:
     if not document["files"]:
         return []
-    said = ["pucs analyze --html streams.html     the streams drawn"]
+    said = [
+        "pucs readiness                       what to put in order first",
+        "pucs analyze --html streams.html     the streams drawn",
+    ]
     if document["declared"]:
         said.append("pucs config check                    the configuration against the files")
     else:

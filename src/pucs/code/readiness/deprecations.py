@@ -73,6 +73,8 @@ def _deprecated(view: View, path: str, facts: FileFacts) -> Finding:
         remedy += (
             f" (it has no {named(missing)}: move or replace {'it' if len(missing) == 1 else 'them'} first)"
         )
+    elif instead:
+        remedy += f" (pucs readiness --fix-imports {name} {instead} shows how)"
     return finding(
         Kind.DEPRECATED_MODULE,
         Severity.HIGH if own and program else Severity.MEDIUM if program else Severity.LOW,
