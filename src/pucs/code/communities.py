@@ -52,6 +52,27 @@ def communities(
     return _joined(_tidied([group for group in groups if group]), ties, len(inside))
 
 
+def adopted(groups: Sequence[Sequence[str]], others: Collection[str]) -> list[list[str]]:
+    """Return the groups with files of which nobody knows what they import, such as templates and styles.
+
+    Each goes to the group that has most in the nearest directory, above the file but below the root, where any has some.
+    """
+    held: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for number, group in enumerate(groups):
+        for path in group:
+            directory = path
+            while directory := directory.rpartition("/")[0]:
+                held[directory][number] += 1
+    found = [list(group) for group in groups]
+    for path in others:
+        directory = path
+        while (directory := directory.rpartition("/")[0]) and directory not in held:
+            pass
+        if directory:
+            found[min(held[directory], key=lambda number: (-held[directory][number], number))].append(path)
+    return sorted((sorted(group) for group in found), key=lambda group: (-len(group), group[0]))
+
+
 def _ties(
     inside: Collection[str], edges: Sequence[Edge], together: Mapping[tuple[str, str], float]
 ) -> dict[tuple[str, str], float]:

@@ -32,7 +32,7 @@ class Called:
     alike: bool
     """The directory is so much like it that what is true of one is of the other."""
     centre: str
-    """Its file that most of the others import; the first one if none is imported."""
+    """Its file that most of the others import; empty: none is imported."""
 
 
 def directory_names(directories: Sequence[str]) -> list[str]:
@@ -74,10 +74,17 @@ def called(groups: Sequence[Sequence[str]], edges: Iterable[Edge]) -> list[Calle
         nearest = sorted(likeness, key=lambda directory: (-likeness[directory], -len(directory), directory))
         alike = bool(nearest) and likeness[nearest[0]] >= LIKE
         centre = min(group, key=lambda path: (-imported[path], path))
-        wanted = [_of_file(centre), _name(_stem(centre, joined=True))]
+        wanted = [_name(_stem(centre, joined=False)), _name(_stem(centre, joined=True))]
         if alike:
             wanted = [_name(nearest[0].rpartition("/")[2]), _above(nearest[0]), *wanted]
-        found.append(Called(_free(wanted, taken), nearest[0] if nearest else "", alike=alike, centre=centre))
+        found.append(
+            Called(
+                _free(wanted, taken),
+                nearest[0] if nearest else "",
+                alike=alike,
+                centre=centre if imported[centre] else "",
+            )
+        )
     return found
 
 
@@ -94,10 +101,6 @@ def _free(wanted: Sequence[str], taken: set[str]) -> str:
 
 def _above(directory: str) -> str:
     return _name("-".join(directory.split("/")[-2:]))
-
-
-def _of_file(path: str) -> str:
-    return _name(_stem(path, joined=False))
 
 
 def _stem(path: str, *, joined: bool) -> str:

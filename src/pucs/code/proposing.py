@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from pucs.code.communities import communities
+from pucs.code.communities import adopted, communities
 from pucs.code.critical import users_of
 from pucs.code.dividing import divided
 from pucs.code.locality import JUDGED_MIN, Work, staying, together, work
@@ -103,14 +103,17 @@ def _by_imports(code: Code, edges: Sequence[Edge], sources: Sequence[str], past:
     Files that were often changed together are tied besides, where the history is long enough. Then the commits that stay
     are those of a division that does not know them yet: to judge it by what it has learnt would flatter it.
     """
-    shared = _shared(code, [path for path in sources if path in code.facts])
-    divided_ones = [path for path in sources if path not in shared]
-    groups = communities(divided_ones, edges, together(past.commits) if past.teaches else None)[:STREAMS_MAX]
+    known = [path for path in sources if path in code.facts]
+    shared = _shared(code, known)
+    tied = [path for path in known if path not in shared]
+    others = [path for path in sources if path not in code.facts]
+    groups = adopted(communities(tied, edges, together(past.commits) if past.teaches else None), others)
+    groups = groups[:STREAMS_MAX]
     names = called(groups, edges)
     owner_of = {path: each.name for each, group in zip(names, groups, strict=True) for path in group}
     judged = owner_of
     if past.teaches:
-        before = communities(divided_ones, edges, together(past.older))[:STREAMS_MAX]
+        before = adopted(communities(tied, edges, together(past.older)), others)[:STREAMS_MAX]
         judged = {path: str(number) for number, group in enumerate(before) for path in group}
     return _Division(
         owner_of,
@@ -289,10 +292,13 @@ class _Plan:
             return f"{said}."
         if known is None:
             return f"Everything below {home}/."
+        around = f", around {known.centre}" if known.centre else ""
+        if known.alike:
+            return f"Mostly {home}/{around}."
         places = Counter(f"{path.rpartition('/')[0]}/" if "/" in path else path for path in members)
         told = sorted(places, key=lambda place: (-places[place], place))
         more = " and elsewhere" if len(told) > _PLACES_TOLD else ""
-        return f"Around {known.centre}: in {', '.join(told[:_PLACES_TOLD])}{more}."
+        return f"In {', '.join(told[:_PLACES_TOLD])}{more}{around}."
 
 
 def team_size(files: int) -> int:

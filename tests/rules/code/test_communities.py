@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pucs.code.communities import communities
+from pucs.code.communities import adopted, communities
 from pucs.code.resolving import Edge
 from pucs.syntax.facts import ImportKind
 
@@ -72,6 +72,17 @@ def test_a_directory_that_one_group_has_nearly_alone_goes_to_it_whole() -> None:
     half = [f"a/odd_{n}.py" for n in range(4)]
     tied = edges(*mesh(mine), *mesh([*others, *half]))
     assert communities([*mine, *half, *others], tied) == [sorted([*half, *others]), mine]
+
+
+def test_files_that_are_not_read_go_where_most_of_their_neighbours_are() -> None:
+    """In the nearest directory that has any; at the root nobody is near."""
+    groups = [["a/1.py", "a/2.py", "b/x/1.py"], ["b/2.py", "b/3.py"]]
+    others = ["a/t/u/x.html", "b/x/t.html", "b/t.html", "t.html", "c/t.html"]
+    assert adopted(groups, others) == [
+        ["a/1.py", "a/2.py", "a/t/u/x.html", "b/x/1.py", "b/x/t.html"],
+        ["b/2.py", "b/3.py", "b/t.html"],
+    ]
+    assert adopted([], others) == []
 
 
 def test_nothing_is_in_nothing() -> None:

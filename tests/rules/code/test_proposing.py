@@ -128,7 +128,8 @@ def test_descriptions_say_what_packages_say_or_where_files_lie() -> None:
     told = {stream.name: stream.description for stream in found[Method.DIRECTORIES].streams}
     assert told["said"] == "What it says."
     assert told["mute"] == "Everything below mute/."
-    assert all(stream.description for stream in found[Method.IMPORTS].streams)
+    told = {stream.name: stream.description for stream in found[Method.IMPORTS].streams}
+    assert told["hub"] == "In far0/, far1/, far2/ and elsewhere, around far0/hub.py."
     (alone,) = proposed({"a.py": "", "b.py": "import a\n"})[Method.DIRECTORIES].streams
     assert alone.description == "The whole repository."
 
