@@ -89,6 +89,19 @@ def test_a_name_that_hides_another_is_urgent_however_little_alike() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "try:\n    from shop.price import Price\nexcept ImportError:\n    from lists.price import Price",
+        "def f():\n    from shop.price import Price\ndef g():\n    from lists.price import Price",
+        "from shop.price import Price\ndef g():\n    from lists.price import Price",
+    ],
+)
+def test_alternatives_and_imports_of_functions_hide_nothing(text: str) -> None:
+    """Only one of two alternatives is taken, and what a function imports is its own."""
+    assert told({"shop/price.py": PRICE, "lists/price.py": OTHER, "both.py": text}) == []
+
+
 def test_a_module_of_the_name_is_no_class_of_it() -> None:
     """``from helpers import condition, price`` takes two modules, whatever the first one defines."""
     files = {

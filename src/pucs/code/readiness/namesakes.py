@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Final
 from pucs.code.readiness.likeness import dice, jaccard
 from pucs.code.readiness.records import Location
 from pucs.core.sources import is_test
-from pucs.syntax.facts import DefinitionKind
+from pucs.syntax.facts import DefinitionKind, ImportKind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pucs.code.readiness.view import View
+    from pucs.code.readiness.view import Taken, View
     from pucs.syntax.facts import DefinitionFact
 
 CONVENTION_MIN: Final = 9
@@ -48,8 +48,8 @@ class Group:
 
     name: str
     places: list[tuple[str, DefinitionFact]]
-    users: dict[str, dict[str, tuple[int, str]]] = field(default_factory=dict)
-    """Defining file → importing file → line, and the name it is bound to."""
+    users: dict[str, dict[str, Taken]] = field(default_factory=dict)
+    """Defining file → importing file → how."""
     likeness: dict[tuple[str, str], float] = field(default_factory=dict)
     """Of each pair of defining files, sorted."""
 
@@ -73,16 +73,20 @@ class Group:
 
     def together(self) -> tuple[list[Location], list[Location]]:
         """Return files that import more than one of them: those where one hides the other, and those that rename one."""
-        counted: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+        counted: defaultdict[str, list[Taken]] = defaultdict(list)
         for importers in self.users.values():
             for path, taken in importers.items():
                 counted[path].append(taken)
         hidden: list[Location] = []
         renamed: list[Location] = []
         for path, several in sorted(counted.items()):
-            if len(several) > 1:
-                same = len({bound for _, bound in several}) < len(several)
-                (hidden if same else renamed).append(Location(path, max(several)[0]))
+            loaded = [taken for taken in several if taken.kind in (ImportKind.TOP, ImportKind.OPTIONAL)]
+            names = {taken.bound for taken in loaded}
+            # Of alternatives within ``try`` one is taken; what a function imports is its own.
+            if len(names) < len(loaded) and any(taken.kind is ImportKind.TOP for taken in loaded):
+                hidden.append(Location(path, max(taken.line for taken in loaded)))
+            elif len(names) > 1:
+                renamed.append(Location(path, max(taken.line for taken in loaded)))
         return hidden, renamed
 
     @property

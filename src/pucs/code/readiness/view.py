@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pucs.core.sources import is_test
 from pucs.syntax.facts import ImportKind
@@ -14,6 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
     from pucs.code.resolving import Code, Edge
+
+
+class Taken(NamedTuple):
+    """How a file imports a name."""
+
+    line: int
+    bound: str
+    """Name it is bound to."""
+    kind: ImportKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +52,9 @@ class View:
             if not is_test(edge.importer) and edge.kind is not ImportKind.TYPING
         ]
 
-    def takers(self, names: Collection[str]) -> dict[tuple[str, str], dict[str, tuple[int, str]]]:
-        """Return who imports some names by name: (defining file, name) → importing file → line and name it is bound to."""
-        found: defaultdict[tuple[str, str], dict[str, tuple[int, str]]] = defaultdict(dict)
+    def takers(self, names: Collection[str]) -> dict[tuple[str, str], dict[str, Taken]]:
+        """Return who imports some names by name: (defining file, name) → importing file → how."""
+        found: defaultdict[tuple[str, str], dict[str, Taken]] = defaultdict(dict)
         for path, facts in self.code.facts.items():
             for fact in facts.imports:
                 for name, bound in fact.names:
@@ -55,9 +64,11 @@ class View:
                     if place is not None and not place.symbol:
                         continue  # a module of this name
                     files = [file for file in self.code.imported(path, fact) if _is_origin(file, fact.module)]
-                    for file in (*files, place.path if place else ""):
+                    # What the name leads to follows from its last import; this may be an earlier one.
+                    defining = [file for file in files if name in self.code.defines(file)]
+                    for file in defining or (*files, place.path if place else ""):
                         if file and file != path:
-                            found[file, name].setdefault(path, (fact.line, bound))
+                            found[file, name].setdefault(path, Taken(fact.line, bound, fact.kind))
         return found
 
     def ancestors(self, path: str, name: str) -> set[tuple[str, str]]:
