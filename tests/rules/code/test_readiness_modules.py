@@ -64,7 +64,7 @@ def test_a_deprecated_module_that_nobody_imports_can_go() -> None:
 
 
 @pytest.mark.parametrize(
-    "said", ["Handles deprecated settings of users.", "Warn about deprecated arguments."]
+    "said", ["Handles deprecated settings of users.", "Finds modules that say they are deprecated."]
 )
 def test_a_module_about_deprecated_things_is_not_deprecated(said: str) -> None:
     """The word alone does not make it so."""

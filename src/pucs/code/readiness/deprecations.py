@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pucs.syntax.facts import FileFacts
 
 _SAYS_SO: Final = re.compile(
-    r"^\W*deprecated\b|\bdeprecated\W*$|\b(is|are|was|been|now) deprecated\b|\bdeprecated (in fav|since|in version|as of|and|[:;.(-])|"
+    r"^\W*deprecated\b|[-(:] *deprecated\W*$|\b(is|was|been|now) deprecated\b|\bdeprecated (in fav|since|in version|as of|and|[:;.(-])|"
     r"\bdeprecated[:.]|warns with DeprecationWarning|moved to|\buse\b.*\binstead\b",
     re.IGNORECASE,
 )

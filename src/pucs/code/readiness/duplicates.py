@@ -73,16 +73,20 @@ def _class_severity(view: View, group: Group, longest: int) -> Severity | None:
     most, several = group.most, len(words(group.name))
     if group.confusing:
         return Severity.HIGH
-    if longest < LINES_MIN or (group.name.startswith("_") and most < ALIKE):
+    private = group.name.startswith("_")
+    if longest < LINES_MIN or (private and most < ALIKE):
         return None
     if group.enum:
         return Severity.LOW if most >= ALIKE else None
     if most < ALIKE and _one_interface(view, group):
         return None
     many = len(group.places) >= MANY and several > 1 and most >= SLIGHTLY
-    if many or (most >= ALIKE and longest > 2 * LINES_MIN):
+    if many or (most >= ALIKE and longest > 2 * LINES_MIN and not private):
         return Severity.MEDIUM
-    worth = most >= RELATED or (most >= SLIGHTLY and several >= SPECIFIC_WORDS)
+    # A single word is soon used twice for different things.
+    worth = (
+        most >= ALIKE or (several > 1 and most >= RELATED) or (several >= SPECIFIC_WORDS and most >= SLIGHTLY)
+    )
     return Severity.LOW if worth else None
 
 
