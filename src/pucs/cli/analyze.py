@@ -195,7 +195,7 @@ def _next(document: dict[str, Any]) -> list[str]:
         said.append("pucs config check                    the configuration against the files")
     else:
         said += [
-            f"pucs analyze --streams {one['method']:<15}the other proposal in full"
+            f"pucs analyze --streams {one['method']:<14}the other proposal in full"
             for one in document["proposals"]
             if one["method"] != document["method"]
         ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from pucs.cli.analysis_text import places
+from pucs.cli.analysis_text import lower_first, places
 from pucs.cli.door import count
 from pucs.streams.proposal import Watched, render
 from pucs.streams.records import Stream
@@ -100,6 +100,9 @@ def _about(document: Mapping[str, Any]) -> Iterator[str]:
                 f"Another proposal, {len(one['streams'])} streams by {one['method']}, would cut "
                 f"{one['cut_pct']:.0f} %: pucs analyze --streams {one['method']}"
             )
+    advice = document["advice"]
+    if advice and advice["method"] != document["method"] and len(document["proposals"]) > 1:
+        yield f"The figures speak for the one by {advice['method']}: {lower_first(advice['reason'])}"
     if document["circles"]:
         told = ", ".join(f"{importer} -> {imported}" for importer, imported in document["circles"][:_PLACES])
         yield f"Streams that import each other are ordered by the heavier direction; left out: {told}."
