@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SAYS_SO: Final = re.compile(
     r"^\W*deprecated\b|[-(:] *deprecated\W*$|\b(is|was|been|now) deprecated\b|\bdeprecated (in fav|since|in version|as of|and|[:;.(-])|"
-    r"\bdeprecated[:.]|warns with DeprecationWarning|moved to|\buse\b.*\binstead\b",
+    r"\bdeprecated:|warns with DeprecationWarning|moved to|\buse\b.*\binstead\b",
     re.IGNORECASE,
 )
 """Words about the module itself; a module about deprecated things has the word elsewhere."""
