@@ -32,7 +32,7 @@ def fixing_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "--dry-run/--apply",
             "dry_run",
             default=None,
-            help="With --fix-imports: show the changes (default), or write them.",
+            help="With --fix-imports: show the changes (default); --apply writes them.",
         ),
         click.option("--force", is_flag=True, help="With --fix-imports: also where NEW is still to come."),
         click.option(

@@ -485,7 +485,8 @@ class _File:
             if isinstance(node.value, str):
                 self._string(node, node.value)
         for node in self._names.formatted:
-            if isinstance(node.value, str) and self._move.old.dotted in node.value:
+            text = node.value if isinstance(node.value, str) else ""
+            if text == self._move.old.dotted or text.startswith(f"{self._move.old.dotted}."):
                 self._report(
                     node.lineno, f"names {self._move.old.dotted} in a formatted string: change it by hand"
                 )

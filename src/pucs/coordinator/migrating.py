@@ -5,6 +5,7 @@ Needs no session and no store. A plan changes nothing; ``carry_out`` replaces th
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict, deque
 from dataclasses import dataclass
 from difflib import diff_bytes, unified_diff
@@ -29,7 +30,7 @@ MENTIONS_MAX: Final = 50
 MENTION_BYTES_MAX: Final = 1_000_000
 _NAMED_MAX: Final = 5
 _OTHER_ENDINGS: Final = (
-    ".toml", ".cfg", ".ini", ".yaml", ".yml", ".json", ".md", ".rst", ".txt", ".sh", ".ipynb",
+    ".toml", ".cfg", ".ini", ".yaml", ".yml", ".json", ".md", ".rst", ".txt", ".sh",
 )  # fmt: skip
 """Files that often name modules: entry points, settings, commands, documentation."""
 
@@ -85,7 +86,7 @@ def plan(
     notes = [
         *sources.notes(),
         *_circles(moved, [one.path for one in files]),
-        *_mentions(sources, moved, listing),
+        *_mentions(sources, moved, listing, found),
     ]
     return Migration(
         old=old,
@@ -160,12 +161,14 @@ def _read(sources: Sources, paths: Sequence[str]) -> Iterator[tuple[str, bytes]]
 
 def _patch(file: Migrated) -> Iterator[bytes]:
     name = file.path.encode("utf-8", "surrogateescape")
-    before, after = (source.split(b"\n") for source in (file.before, file.after))
-    lines = [
-        [line + b"\n" for line in each[:-1]] + ([each[-1]] if each[-1] else []) for each in (before, after)
-    ]
-    for line in diff_bytes(unified_diff, *lines, b"a/" + name, b"b/" + name):
+    before, after = (_lines(source) for source in (file.before, file.after))
+    for line in diff_bytes(unified_diff, before, after, b"a/" + name, b"b/" + name):
         yield line if line.endswith(b"\n") else line + b"\n\\ No newline at end of file\n"
+
+
+def _lines(source: bytes) -> list[bytes]:
+    *lines, last = source.split(b"\n")
+    return [line + b"\n" for line in lines] + ([last] if last else [])
 
 
 def _named(paths: Sequence[str]) -> str:
@@ -203,23 +206,34 @@ def _loaded(moved: Move, path: str, imports: Mapping[str, set[str]]) -> set[str]
     return found
 
 
-def _mentions(sources: Sources, moved: Move, listing: Mapping[str, str]) -> Iterator[str]:
-    """Tell of files of other kinds that name the old side; they are not changed."""
-    words = [moved.old.dotted.encode()]
-    if not moved.old.name and not moved.old.path.endswith("/"):
-        words.append(moved.old.path.encode())
-    found: list[str] = []
+def _mentions(
+    sources: Sources, moved: Move, listing: Mapping[str, str], found: Sequence[Migrated]
+) -> Iterator[str]:
+    """Tell where comments, documentation and files of other kinds name the old side; they are not changed."""
+    word = re.compile(rb"(?<![\w.])" + re.escape(moved.old.dotted.encode()) + rb"(?!\w)")
+    file = re.compile(re.escape(moved.old.path.encode()))
+    told = {(place.path, place.line) for one in found for place in one.left}
+    after = {one.path: one.after for one in found}
+    places: list[str] = []
     for path in listing:
-        if not path.endswith(_OTHER_ENDINGS) or len(found) >= MENTIONS_MAX:
+        python = is_python(path)
+        if path == moved.old.path or not (python or path.endswith(_OTHER_ENDINGS)):
             continue
-        source = sources.read(path) or b""
-        if len(source) > MENTION_BYTES_MAX or not any(word in source for word in words):
+        source = after.get(path) or sources.read(path) or b""
+        if len(source) > MENTION_BYTES_MAX or not (
+            word.search(source) or (not python and file.search(source))
+        ):
             continue
-        found += [
+        places += [
             f"{path}:{number}"
             for number, line in enumerate(source.split(b"\n"), start=1)
-            if any(word in line for word in words)
+            if (word.search(line) or (not python and file.search(line))) and (path, number) not in told
         ]
-    if found:
-        more = " and more" if len(found) > MENTIONS_MAX else ""
-        yield f"{moved.old.dotted} is named in files that were not changed: {', '.join(found[:MENTIONS_MAX])}{more}."
+        if len(places) > MENTIONS_MAX:
+            break
+    if places:
+        more = " and more" if len(places) > MENTIONS_MAX else ""
+        yield (
+            f"{moved.old.dotted} is also named in comments, documentation or settings, which were not changed: "
+            f"{', '.join(places[:MENTIONS_MAX])}{more}."
+        )
