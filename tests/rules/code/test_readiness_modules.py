@@ -53,6 +53,13 @@ def test_old_code_that_still_runs_is_urgent_and_what_its_successor_lacks_is_name
     assert "(it has no Retry: move or replace it first)" in found.remedy
 
 
+def test_a_package_does_not_replace_its_own_module() -> None:
+    """What is named may be the place of the module itself."""
+    text = '"""Deprecated: use what old.monitor and old had no more."""\nclass Monitor: pass\n'
+    found = deprecated({**PACKAGES, "old/monitor.py": text, "app.py": "import old.monitor"})
+    assert found.remedy == "Find out what replaces old.monitor, and use it, then delete old/monitor.py."
+
+
 def test_a_deprecated_module_that_nobody_imports_can_go() -> None:
     """Low, and the task is to delete it; used by tests alone it is low as well."""
     found = deprecated({**PACKAGES, "old/monitor.py": OLD})

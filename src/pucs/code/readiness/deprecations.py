@@ -120,7 +120,9 @@ def _replacement(view: View, path: str, facts: FileFacts) -> str:
         parts = word.strip(".").split(".")
         while parts:
             dotted = ".".join(parts)
-            found = view.code.modules.absolute(path, dotted) if dotted != own else None
+            found = None
+            if not f"{own}.".startswith(f"{dotted}."):  # its own package does not replace it
+                found = view.code.modules.absolute(path, dotted)
             if found is not None and found != path and ("." in dotted or found.endswith(".py")):
                 return dotted
             parts.pop()
