@@ -34,6 +34,11 @@ DECLARATIONS: Final = "declarations"
 
 _SIGNATURE_MAX: Final = 400
 _SAID_MAX: Final = 200
+_OPENING, _CLOSING = (b"(", b"[", b"{"), (b")", b"]", b"}")
+_UNBALANCED_MAX: Final = 1000
+"""Brackets that are never closed, in texts too: to find a way through more of them takes the parser minutes."""
+_BROKEN_CHILDREN_MAX: Final = 2000
+"""Parts of a file that do not come together to anything: no script, and to look through them takes minutes."""
 _DENSE_BYTES_MIN: Final = 20_000
 _DENSE_LINE_BYTES: Final = 500
 """Mean length of lines from which on a file was written by a program: nobody asks where it uses its names."""
@@ -94,7 +99,12 @@ def script_facts(kind: str, source: bytes) -> FileFacts:
         source.decode()
     except UnicodeDecodeError:
         source = source.decode("latin-1").encode()
+    if abs(sum(map(source.count, _OPENING)) - sum(map(source.count, _CLOSING))) > _UNBALANCED_MAX:
+        return _by_line(language, source, "nested too deeply, or no script")
     grammar, tree = _parsed(kind, source)
+    root = tree.root_node
+    if root.is_error and root.child_count > _BROKEN_CHILDREN_MAX:
+        return _by_line(language, source, f"not understood as {_NAMES[language]}")
     return _Reader(kind, language, source, grammar, tree).facts(problem)
 
 
