@@ -18,7 +18,21 @@ _FORBIDDEN: Final = re.compile(r"[^A-Za-z0-9_-]+")
 _LONGEST: Final = 48
 _TAKEN: Final = "all"
 """A name that means every stream."""
-_NAMELESS: Final = frozenset({"__init__", "index", "main", "__main__", "mod"})
+_NAMELESS: Final = frozenset({
+    "__init__",
+    "__main__",
+    "base",
+    "common",
+    "const",
+    "constants",
+    "helpers",
+    "index",
+    "main",
+    "mod",
+    "types",
+    "util",
+    "utils",
+})
 """Files that are called after their directory."""
 
 
