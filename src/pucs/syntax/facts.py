@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-FORMAT = 3
+FORMAT = 4
 """Raised when the same bytes would give other facts: kept facts of another format are told anew."""
 
 

@@ -43,6 +43,8 @@ _DENSE_BYTES_MIN: Final = 20_000
 _DENSE_LINE_BYTES: Final = 500
 """Mean length of lines from which on a file was written by a program: nobody asks where it uses its names."""
 _NAMES: Final = {Language.JAVASCRIPT: "JavaScript", Language.TYPESCRIPT: "TypeScript"}
+_TYPE_STAR: Final = re.compile(rb"\bexport[ \t]++type[ \t]*+\*")
+"""What TypeScript knows and its grammar here does not."""
 _SPACE: Final = re.compile(r"\s+")
 _LICENCE: Final = re.compile(r"@licen[cs]e|copyright|SPDX-", re.IGNORECASE)
 _FILE_TAG: Final = re.compile(r"@(?:file|fileoverview|overview|module|packageDocumentation)\b[ \t]*(.*)")
@@ -111,6 +113,8 @@ def script_facts(kind: str, source: bytes) -> FileFacts:
 def _parsed(kind: str, source: bytes) -> tuple[_Grammar, Tree]:
     """Parse a file; JavaScript that is none may have types (Flow), which the other grammar knows."""
     grammar = _grammar(TYPESCRIPT if kind == DECLARATIONS else kind)
+    if kind != JAVASCRIPT:
+        source = _TYPE_STAR.sub(lambda match: match[0].replace(b"type", b"    "), source)
     tree = grammar.parser.parse(source)
     if kind == JAVASCRIPT and tree.root_node.has_error:
         other = _grammar(TSX)

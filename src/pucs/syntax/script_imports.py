@@ -23,6 +23,7 @@ _IMPORT_LINE: Final = re.compile(
     rb"|\b(?P<call>require|import)\(\s*+['\"](?P<called>[^'\"\n]{1,300})['\"]",
     re.MULTILINE,
 )
+_EXPORTS_TYPES: Final = re.compile(rb"export\s++type\b")
 _REFERENCE: Final = re.compile(
     rb"^[ \t]*+///[ \t]*+<reference[ \t]+path=['\"]([^'\"\n]{1,300})['\"]", re.MULTILINE
 )
@@ -215,6 +216,7 @@ class ImportReader:
 
     def _re_export(self, node: Node, source: str, *, typing: bool) -> None:
         line = node.start_point[0] + 1
+        typing = typing or _EXPORTS_TYPES.match(self._source, node.start_byte) is not None
         kind = ImportKind.TYPING if typing else self._top
         names: list[tuple[str, str]] = []
         bound = ""

@@ -49,6 +49,8 @@ import g = require("old");
         ("import {type T, type U} from 'm'", TYPING),
         ("import {type T, u} from 'm'", TOP),
         ("export type {T} from 'm'", TYPING),
+        ("export type * from 'm'", TYPING),
+        ("export type * as a from 'm'", TYPING),
         ("let v: import('m').T", TYPING),
         ('/// <reference path="./m" />', TYPING),
         ("const a = import('m')", LAZY),
@@ -61,7 +63,9 @@ import g = require("old");
 )
 def test_when_an_import_is_carried_out_follows_from_where_it_stands(text: str, kind: ImportKind) -> None:
     """At the top, in a function, in ``try``, or for types only."""
-    assert [(fact.module.removeprefix("./"), fact.kind) for fact in told(text).imports] == [("m", kind)]
+    found = told(text)
+    assert [(fact.module.removeprefix("./"), fact.kind) for fact in found.imports] == [("m", kind)]
+    assert found.problem == ""
 
 
 def test_a_file_of_declarations_imports_types_only() -> None:
@@ -257,9 +261,43 @@ def test_of_dense_files_uses_are_not_told() -> None:
 @settings(max_examples=40, deadline=None)
 @given(
     st.lists(
-        st.sampled_from(
-            ["import", "export", "from", "type", "{", "}", "(", ")", "[", "]", "=>", "=", ",", ";", "*", "as", "default", "class", "extends", "a", "b", "'./m'", "require", "`${", "\n", "<", ">", "/", ".", "?", ":", "@", "é", "\x00", "�"]
-        ),
+        st.sampled_from([
+            "import",
+            "export",
+            "from",
+            "type",
+            "{",
+            "}",
+            "(",
+            ")",
+            "[",
+            "]",
+            "=>",
+            "=",
+            ",",
+            ";",
+            "*",
+            "as",
+            "default",
+            "class",
+            "extends",
+            "a",
+            "b",
+            "'./m'",
+            "require",
+            "`${",
+            "\n",
+            "<",
+            ">",
+            "/",
+            ".",
+            "?",
+            ":",
+            "@",
+            "é",
+            "\x00",
+            "�",
+        ]),
         max_size=30,
     ),
     st.sampled_from(["a.js", "a.ts", "a.tsx", "a.d.ts", "a.vue"]),
