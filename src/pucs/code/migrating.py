@@ -8,6 +8,7 @@ What cannot be changed without a doubt is left as it is and reported.
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -558,8 +559,21 @@ def _dotted(value: str) -> bool:
 def all_migrated(move: Move, files: Iterable[tuple[str, bytes]]) -> list[Migrated]:
     """Return the files that a move changes or has something to say about, in order of their paths.
 
-    A file that names neither side's last part cannot use it, and is passed over.
+    A file that does not name the last part of the old side, and what that is in or a relative import, cannot use it and
+    is passed over.
     """
-    word = (move.old.name or move.old.module.rpartition(".")[2]).encode()
-    found = [migrated(move, path, source) for path, source in sorted(files) if word in source]
+    around, _, last = move.old.dotted.rpartition(".")
+    word = _word(last)
+    near = [_word(around.rpartition(".")[2]), re.compile(rb"\bfrom\s*\.")] if around else [word]
+    found = [
+        migrated(move, path, source)
+        for path, source in sorted(files)
+        if word.search(source) and any(each.search(source) for each in near)
+    ]
     return [one for one in found if one.changes or one.left]
+
+
+def _word(text: str) -> re.Pattern[bytes]:
+    # Characters outside of ASCII are no word to bytes.
+    ends = rb"\b" if text.isascii() else b""
+    return re.compile(ends + re.escape(text.encode()) + ends)

@@ -30,7 +30,7 @@ MENTIONS_MAX: Final = 50
 MENTION_BYTES_MAX: Final = 1_000_000
 _NAMED_MAX: Final = 5
 _OTHER_ENDINGS: Final = (
-    ".toml", ".cfg", ".ini", ".yaml", ".yml", ".json", ".md", ".rst", ".txt", ".sh",
+    ".toml", ".cfg", ".ini", ".yaml", ".yml", ".md", ".rst", ".txt", ".sh",
 )  # fmt: skip
 """Files that often name modules: entry points, settings, commands, documentation."""
 
