@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.ports import Bell, Bells, Clock, Repository, Store, Worktrees
+    from pucs.coordinator.ports import (
+        Bell,
+        Bells,
+        Clock,
+        Index,
+        Parsers,
+        Replacing,
+        Repository,
+        Sources,
+        Store,
+        Worktrees,
+    )
     from pucs.core.processes import Process
     from pucs.git.repository import GitRepository
     from pucs.launch.events import Event
@@ -33,6 +44,8 @@ STORE_DIRECTORY = "pucs"
 STORE_FILE = "state.db"
 STORE_POINTER = "store-path"
 """File beside it that names another place (``store:`` in the configuration)."""
+INDEX_FILE = "index.db"
+"""File beside it with what was told of the repository's code; anybody may delete it (DESIGN §6)."""
 ACTIVE_FILE = "active"
 """File beside it that is there while a session is active."""
 TOKEN_FILE = "token"  # noqa: S105 - the name of a file
@@ -173,6 +186,50 @@ def open_repository(repo: str | Path = ".") -> tuple[Repository, Worktrees]:
     """Return git's hands alone, for what needs no store."""
     hands = _Git(str(repo))
     return hands.repository, hands.worktrees
+
+
+def open_sources(repo: str | Path = ".") -> tuple[Sources, Index, Parsers]:
+    """Return what it takes to understand the code of the checkout around a directory; needs no store.
+
+    Raises:
+        Usage: there is no such directory.
+        GitError: it is in no checkout of a git repository.
+        EnvironmentFailure: git is missing or too old.
+    """
+    from pucs.git.sources import CheckoutSources  # noqa: PLC0415 - most commands look into no code
+    from pucs.launch.parsing import ProcessParsers  # noqa: PLC0415
+    from pucs.store.index import FileIndex  # noqa: PLC0415
+
+    if not Path(repo).is_dir():
+        raise Usage(f"There is no directory {repo}.", remedy="Name one in a git repository.")
+    sources = CheckoutSources.open(str(repo))
+    return sources, FileIndex(Path(sources.common_dir) / STORE_DIRECTORY / INDEX_FILE), ProcessParsers()
+
+
+def open_replacing(root: str) -> Replacing:
+    """Return the hand that replaces tracked files of a checkout, named by its top."""
+    from pucs.git.replacing import CheckoutReplacing  # noqa: PLC0415 - only to change files
+
+    return CheckoutReplacing(root)
+
+
+def session_active(repo: str | Path = ".") -> bool:
+    """Tell whether a session is active in a repository, by the mark that hooks go by; opens no store."""
+    common_dir = _common_dir(str(repo))
+    return common_dir is not None and (Path(common_dir) / STORE_DIRECTORY / ACTIVE_FILE).exists()
+
+
+def rules_of_analysis() -> str:
+    """Return a text that changes with the program's own files: what an older version found is found anew."""
+    import pucs  # noqa: PLC0415 - the package that this is part of
+
+    said = []
+    for place in map(Path, pucs.__path__):
+        for room in ("code", "coordinator", "core", "streams", "syntax"):
+            for file in sorted((place / room).rglob("*.py")):
+                status = file.stat()
+                said.append(f"{file.name} {status.st_size} {status.st_mtime_ns}")
+    return "\n".join(said)
 
 
 def backup(context: Context) -> Path | None:

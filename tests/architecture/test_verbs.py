@@ -16,7 +16,19 @@ from pucs.server.remote import METHODS, ORDERS
 from pucs.server.remote import VERBS as ROUTES
 
 # Commands that are made of several verbs, or need neither session nor store.
-COMPOSED = {"demo", "doctor", "install", "launch-stream", "mcp", "report", "run", "serve", "uninstall"}
+COMPOSED = {
+    "analyze",
+    "demo",
+    "doctor",
+    "install",
+    "launch-stream",
+    "mcp",
+    "readiness",
+    "report",
+    "run",
+    "serve",
+    "uninstall",
+}
 # What a client does beside the verbs.
 HOUSEKEEPING = {"acting_for", "close", "over_http"}
 # What a model is not offered: the raw form of messages, whose parts are tools of their own.

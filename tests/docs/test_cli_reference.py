@@ -16,6 +16,7 @@ COMMON = frozenset({"repo", "store", "session", "as_json", "help"})
 CHAPTERS = {
     "Run a session": ("demo", "init", "run", "launch-stream", "finalize", "verify", "report"),
     "Look at it": ("status", "agents", "log", "patterns", "why", "state"),
+    "Understand the code": ("analyze", "readiness"),
     "Leases": ("lock", "unlock", "locks", "queue", "cleanup"),
     "Plans": ("intent", "partition"),
     "Conflicts": ("conflicts", "resolve", "request"),
@@ -32,6 +33,7 @@ CHAPTERS = {
 
 ONE = {
     "pucs agents": "",
+    "pucs analyze": "with `--write`: there is a configuration already",
     "pucs check boundary": "a changed path belongs to another stream",
     "pucs check files": "an agent may not commit one of them",
     "pucs check message": "the message breaks the protocol",
@@ -70,6 +72,7 @@ ONE = {
     "pucs pause": "no such agent, or it has ended",
     "pucs queue": "",
     "pucs report": "there is no session",
+    "pucs readiness": "`--gate`, or the gate in the configuration, has something in the way, or `--tasks` would overwrite a file",
     "pucs request": "the waiver does not exist, or was refused before",
     "pucs resolve": "it was decided before, the strategy is not possible, or somebody still has to decide",
     "pucs resume": "no such agent, or it has ended",

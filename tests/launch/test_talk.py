@@ -124,7 +124,9 @@ def test_a_program_that_lingers_after_its_turn_is_stopped(
     monkeypatch.setattr(talking, "LEAVE_S", 0.05)
     never = line.beside("never")
     heard = Heard(tmp_path, "go")
-    outcome = keeper.run(order(f"read -r go; echo $$ > $LINE; echo end; cat {never}"), wait_s=0.02, talk=heard.talk)
+    outcome = keeper.run(
+        order(f"read -r go; echo $$ > $LINE; echo end; cat {never}"), wait_s=0.02, talk=heard.talk
+    )
     assert outcome.ending is Ending.STOPPED
     assert is_gone(int(line.next()))
 

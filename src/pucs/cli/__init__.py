@@ -18,6 +18,7 @@ from pucs.cli.door import Door, common_options, fail, quiet_exit
 
 COMMANDS = {
     "agents": ("status", "Show the agents of the session."),
+    "analyze": ("analyze", "Show which parts of the code can be worked on side by side."),
     "check": ("check", "Check boundaries and commit messages, without a session."),
     "cleanup": ("locks", "End leases that are over and serve who waits."),
     "config": ("config", "Check, show and apply the configuration."),
@@ -42,6 +43,7 @@ COMMANDS = {
     "message": ("message", "Write to agents, read and acknowledge."),
     "pause": ("pause", "Pause an agent."),
     "queue": ("locks", "Show who waits for what."),
+    "readiness": ("readiness", "Show what to put in order before many agents begin."),
     "report": ("report", "Write the session's report."),
     "request": ("request", "Ask for work on files that another stream covers."),
     "resolve": ("resolve", "Resolve a conflict."),

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from pucs.coordinator.ports import Repository, Worktrees
     from pucs.streams.settings import Configuration
 
+SECONDS_MAX = 20.0
+"""Longest time that code is read for a proposal; what is left then counts by where it lies."""
 UNCOVERED_SHOWN = 8
 """Uncovered files named in the summary; the count says the rest."""
 
@@ -24,7 +26,7 @@ UNCOVERED_SHOWN = 8
 @click.option("--dry-run", is_flag=True, help="Show what would be written and started; change nothing.")
 @common_options
 def init(door: Door, *, dry_run: bool) -> None:
-    """Propose streams from the directories if there is no configuration, create the store and start a session.
+    """Propose streams from the code if there is no configuration, create the store and start a session.
 
     Running it again continues the session and applies the configuration as it is now. The checkout is left alone but
     for pucs.yaml, which is written only if no configuration exists.
@@ -53,8 +55,8 @@ class Found:
     configuration: Configuration
 
 
-def look(door: Door) -> Found:
-    """Read the repository and its configuration, or propose one; write nothing."""
+def look(door: Door, *, keep: bool = False) -> Found:
+    """Read the repository and its configuration, or propose one; write nothing, but with ``keep`` what was read of the code."""
     from pucs.cli.settings import configuration_file, read_configuration  # noqa: PLC0415
     from pucs.wiring import open_repository  # noqa: PLC0415
 
@@ -63,7 +65,7 @@ def look(door: Door) -> Found:
     commit, branch = repository.head()
     files = repository.files(commit)
     found = configuration_file(root)
-    written = _proposal(files) if found is None else ""
+    written = _proposal(replace(door, repo=str(root)), keep=keep) if found is None else ""
     place = found or root / "pucs.yaml"
     return Found(
         repository=repository,
@@ -82,7 +84,7 @@ def initialise(door: Door, *, dry_run: bool = False) -> dict[str, Any]:
     from pucs.coordinator.sessions import start  # noqa: PLC0415
     from pucs.wiring import mark_active, remember_store  # noqa: PLC0415
 
-    found = look(door)
+    found = look(door, keep=not dry_run)
     configuration = found.configuration
     coverage = _coverage(configuration, found.files)
     dirty = [path for path in found.worktrees.dirty(found.repository.root) if path != found.place.name]
@@ -132,10 +134,12 @@ def keep_backup(context: Context) -> None:
         click.echo(f"Note: {error}", err=True)
 
 
-def _proposal(files: list[str]) -> str:
-    from pucs.streams.proposal import propose, render  # noqa: PLC0415 - only without a configuration
+def _proposal(door: Door, *, keep: bool) -> str:
+    """Return the configuration that the code suggests."""
+    from pucs.cli.analyze import Looked  # noqa: PLC0415 - only without a configuration
+    from pucs.cli.proposed import configuration_text  # noqa: PLC0415
 
-    return render(propose(files))
+    return configuration_text(Looked(door, keep=keep).document("directories", seconds=SECONDS_MAX))
 
 
 def _parsed(text: str, place: Path) -> Configuration:
@@ -172,7 +176,7 @@ def _summary(document: dict[str, Any]) -> str:
     if document["proposed"]:
         did = "Would write" if document["dry_run"] else "Wrote"
         lines += [
-            f"{did} {document['configuration']}, proposed from your directories; read it and adjust:",
+            f"{did} {document['configuration']}, proposed from your code; read it and adjust:",
             "",
         ]
         lines += [f"    {line}" for line in document["text"].rstrip().split("\n")] + [""]

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 @click.option("--agents", metavar="N", type=click.IntRange(1, 256), help="Most agents at once.")
 @click.option("--plan", is_flag=True, help="Show what would run together; start nothing.")
 @click.option("--no-merge", is_flag=True, help="Leave the streams unmerged.")
+@click.option("--no-gate", is_flag=True, help="Start whatever the readiness gate of the configuration says.")
 @click.option("--keep-worktrees", is_flag=True, help="Keep worktrees of agents that ended in order.")
 @common_options
 def run(
@@ -52,6 +53,7 @@ def run(
     *,
     plan: bool,
     no_merge: bool,
+    no_gate: bool,
     keep_worktrees: bool,
 ) -> None:
     """Run tasks with many agents at once, merge their streams in dependency order, and test the result.
@@ -69,6 +71,7 @@ def run(
         agents=agents or 0,
         plan=plan,
         merge=not no_merge,
+        gate=not no_gate,
         keep_worktrees=keep_worktrees,
     )
     door.say(document, lambda: _planned(document) if plan else outcome(document))
@@ -86,6 +89,7 @@ def run_session(
     agents: int = 0,
     plan: bool = False,
     merge: bool = True,
+    gate: bool = True,
     keep_worktrees: bool = False,
     streams: tuple[str, ...] = (),
 ) -> dict[str, Any]:
@@ -100,10 +104,12 @@ def run_session(
     if plan:
         return _plan(door, tasks_file, ready=ready)
     parsed = _parsed(tasks_file, _streams(door, ready=ready))
+    if not ready and not parsed:
+        _refuse_nothing()
     words, warnings = _check_programs(door, parsed, program, ready=ready)
+    if gate:
+        warnings += _pass_gate(door, ready=ready)
     if not ready:
-        if not parsed:
-            _refuse_nothing()
         _start(door)
     context = door.context(door="run")
     if parsed:
@@ -145,7 +151,7 @@ def _start(door: Door) -> None:
     if door.json:
         return
     if started["proposed"]:
-        click.echo(f"Wrote {started['configuration']}, proposed from your directories.")
+        click.echo(f"Wrote {started['configuration']}, proposed from your code.")
     click.echo(f"Started session {started['session']} ({count(len(started['streams']), 'stream')}).")
     for warning in started["warnings"]:
         click.echo(f"Note: {warning}")
@@ -166,7 +172,7 @@ def _streams(door: Door, *, ready: bool) -> tuple[Stream, ...]:
     from pucs.cli.init import look  # noqa: PLC0415
 
     if not ready:
-        return look(door).configuration.streams
+        return look(door, keep=True).configuration.streams
     context = door.context()
     with context.store.read() as tx:
         session = tx.sessions.get(context.session) if context.session else tx.sessions.active()
@@ -209,12 +215,32 @@ def _check_programs(
         with door.context().store.read() as tx:
             configuration = tx.sessions.configuration()
     else:
-        configuration = look(door).configuration
+        configuration = look(door, keep=True).configuration
     warnings = list(check_programs(words, configuration.agents))
     if not door.json:
         for warning in warnings:
             click.echo(f"Note: {warning}")
     return words, warnings
+
+
+def _pass_gate(door: Door, *, ready: bool) -> list[str]:
+    """Look at the code before anything is started, if the configuration asks for it; return warnings."""
+    from pucs.cli.init import look  # noqa: PLC0415
+
+    if ready:
+        with door.context().store.read() as tx:
+            settings = tx.sessions.configuration().readiness
+    else:
+        settings = look(door, keep=True).configuration.readiness
+    if settings.gate == "off":
+        return []
+    from pucs.cli.readiness import pass_gate  # noqa: PLC0415 - only where it is asked for
+
+    warnings = pass_gate(door, settings)
+    if not door.json:
+        for warning in warnings:
+            click.echo(f"Note: {warning}")
+    return warnings
 
 
 @contextmanager

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.records import CommitFacts, Location, Merged, Ran
+    from pucs.coordinator.records import CommitFacts, FactsKey, Location, Merged, Parsed, Ran
     from pucs.coordinator.tables import (
         AgentRows,
         ConflictRows,
@@ -479,4 +479,80 @@ class Git(Protocol):
     @property
     def worktrees(self) -> Worktrees:
         """Agents' checkouts."""
+        ...
+
+
+class Sources(Protocol):
+    """The tracked files of one checkout, for who wants to understand them; nothing is ever written."""
+
+    root: str
+    """Absolute path of the checkout's top."""
+
+    def listing(self) -> dict[str, str]:
+        """Return the tracked regular files that the checkout holds, by real path, sorted, each with its git blob id.
+
+        A file that was changed since it was last staged has the id of what it holds now. Symlinks (their targets are
+        listed if they are tracked), submodules and files that are not checked out are left out: see ``notes``.
+        """
+        ...
+
+    def notes(self) -> tuple[str, ...]:
+        """Return what the last ``listing`` left out, in sentences."""
+        ...
+
+    def newest(self) -> str:
+        """Return a word that stands for the history at hand: the commit checked out, and whether it is cut short."""
+        ...
+
+    def read(self, path: str) -> bytes | None:
+        """Return what a file holds now; None: it is no regular file any more, or cannot be read, or is too large."""
+        ...
+
+    def history(self, commits_max: int) -> list[tuple[int, tuple[str, ...]]]:
+        """Return the newest commits with a single parent: seconds since the epoch, and the real paths they changed."""
+        ...
+
+
+class Replacing(Protocol):
+    """Replaces tracked files of one checkout, for a person who asked for it."""
+
+    def uncommitted(self) -> frozenset[str] | None:
+        """Return the tracked files that differ from the commit checked out; None: there is no commit yet."""
+        ...
+
+    def replace(self, path: str, before: bytes, after: bytes) -> None:
+        """Replace the content of a file, as a whole or not at all.
+
+        Raises:
+            Refused: it does not hold ``before`` any more, or lies behind a symlink.
+            EnvironmentFailure: it cannot be written.
+        """
+        ...
+
+
+class Index(Protocol):
+    """Keeps what was told of files, by their content; it may forget anything at any time."""
+
+    def kept(self, keys: Collection[FactsKey]) -> dict[FactsKey, bytes]:
+        """Return what is kept for some of these keys."""
+        ...
+
+    def keep(self, facts: Mapping[FactsKey, bytes]) -> None:
+        """Keep these as well; where that is not possible ``trouble`` says why."""
+        ...
+
+    def trouble(self) -> str:
+        """Return why nothing is kept, in a sentence; empty: all is well."""
+        ...
+
+
+class Parsers(Protocol):
+    """Tells the facts of many files, side by side where that pays; nothing that is read is executed."""
+
+    def parsed(self, root: str, files: Mapping[str, str]) -> Iterator[Parsed]:
+        """Give the packed facts of files below a checkout's top (path to blob id), each once, in any order.
+
+        A file on which a parser does not come back or dies has a problem among its facts. Leaving the iteration
+        early ends whatever it started.
+        """
         ...

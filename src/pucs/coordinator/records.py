@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from pucs.core.processes import Process
@@ -70,6 +70,25 @@ class Ran:
     output: str
     """The tail of what it printed."""
     timed_out: bool = False
+
+
+class FactsKey(NamedTuple):
+    """What the facts of a file depend on."""
+
+    reader: str
+    """How it is read (``syntax.reading.reader``)."""
+    blob: str
+    """Git's name for its content."""
+
+
+class Parsed(NamedTuple):
+    """What was told of one file."""
+
+    path: str
+    facts: bytes
+    """Packed by ``syntax.packing``; empty: there is no such file any more, or it cannot be read."""
+    lasting: bool
+    """They are those of the blob that was asked for, and would be the same again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

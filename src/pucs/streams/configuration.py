@@ -25,6 +25,7 @@ from pucs.streams.settings import (
     Limits,
     MergeSettings,
     ProgramSettings,
+    ReadinessSettings,
     ResourceLimit,
     TestSettings,
     WorktreeSettings,
@@ -74,6 +75,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
     agents = plain(values.get("agents", {}))
     programs = _programs(values.get("agents", {}).get("programs", {}), problems)
     _check_store(values.get("store"), problems)
+    _check_patterns(values.get("readiness", {}).get("ignore", ()), problems)
     problems.settle()
     flat: _Values = {}
     for section in ("session", "logging", "conflict_resolution"):
@@ -94,6 +96,7 @@ def parse(text: str, source: str, environment: Mapping[str, str]) -> Configurati
         merge=MergeSettings(**plain(values.get("merge", {}))),
         tests=TestSettings(**plain(values.get("tests", {}))),
         agents=AgentSettings(**{**agents, "programs": programs}),
+        readiness=ReadinessSettings(**plain(values.get("readiness", {}))),
         warnings=tuple(problems.warnings),
         **flat,
     )

@@ -35,6 +35,7 @@ def decode(text: str) -> Configuration:
         "merge": settings.MergeSettings,
         "agents": settings.AgentSettings,
         "tests": settings.TestSettings,
+        "readiness": settings.ReadinessSettings,
     }
     lists: dict[str, type[Any]] = {
         "streams": Stream,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from string import Formatter
 from typing import TYPE_CHECKING, Any, Final
 
-from pucs.core.documents import Node
+from pucs.core.documents import Node, Placed, Scalar
 from pucs.core.shapes import INVALID, Field, Flag, Later, Listed, Named, Number, Reading, Table, Text, Texts
 from pucs.streams.patterns import split
 
@@ -97,6 +97,23 @@ class Rate:
             "type": "string",
             "pattern": f"^{_RATE.pattern.replace('?P<times>', '').replace('?P<unit>', '')}$",
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What a finding comes to: ``off``, ``warn`` or ``refuse``; YAML takes a bare ``off`` for a truth value."""
+
+    choices: tuple[str, ...] = ("off", "warn", "refuse")
+
+    def read(self, node: Node, reading: Reading) -> Any:
+        """Return the word with its place."""
+        if isinstance(node, Scalar) and node.value is False:
+            return Placed("off", node.line, node.column)
+        return Text(choices=self.choices).read(node, reading)
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON Schema of the word."""
+        return {"enum": [*self.choices, False]}
 
 
 def minutes(doc: str, to: str, *, above: bool = True) -> Field:
@@ -306,6 +323,22 @@ CONFIGURATION: Final = Table({
             ),
             "programs": Field(
                 shape=Named(PROGRAM), doc="How agent programs (claude, codex) are started, by their name."
+            ),
+        }),
+    ),
+    "readiness": Field(
+        doc="What disorder in the code, as `pucs readiness` finds it, means for a run.",
+        shape=Table({
+            "gate": Field(
+                shape=Gate(),
+                doc="off: a run does not look; warn: it says what was found; refuse: it does not start.",
+            ),
+            "severity": Field(
+                shape=Text(choices=("high", "medium", "low")), doc="Least severity that counts for the gate."
+            ),
+            "ignore": Field(
+                shape=Listed(Text(empty=False, expand=False)),
+                doc="Ids of findings that are accepted, and glob patterns of files that are not looked at.",
             ),
         }),
     ),

@@ -88,6 +88,18 @@ class TestSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ReadinessSettings:
+    """What disorder in the code means for a run (002 §0)."""
+
+    gate: str = "off"
+    """``off``: a run does not look; ``warn``: it says what was found; ``refuse``: it does not start."""
+    severity: str = "high"
+    """Least severity that counts for the gate: ``high``, ``medium`` or ``low``."""
+    ignore: tuple[str, ...] = ()
+    """Ids of findings that are accepted, and glob patterns of files that are not looked at."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ProgramSettings:
     """How one agent program is started (``agents.programs``)."""
 
@@ -156,5 +168,6 @@ class Configuration:
     merge: MergeSettings = field(default_factory=MergeSettings)
     tests: TestSettings = field(default_factory=TestSettings)
     agents: AgentSettings = field(default_factory=AgentSettings)
+    readiness: ReadinessSettings = field(default_factory=ReadinessSettings)
     warnings: tuple[str, ...] = ()
     """What is allowed but deserves a look, each with file and line."""

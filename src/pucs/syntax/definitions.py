@@ -119,7 +119,7 @@ def definitions(source: bytes) -> Outline:
     if len(source) > SOURCE_BYTES_MAX:
         raise Unparsable(f"too large: {len(source)} bytes, at most {SOURCE_BYTES_MAX} are parsed")
     try:
-        text, encoding = _decoded(source)
+        text, encoding = decoded(source)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # a doubtful escape in an agent's file is no business of ours
             tree = ast.parse(text)
@@ -132,7 +132,7 @@ def definitions(source: bytes) -> Outline:
         raise Unparsable(str(error)) from error
 
 
-def _decoded(source: bytes) -> tuple[str, str]:
+def decoded(source: bytes) -> tuple[str, str]:
     """Return the text of a file, without its byte order mark, and the encoding that it declares."""
     encoding, _ = detect_encoding(iter(source.splitlines(keepends=True)[:2]).__next__)
     try:

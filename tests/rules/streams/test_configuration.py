@@ -21,6 +21,7 @@ from pucs.streams.settings import (
     Limits,
     MergeSettings,
     ProgramSettings,
+    ReadinessSettings,
     ResourceLimit,
     WorktreeSettings,
 )
@@ -77,6 +78,7 @@ agents:
     codex: {model: gpt-5, arguments: [-c, "a=1", 7], executable: "${STORE:-/opt}/codex"}
     claude:
       model: opus
+readiness: {gate: warn, severity: MEDIUM, ignore: [twin-modules-0a1b2c3d, "legacy/**"]}
 """
 
 
@@ -148,6 +150,9 @@ def test_every_key_is_read() -> None:
                 ),
                 ProgramSettings(name="claude", model="opus"),
             ),
+        ),
+        readiness=ReadinessSettings(
+            gate="warn", severity="medium", ignore=("twin-modules-0a1b2c3d", "legacy/**")
         ),
     )
 
@@ -343,6 +348,15 @@ def test_a_program_is_started_as_configured_or_as_it_comes() -> None:
     settings = AgentSettings(programs=(own,))
     assert settings.program("codex") is own
     assert settings.program("claude") == ProgramSettings(name="claude")
+
+
+def test_a_gate_may_be_switched_off_without_quotes() -> None:
+    """A bare ``off`` is a truth value for YAML and means the word here; anything else has to be one of the words."""
+    for written in ("off", "Off", "'off'", "false"):
+        text = f"readiness: {{gate: {written}}}"
+        assert parse(text, "pucs.yaml", {}).readiness.gate == "off", written
+    assert "expected one of off, warn, refuse" in complaints("readiness: {gate: stop}")[0]
+    assert "a text" in complaints("readiness: {gate: on}")[0]
 
 
 def test_shipped_schema_is_current() -> None:
