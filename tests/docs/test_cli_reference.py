@@ -167,7 +167,7 @@ def option_rows(command: click.Command) -> Iterator[str]:
         if not isinstance(option, click.Option) or option.name in COMMON or option.hidden:
             continue
         metavar = "" if option.is_flag else " " + option.make_metavar(context)
-        names = ", ".join(f"`{name}{metavar}`" for name in option.opts)
+        names = ", ".join(f"`{name}{metavar}`" for name in (*option.opts, *option.secondary_opts))
         shown = "required" if option.required else ""
         if option.show_default and option.default not in {None, ""}:
             shown = f"default {option.default}"

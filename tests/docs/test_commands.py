@@ -57,7 +57,9 @@ def problems(words: list[str], root: click.Group, tasks: frozenset[str]) -> list
     for word in words[1:]:
         context = click.Context(command)
         if word.startswith("--") and command is not root:
-            known = {name for option in command.params for name in option.opts} | {"--help"}
+            known = {name for option in command.params for name in (*option.opts, *option.secondary_opts)} | {
+                "--help"
+            }
             if word.partition("=")[0] not in known:
                 found.append(f"{command.name} has no option {word}")
         elif isinstance(command, click.Group) and re.fullmatch(r"[a-z][a-z-]*", word):

@@ -242,12 +242,12 @@ def main(arguments: Iterable[str] | None = None) -> None:
         if isinstance(content, dict) and not content.keys() & {"do", "if_saw", "text"}
         else {"main": content}
     )
-    with ModelServer(given.port) as server:
+    # Around everything: an interruption may come as soon as the addresses are told.
+    with contextlib.suppress(KeyboardInterrupt), ModelServer(given.port) as server:
         for name, steps in named.items():
             sys.stdout.write(f"{server.script(name, steps)}\n")
         sys.stdout.flush()
-        with contextlib.suppress(KeyboardInterrupt):
-            threading.Event().wait()
+        threading.Event().wait()
 
 
 if __name__ == "__main__":
