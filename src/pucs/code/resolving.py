@@ -74,6 +74,7 @@ class Code:
         self._imports: dict[tuple[str, str], str | None] = {}
         self._bound: dict[str, dict[str, Place]] = {}
         self._defined: dict[str, dict[str, DefinitionKind]] = {}
+        self._used: dict[str, frozenset[str]] = {}
 
     def edges(self) -> list[Edge]:
         """Return who imports whom, each pair once, sorted."""
@@ -134,11 +135,17 @@ class Code:
             place = deeper
         return place
 
-    def used(self, path: str) -> set[str]:
+    def used(self, path: str) -> frozenset[str]:
         """Return the other files of which a file uses something that they define, through re-exports too.
 
         Of a script what it imports counts as used, also where no single thing can be told; what it only hands on does not.
         """
+        known = self._used.get(path)
+        if known is None:
+            known = self._used[path] = frozenset(self._uses(path) - {path})
+        return known
+
+    def _uses(self, path: str) -> set[str]:
         found = {
             place.path
             for use in self.facts[path].uses
@@ -150,7 +157,7 @@ class Code:
                 bound = [name for _, name in fact.names] or [fact.bound]
                 if not exports.issuperset(bound):
                     found |= self._reached(path, fact, [name for name in bound if name != "*"])
-        return found - {path}
+        return found
 
     def _reached(self, path: str, fact: ImportFact, bound: Sequence[str]) -> set[str]:
         """Return the files that define what an import of a script binds; the imported one, where that is not to be told."""
