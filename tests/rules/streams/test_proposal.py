@@ -11,10 +11,12 @@ from pucs.streams.records import Stream
 
 
 def test_everything_rendered_is_read_back() -> None:
-    """Dependencies, odd names and dollar signs survive the file."""
+    """Dependencies, tests, odd names and dollar signs survive the file."""
     streams = (
         Stream(name="yes", files_pattern=("a${b}/", "$$"), dependencies=("x-1",), max_agents=1),
-        Stream(name="x-1", description='say "hi"', files_pattern=("c, d/",)),
+        Stream(
+            name="x-1", description='say "hi"', files_pattern=("c, d/",), test_pattern=("tests/", "t_$.py")
+        ),
     )
     assert parse(render(streams), "pucs.yaml", {}).streams == streams
 
