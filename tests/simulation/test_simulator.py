@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+@pytest.mark.slow
 def test_three_hundred_agents_break_no_rule() -> None:
     """Everything that can go wrong goes wrong, and each agent has what it was told, and nobody is forgotten."""
     counts = simulate(Order(seed=1, agents=300, seconds=10.0, mishaps_per_s=8.0)).counts
@@ -24,6 +25,7 @@ def test_three_hundred_agents_break_no_rule() -> None:
     assert counts["lease expired"] > 3
 
 
+@pytest.mark.slow
 def test_sets_that_grow_and_change_break_no_rule() -> None:
     """Agents that hold something ask for more, for symbols and slots too, wait for it, and go on with less."""
     counts: Counter[str] = Counter()
