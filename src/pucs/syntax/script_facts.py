@@ -151,7 +151,11 @@ class _Reader(ImportReader):
     def facts(self, problem: str) -> FileFacts:
         from tree_sitter import QueryCursor  # noqa: PLC0415 - loaded where there is a script
 
-        captures = QueryCursor(self._grammar.query).captures(self._root)
+        # The library gives what it captures in no order.
+        captures = {
+            name: sorted(nodes, key=lambda node: node.start_byte)
+            for name, nodes in QueryCursor(self._grammar.query).captures(self._root).items()
+        }
         for statement in self._root.named_children:
             self._statement(statement)
         self._calls(captures)
