@@ -1,12 +1,12 @@
 """Every key of the configuration, said once: what it may hold, what it becomes, and a sentence for editors.
 
 The keys are those of 000 §10 and 002 §2.2, which are one layout with different ones left out, and the new ones of
-DESIGN §7. ``pucs.schema.json`` next to this module is made from these tables; a test keeps it current.
+DESIGN §7. ``pucs.schema.json`` next to this module is made from these tables; the test that keeps it current
+says how.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from string import Formatter
@@ -367,7 +367,3 @@ def schema() -> dict[str, Any]:
 
 def _braced(names: tuple[str, ...] | list[str]) -> str:
     return " ".join(f"{{{name}}}" for name in names)
-
-
-if __name__ == "__main__":  # pragma: no cover - how a maintainer makes the shipped file anew
-    print(json.dumps(schema(), indent=2))  # noqa: T201 - a program here
