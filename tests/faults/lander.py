@@ -237,7 +237,7 @@ class Agent:
             except GitError as error:
                 if time.monotonic() > until or ".lock" not in error.message:
                     raise
-                time.sleep(1.0)
+                time.sleep(1.0)  # nobody tells when such a file has become old enough to be taken away
 
 
 def told(outcome: Any) -> dict[str, Any]:

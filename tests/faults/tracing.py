@@ -142,7 +142,7 @@ class Trace:
             with suppress(BrokenPipeError):
                 process.stdin.write(self._given.encode("utf-8", "surrogateescape"))
                 process.stdin.close()
-        time.sleep(rng.uniform(0.0, INSIDE_S_MAX))
+        time.sleep(rng.uniform(0.0, INSIDE_S_MAX))  # some moment of git's work, and git tells of none
         if rng.random() < 0.5:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)

@@ -109,7 +109,10 @@ class Survivor:
         self._say({"ends": now_ns()})
 
     def _waits(self, seconds: float) -> bool:
-        """Wait, and tell whether it is over: then there is a file that says so."""
+        """Pause, and tell whether it is over: then there is a file that says so, also to whoever begins after it.
+
+        The pauses are the pace of the load, drawn from the seed; no step waits for another one here.
+        """
         time.sleep(seconds)
         return self.over.exists()
 
