@@ -5,10 +5,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pucs.code.readiness.records import Finding, Kind, Location, finding
-from pucs.coordinator.readiness import TITLE_MAX, as_tasks
+from pucs.coordinator.readiness import TITLE_MAX, as_tasks, readiness
 from pucs.core.resources import path_resource
 from pucs.core.severities import Severity
 from pucs.tasks.file import parse_tasks
+from pucs.testing.sources import FakeIndex, FakeParsers, FakeSources
 
 OWNERS = {
     "a/one.py": "a",
@@ -58,3 +59,16 @@ def test_remedies_are_tasks_of_one_stream_each_that_never_meet_in_a_file(finding
     for one in findings:
         lined = [place for place in one.locations if place.line] or one.locations
         assert {path_resource(place.file) for place in lined} <= set(last)
+
+
+def test_scripts_that_import_each_other_are_found_through_the_settings_of_their_compiler() -> None:
+    """Circles are told of JavaScript and TypeScript as well; likeness is told of Python alone."""
+    twin = "export class Cart {\n  constructor(p) { this.p = p }\n  total() { return this.p }\n}\n"
+    sources = FakeSources({
+        "tsconfig.json": '{"compilerOptions": {"paths": {"#shop/*": ["./src/shop/*"]}}}',
+        "src/shop/cart.ts": "import { tax } from '#shop/tax'\nexport const cart = () => tax\n" + twin,
+        "src/shop/tax.ts": "import { cart } from './cart'\nexport const tax = () => cart\n" + twin,
+    })
+    found = readiness(sources, FakeIndex(), FakeParsers(sources)).findings
+    assert [one.kind for one in found] == [Kind.IMPORT_CYCLE]
+    assert {place.file for place in found[0].locations} == {"src/shop/cart.ts", "src/shop/tax.ts"}

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Final
 from pucs.code.critical import critical_files
 from pucs.code.proposing import proposals, team_size
 from pucs.code.records import Drift, Method
-from pucs.code.resolving import Code
-from pucs.code.scripts import configurations
 from pucs.code.structure import independence_pct, module_names, modules, weights_between
-from pucs.coordinator.indexing import indexed
+from pucs.coordinator.indexing import indexed, resolved
 from pucs.core.sources import is_code, is_test
 from pucs.streams.boundaries import Boundaries
 from pucs.streams.dependencies import needs
@@ -139,8 +137,7 @@ def analyze(
     files = list(listing)
     history = sources.history(COMMITS_MAX)
     changed = [paths for _, paths in history]
-    texts = {path: sources.read(path) for path in configurations(listing)}
-    code = Code(facts, texts={path: text for path, text in texts.items() if text is not None})
+    code = resolved(sources, listing, facts)
     edges = code.edges()
     module_of = module_names(files)
     found, cuts = modules(edges, module_of, {path: fact.lines for path, fact in facts.items()})

@@ -6,12 +6,14 @@ import gc
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
+from pucs.code.resolving import Code
+from pucs.code.scripts import configurations
 from pucs.coordinator.records import FactsKey
 from pucs.syntax.packing import unpacked
 from pucs.syntax.reading import reader
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from pucs.coordinator.ports import Index, Parsers, Sources
     from pucs.syntax.facts import FileFacts
@@ -51,6 +53,12 @@ def indexed(
                     facts[files[path]] = known
     everything = {path: own.get(path) or facts.get(key) for path, key in keys.items()}
     return {path: known for path, known in everything.items() if known is not None}
+
+
+def resolved(sources: Sources, listing: Iterable[str], facts: Mapping[str, FileFacts]) -> Code:
+    """Return the code of a checkout with what its imports mean, settings of packages and compilers read along."""
+    texts = {path: sources.read(path) for path in configurations(listing)}
+    return Code(facts, texts={path: text for path, text in texts.items() if text is not None})
 
 
 def _parsed(

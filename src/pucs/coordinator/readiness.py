@@ -22,8 +22,7 @@ from pucs.code.readiness.records import Finding, ranked
 from pucs.code.readiness.settings_files import SERIES_MIN, may_hold_settings, repeated_settings
 from pucs.code.readiness.shadows import shadows
 from pucs.code.readiness.view import View
-from pucs.code.resolving import Code
-from pucs.coordinator.indexing import indexed
+from pucs.coordinator.indexing import indexed, resolved
 from pucs.core.resources import path_resource
 from pucs.core.severities import Severity
 from pucs.core.sources import is_code
@@ -86,13 +85,13 @@ def readiness(
     patterns = [one for one in ignore if one not in ids]
     listing = sources.listing()
     facts = indexed(sources, index, parsers, listing=listing, told=told)
-    code = Code({path: known for path, known in facts.items() if is_python(path)})
+    code = resolved(sources, listing, facts)
     files = [path for path in listing if not any(matches(pattern, path) for pattern in patterns)]
     looked_at = set(files)
     view = View(
         code,
         code.edges(),
-        frozenset(path for path in code.facts if path in looked_at and is_own(path)),
+        frozenset(path for path in code.facts if path in looked_at and is_python(path) and is_own(path)),
         lambda path, names: _bodies(sources, path, names),
     )
     notes = [*sources.notes(), *_unread(facts)]
