@@ -1,0 +1,133 @@
+"""One file's versions and git's merge of them in, the best proved merge out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pucs.merge import guards, languages, markers
+from pucs.merge.pieces import withdrawn
+from pucs.merge.records import Clash, Merged, Origin, Resolution, Settled, Tier, Unresolved, Versions
+from pucs.merge.texts import Unmergeable, texts, written
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pucs.merge.languages import Language
+    from pucs.merge.records import Piece, Pieces, Texts
+    from pucs.merge.texts import Form
+
+BYTES_MAX = 1_000_000
+"""Largest version that is merged beyond git's lines: larger ones are data, and parsing them takes seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class LineMerge:
+    """What ``git merge-file`` made of the versions."""
+
+    content: bytes
+    conflicts: int
+    """Places with markers; 0: merged."""
+
+
+def merge(
+    path: str,
+    versions: Versions,
+    lines: LineMerge,
+    *,
+    accept: Tier = Tier.AUTO,
+    labels: tuple[str, str] = ("ours", "theirs"),
+    marker_size: int = markers.SIZE,
+) -> Merged:
+    """Merge three versions of one file.
+
+    ``path`` tells the language. A merge that git finds clean is git's, byte for byte; what guards hold against it stands
+    in ``objections``. Otherwise the best attempt that passes all guards: without conflicts if one is, else with fewer
+    lines of conflict than git's, else git's. ``accept`` REVIEW applies guesses as well.
+
+    Pure: equal arguments give equal results, and no bytes make it raise.
+    """
+    language = languages.of(path)
+    large = max(len(side) for side in (versions.base or b"", versions.ours, versions.theirs)) > BYTES_MAX
+    if language is None or large:
+        return _gits(lines, marker_size)
+    try:
+        read, form = texts(versions)
+    except Unmergeable:
+        return _gits(lines, marker_size)
+    if not lines.conflicts:
+        result, _ = texts(Versions(versions.base, lines.content, lines.content))
+        return Merged(lines.content, Origin.GIT, objections=language.objections(read, result.ours))
+    best = _gits(lines, marker_size)
+    for pieces in _attempts(language, read, accept):
+        found = _merged(language, read, pieces, form, labels, marker_size)
+        if _cost(found) < _cost(best):
+            best = found
+        if best.clean:
+            break
+    return best
+
+
+def _attempts(language: Language, read: Texts, accept: Tier) -> Iterator[Pieces]:
+    """Yield what passes the guards, of each attempt as much as does."""
+    for pieces in language.attempts(read):
+        wanted = pieces if accept is Tier.REVIEW else withdrawn(pieces, review=True)
+        if not guards.objections(language, read, wanted):
+            yield wanted
+            continue
+        if accept is Tier.REVIEW:
+            wanted = withdrawn(pieces, review=True)
+            if not guards.objections(language, read, wanted):
+                yield wanted
+                continue
+        bare = withdrawn(pieces, review=False)
+        if not guards.objections(language, read, bare):
+            yield bare
+
+
+def _cost(merged: Merged) -> tuple[int, int]:
+    """Return what tells better merges from worse ones: lines of conflict, then guesses."""
+    guesses = sum(one.tier is Tier.REVIEW for one in merged.resolutions)
+    return sum(one.lines for one in merged.conflicts), guesses
+
+
+def _merged(
+    language: Language, read: Texts, pieces: Pieces, form: Form, labels: tuple[str, str], size: int
+) -> Merged:
+    named = [
+        replace(piece, entity=piece.entity or language.entity(read, piece))
+        if isinstance(piece, Clash)
+        else piece
+        for piece in pieces
+    ]
+    lines, conflicts = markers.rendered(named, labels, size)
+    settled = list(_resolutions(language, read, named, labels, size))
+    return Merged(written(lines, form), Origin.PUCS, conflicts, tuple(settled))
+
+
+def _resolutions(
+    language: Language, read: Texts, pieces: list[Piece], labels: tuple[str, str], size: int
+) -> Iterator[Resolution]:
+    line = 1
+    for piece in pieces:
+        count = len(markers.rendered([piece], labels, size)[0])
+        if isinstance(piece, Settled):
+            entity = piece.clash.entity or language.entity(read, piece.clash)
+            yield Resolution(piece.resolver, piece.tier, line, count, entity)
+        line += count
+
+
+def _gits(lines: LineMerge, size: int) -> Merged:
+    """Return git's own result, its conflicts told by their markers."""
+    found: list[Unresolved] = []
+    first = 0
+    begin, end = b"<" * size + b" ", b">" * size
+    for number, line in enumerate(lines.content.split(b"\n") if lines.conflicts else (), start=1):
+        if line.startswith(begin) and not first:
+            first = number
+        elif line.startswith(end) and first:
+            found.append(Unresolved(first, number - first + 1, "", ""))
+            first = 0
+    if lines.conflicts and not found:  # binary content, say
+        found.append(Unresolved(1, max(1, lines.content.count(b"\n")), "", "git could not merge it"))
+    return Merged(lines.content, Origin.GIT, tuple(found))

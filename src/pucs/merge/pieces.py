@@ -1,0 +1,93 @@
+"""From three versions to pieces, and small questions about pieces."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeAlias
+
+from pucs.merge.records import Clash, Kept, Place, Settled, Tier
+from pucs.merge.threeway import regions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from pucs.merge.records import Lines, Piece, Pieces
+
+Resolver: TypeAlias = Callable[[Clash], "Pieces | None"]
+"""Settles a clash, wholly or in part; None: it has nothing to say about it."""
+
+
+def by_lines(base: Lines, ours: Lines, theirs: Lines, at: Place | None = None, *, apart: int = 1) -> Pieces:
+    """Merge line by line, as git does; ``at`` is where the lines begin in their files."""
+    at = at or Place(0, 0, 0)
+    found: list[Piece] = []
+    for region in regions(base, ours, theirs, apart=apart):
+        if region.changed == "clash":
+            place = Place(at.base + region.base[0], at.ours + region.ours[0], at.theirs + region.theirs[0])
+            found.append(
+                Clash(
+                    base[slice(*region.base)], ours[slice(*region.ours)], theirs[slice(*region.theirs)], place
+                )
+            )
+        else:
+            kept = theirs[slice(*region.theirs)] if region.changed == "theirs" else ours[slice(*region.ours)]
+            found.append(Kept(kept))
+    return joined(found)
+
+
+def joined(pieces: Iterable[Piece]) -> Pieces:
+    """Return the same pieces, neighbouring kept lines as one and empty ones left out."""
+    found: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Kept):
+            if not piece.lines:
+                continue
+            if found and isinstance(found[-1], Kept):
+                found[-1] = Kept(found[-1].lines + piece.lines)
+                continue
+        found.append(piece)
+    return tuple(found)
+
+
+def settle(pieces: Sequence[Piece], resolvers: Sequence[Resolver]) -> Pieces:
+    """Let each resolver in turn look at what is not settled yet."""
+    for resolve in resolvers:
+        found: list[Piece] = []
+        for piece in pieces:
+            answer = resolve(piece) if isinstance(piece, Clash) else None
+            found.extend((piece,) if answer is None else answer)
+        pieces = found
+    return joined(pieces)
+
+
+def lines_of(pieces: Iterable[Piece]) -> Lines | None:
+    """Return the lines of pieces without a clash, None if there is one."""
+    found: list[str] = []
+    for piece in pieces:
+        if isinstance(piece, Clash):
+            return None
+        found.extend(piece.lines)
+    return tuple(found)
+
+
+def side_of(pieces: Iterable[Piece], side: str) -> Lines:
+    """Return the lines with one side, ``ours`` or ``theirs``, in the place of every clash."""
+    found: list[str] = []
+    for piece in pieces:
+        lines: Lines = getattr(piece, side) if isinstance(piece, Clash) else piece.lines
+        found.extend(lines)
+    return tuple(found)
+
+
+def withdrawn(pieces: Iterable[Piece], *, review: bool) -> Pieces:
+    """Return the pieces with clashes again where a resolver settled something; ``review``: only guesses go back."""
+    return joined(
+        _back(piece) if isinstance(piece, Settled) and (not review or piece.tier is Tier.REVIEW) else piece
+        for piece in pieces
+    )
+
+
+def _back(piece: Settled) -> Piece:
+    clash = piece.clash
+    reason = f"{piece.resolver} proposed" if piece.tier is Tier.REVIEW else clash.reason
+    return Clash(clash.base, clash.ours, clash.theirs, clash.at, clash.entity, reason)

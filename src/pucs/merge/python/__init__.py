@@ -1,0 +1,1 @@
+"""Python under merge: imports, definitions, statements, names."""
