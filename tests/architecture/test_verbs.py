@@ -23,6 +23,7 @@ COMPOSED = {
     "install",
     "launch-stream",
     "mcp",
+    "merge",
     "readiness",
     "report",
     "run",

@@ -39,6 +39,7 @@ COMMANDS = {
     "log": ("log", "Show the cross-log."),
     "partition": ("partition", "Divide a file by its functions between agents that need it."),
     "patterns": ("patterns", "Show patterns that deserve a look."),
+    "merge": ("merge", "Merge files by what is in them, in any repository."),
     "mcp": ("mcp", "Let an MCP client act, over standard input and output."),
     "message": ("message", "Write to agents, read and acknowledge."),
     "pause": ("pause", "Pause an agent."),
