@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pucs.merge.matching import matching
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Callable, Hashable, Sequence
 
 T = TypeVar("T", bound="Hashable")
 
@@ -40,24 +40,31 @@ class Region:
     """``""`` nobody, ``"ours"``, ``"theirs"``, ``"same"`` both alike, ``"clash"``."""
 
 
-def edits(base: Sequence[Hashable], side: Sequence[Hashable]) -> list[Edit]:
-    """Return how a side differs from the base, in order."""
+def edits(pairs: Sequence[tuple[int, int]], base: int, side: int) -> list[Edit]:
+    """Return how a side of this length differs from the base, in order, told by what corresponds."""
     found: list[Edit] = []
     i = j = 0
-    for a, b in [*matching(base, side), (len(base), len(side))]:
+    for a, b in [*pairs, (base, side)]:
         if (i, j) != (a, b):
             found.append(Edit(i, a, j, b))
         i, j = a + 1, b + 1
     return found
 
 
-def regions(base: Sequence[T], ours: Sequence[T], theirs: Sequence[T], *, apart: int = 1) -> list[Region]:
+def regions(
+    base: Sequence[T],
+    ours: Sequence[T],
+    theirs: Sequence[T],
+    *,
+    apart: int = 1,
+    match: Callable[[Sequence[T], Sequence[T]], list[tuple[int, int]]] = matching,
+) -> list[Region]:
     """Divide three sequences into what nobody, one side or both sides changed.
 
     ``apart`` is how many unchanged elements have to lie between edits of different sides: 1 as in git, 0 lets them touch,
     except for two insertions at one place, whose order nobody knows.
     """
-    left, right = edits(base, ours), edits(base, theirs)
+    left, right = (edits(match(base, side), len(base), len(side)) for side in (ours, theirs))
     found: list[Region] = []
     at = here = there = 0
     i = k = 0

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import by_lines, settle
+from pucs.merge.python.adjacent import adjacent
+from pucs.merge.python.scene import Scene
+from pucs.merge.python.wording import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from pucs.merge.records import Clash, Lines, Pieces, Texts
+
+
+RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
+    wording,
+    adjacent,
+    wording,
+)
+"""What looks at each clash, in this order: narrow rules first."""
 
 
 class Python:
@@ -17,7 +29,9 @@ class Python:
 
     def attempts(self, texts: Texts) -> Iterator[Pieces]:
         """Yield the hunks' resolvers on git's hunks, then the merge by entities."""
-        yield settle(by_lines(texts.base, texts.ours, texts.theirs), ())
+        scene = Scene(texts)
+        resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
+        yield settle(by_lines(texts.base, texts.ours, texts.theirs), resolvers)
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[str, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
@@ -26,3 +40,9 @@ class Python:
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the qualified name of the innermost definition around a clash."""
         return ""
+
+
+def _resolved(
+    resolve: Callable[[Clash, Scene], Pieces | None], scene: Scene, clash: Clash
+) -> Pieces | None:
+    return resolve(clash, scene)
