@@ -5,18 +5,16 @@ A result is held against its three versions, never against the rule that made it
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from pucs.merge.pieces import lines_of, side_of
-from pucs.merge.records import Settled
+from pucs.merge.pieces import lines_of
 
 if TYPE_CHECKING:
     from pucs.merge.languages import Language
-    from pucs.merge.records import Lines, Pieces, Texts
+    from pucs.merge.records import Objection, Pieces, Texts
 
 
-def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[str, ...]:
+def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     """Return what is wrong with a merge, each in one sentence; with clashes in it, what shows all the same."""
     found = unaccounted(texts, pieces)
     lines = lines_of(pieces)
@@ -25,6 +23,6 @@ def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[str, .
     return found
 
 
-def unaccounted(texts: Texts, pieces: Pieces) -> tuple[str, ...]:
+def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     """Return the lines that a side added and the result lacks, and those that a side deleted and the result still has."""
     return ()

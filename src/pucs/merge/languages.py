@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from pucs.merge.records import Clash, Lines, Pieces, Texts
+    from pucs.merge.records import Clash, Lines, Objection, Pieces, Texts
 
 
 class Language(Protocol):
@@ -16,7 +16,7 @@ class Language(Protocol):
     def attempts(self, texts: Texts) -> Iterator[Pieces]:
         """Yield ways to merge, the most trusted first; each may leave clashes. Made only as far as they are asked for."""
 
-    def objections(self, texts: Texts, merged: Lines) -> tuple[str, ...]:
+    def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what is wrong with a merge without clashes, each in one sentence: only what neither side brought along."""
 
     def entity(self, texts: Texts, clash: Clash) -> str:

@@ -57,7 +57,9 @@ def merge(
         return _gits(lines, marker_size)
     if not lines.conflicts:
         result, _ = texts(Versions(versions.base, lines.content, lines.content))
-        return Merged(lines.content, Origin.GIT, objections=language.objections(read, result.ours))
+        return Merged(
+            lines.content, Origin.GIT, objections=tuple(map(str, language.objections(read, result.ours)))
+        )
     best = _gits(lines, marker_size)
     for pieces in _attempts(language, read, accept):
         found = _merged(language, read, pieces, form, labels, marker_size)

@@ -83,6 +83,23 @@ Pieces: TypeAlias = tuple[Piece, ...]
 
 
 @dataclass(frozen=True, slots=True)
+class Objection:
+    """What a guard holds against a result."""
+
+    words: str
+    """One sentence, without the line; equal words mean the same fault."""
+    line: int = 0
+    """Where it shows in the result, from 1; 0: nowhere in particular."""
+    name: str = ""
+    """The name it is about, so that the place that brought it can be found elsewhere; empty: none."""
+    broken: bool = False
+    """The result cannot be read at all."""
+
+    def __str__(self) -> str:
+        return f"line {self.line}: {self.words}" if self.line else self.words
+
+
+@dataclass(frozen=True, slots=True)
 class Texts:
     """The three versions as lines, encoding and line ends set aside."""
 

@@ -13,7 +13,7 @@ from pucs.merge.python.wording import wording
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pucs.merge.records import Clash, Lines, Pieces, Texts
+    from pucs.merge.records import Clash, Lines, Objection, Pieces, Texts
 
 
 RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
@@ -33,7 +33,7 @@ class Python:
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
         yield settle(by_lines(texts.base, texts.ours, texts.theirs), resolvers)
 
-    def objections(self, texts: Texts, merged: Lines) -> tuple[str, ...]:
+    def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
         return ()
 
