@@ -63,6 +63,13 @@ class Place:
     ours: int = -1
     theirs: int = -1
 
+    def after(self, passed: Clash) -> Place:
+        """Return where the lines behind a part of the clash begin."""
+        if self.base < 0:
+            return self
+        lengths = (len(passed.base), len(passed.ours), len(passed.theirs))
+        return Place(self.base + lengths[0], self.ours + lengths[1], self.theirs + lengths[2])
+
 
 @dataclass(frozen=True, slots=True)
 class Clash:
@@ -90,8 +97,8 @@ class Objection:
     """One sentence, without the line; equal words mean the same fault."""
     line: int = 0
     """Where it shows in the result, from 1; 0: nowhere in particular."""
-    name: str = ""
-    """The name it is about, so that the place that brought it can be found elsewhere; empty: none."""
+    about: str = ""
+    """A name or a line that it is about: places that have it in one of their versions may be guilty; empty: none."""
     broken: bool = False
     """The result cannot be read at all."""
 

@@ -6,9 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import by_lines, settle
-from pucs.merge.python.adjacent import adjacent
 from pucs.merge.python.scene import Scene
-from pucs.merge.python.wording import wording
+from pucs.merge.python.statements import formatting, statements
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -17,9 +16,8 @@ if TYPE_CHECKING:
 
 
 RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
-    wording,
-    adjacent,
-    wording,
+    formatting,
+    statements,
 )
 """What looks at each clash, in this order: narrow rules first."""
 

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pucs.merge.python.lexing import layout
+
 if TYPE_CHECKING:
+    from pucs.merge.python.lexing import Layout
     from pucs.merge.records import Texts
+
+
+WIDTHS = (79, 88, 100, 120)
+"""Lengths of lines that formatters are set to: PEP 8, Black, and two that people choose."""
 
 
 @dataclass(frozen=True)
@@ -14,3 +22,16 @@ class Scene:
     """One merge of a Python file; what costs time is worked out when first asked for, and kept."""
 
     texts: Texts
+
+    @cached_property
+    def layouts(self) -> tuple[Layout, Layout, Layout]:
+        """Where statements, brackets and strings of base, ours and theirs begin and end."""
+        return layout(self.texts.base), layout(self.texts.ours), layout(self.texts.theirs)
+
+    @cached_property
+    def width(self) -> int:
+        """How long lines may get here: what nearly all lines of both sides keep to, of the usual widths."""
+        sides = (*self.texts.ours, *self.texts.theirs)
+        lengths = sorted(len(line.rstrip()) for line in sides) or [0]
+        most = lengths[len(lengths) * 99 // 100]
+        return next((width for width in WIDTHS if width >= most), WIDTHS[-1])

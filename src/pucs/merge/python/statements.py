@@ -1,0 +1,239 @@
+"""Settles a clash statement by statement, and where both sides changed one, token by token.
+
+Logical lines of base and side are paired by likeness, so that a repeated line does not tie unlike places together.
+Layout is merged beside the words: one side may wrap lines, change quotes or indent a block while the other side changes
+words in it; what a side inserts into a block that the other side indented moves along.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+from pucs.merge.matching import matching
+from pucs.merge.pieces import joined
+from pucs.merge.python.tokens import Token, Unit, aligned, tokens, units
+from pucs.merge.records import Clash, Kept, Settled, Tier
+from pucs.merge.texts import split
+from pucs.merge.threeway import regions
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.merge.python.scene import Scene
+    from pucs.merge.records import Piece, Pieces
+
+TOKENS_MAX = 3_000
+"""Tokens of one version of a clash beyond which words are not compared: about 300 lines, and 0.2 s."""
+PAIRS_MAX = 10_000
+"""Units of a gap times units of the other side beyond which likeness is not worked out: about 0.1 s."""
+ALIKE = 0.5
+"""Share of common words from which on a statement counts as the same one, changed."""
+
+
+def formatting(clash: Clash, _scene: Scene) -> Pieces | None:
+    """Settle a clash in which one side changed nothing but layout, or both made the same change in other layout."""
+    base, ours, theirs = (tokens("".join(lines), fragment=True) for lines in (clash.base, clash.ours, clash.theirs))
+    if max(len(base), len(ours), len(theirs)) > TOKENS_MAX:
+        return None
+    keys = [[token.key for token in side] for side in (base, ours, theirs)]
+    if keys[1] == keys[2]:
+        resolver = "spacing"
+    elif keys[0] in keys[1:]:
+        resolver = "formatting"
+    else:
+        return None
+    merged = words(base, ours, theirs)
+    return None if merged is None else (Settled(split(merged), resolver, Tier.AUTO, clash),)
+
+
+@dataclass(slots=True)
+class _Row:
+    """What one statement, or what was put in before it, is in each version."""
+
+    base: list[Unit] = field(default_factory=list)
+    ours: list[Unit] = field(default_factory=list)
+    theirs: list[Unit] = field(default_factory=list)
+    merged: str | None = None
+    by: str = ""
+    """Resolver; empty: nobody changed anything; ``clash``: nobody could settle it."""
+
+
+def statements(clash: Clash, _scene: Scene) -> Pieces | None:
+    """Settle what of a clash can be, statement by statement; None: nothing gets smaller."""
+    if not all(side and side[-1].endswith("\n") for side in (clash.base, clash.ours, clash.theirs)):
+        return None
+    base, ours, theirs = (units(lines) for lines in (clash.base, clash.ours, clash.theirs))
+    if max(sum(len(unit.tokens) for unit in side) for side in (base, ours, theirs)) > TOKENS_MAX:
+        return None
+    rows = _rows(base, ours, theirs)
+    _doubt(rows)
+    if all(row.by == "clash" for row in rows if row.base or row.ours or row.theirs):
+        return None
+    return joined(_pieces(rows, clash))
+
+
+def _rows(base: Sequence[Unit], ours: Sequence[Unit], theirs: Sequence[Unit]) -> list[_Row]:
+    """Lay the three versions side by side: before each statement of the base what was inserted, then itself."""
+    here, there = dict(_paired(base, ours)), dict(_paired(base, theirs))
+    rows: list[_Row] = []
+    mine = other = 0
+    for index, unit in enumerate(base):
+        at, also = here.get(index), there.get(index)
+        gap = _Row()
+        if at is not None:
+            gap.ours, mine = list(ours[mine:at]), at + 1
+        if also is not None:
+            gap.theirs, other = list(theirs[other:also]), also + 1
+        row = _Row([unit], [ours[at]] if at is not None else [], [theirs[also]] if also is not None else [])
+        rows += [gap, row]
+    for row in rows:
+        _judge(row)
+    return rows
+
+
+def _judge(row: _Row) -> None:
+    """Settle one row if it can be."""
+    if not row.base:
+        if not row.ours or not row.theirs or _keys(row.ours) == _keys(row.theirs):
+            row.by = "adjacent" if row.ours or row.theirs else ""
+            row.merged = _text(row.ours or row.theirs)
+        return
+    (unit,) = row.base
+    if not row.ours or not row.theirs:
+        left = row.ours or row.theirs
+        if not left or left[0].keys == unit.keys:  # deleted by one, by the other at most laid out anew
+            row.merged, row.by = "", "adjacent"
+        return
+    (mine,), (other,) = row.ours, row.theirs
+    row.merged = words(unit.tokens, mine.tokens, other.tokens)
+    if unit.text == mine.text == other.text or mine.text == other.text:
+        row.by = ""
+    elif unit.keys in {mine.keys, other.keys} or mine.keys == other.keys:
+        row.by = "adjacent"
+    else:
+        row.by = "wording"
+
+
+def _doubt(rows: list[_Row]) -> None:
+    """Take back what was settled beside a clash of meanings: an insertion next to what the other side deleted."""
+    for row in rows:
+        if row.merged is None:
+            row.by = "clash"
+    for index in range(0, len(rows), 2):
+        gap = rows[index]
+        for near in (index - 1, index + 1):
+            if not 0 <= near < len(rows):
+                continue
+            row = rows[near]
+            if (gap.ours and row.base and not row.theirs) or (gap.theirs and row.base and not row.ours):
+                gap.by = row.by = "clash"
+
+
+def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
+    found: list[Piece] = []
+    place = clash.at
+    for (unsettled, changed), group in groupby(rows, key=lambda row: (row.by == "clash", bool(row.by))):
+        members = list(group)
+        base, ours, theirs = (
+            _lines("".join(_text(getattr(row, side)) for row in members)) for side in ("base", "ours", "theirs")
+        )
+        part = Clash(base, ours, theirs, place, clash.entity, clash.reason)
+        place = place.after(part)
+        merged = _lines("".join(row.merged or "" for row in members))
+        if unsettled:
+            found.append(part)
+        elif changed:
+            by = "wording" if any(row.by == "wording" for row in members) else "adjacent"
+            found.append(Settled(merged, by, Tier.REVIEW, part))
+        else:
+            found.append(Kept(merged))
+    return found
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return split(text[1:] + "\n") if text else ()
+
+
+def _keys(side: Sequence[Unit]) -> list[tuple[str, ...]]:
+    return [unit.keys for unit in side]
+
+
+def _text(side: Sequence[Unit]) -> str:
+    return "".join(unit.text for unit in side)
+
+
+def _paired(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
+    """Return which units correspond: equal ones first, between them the most alike; the last ones always do."""
+    pairs: list[tuple[int, int]] = []
+    a = b = 0
+    same = matching([unit.keys for unit in base[:-1]], [unit.keys for unit in side[:-1]])
+    for i, j in [*same, (len(base) - 1, len(side) - 1)]:
+        pairs += [(a + x, b + y) for x, y in _alike(base[a:i], side[b:j])]
+        pairs.append((i, j))
+        a, b = i + 1, j + 1
+    return pairs
+
+
+def _alike(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
+    """Return the pairs of like units, in order, with the greatest likeness in all."""
+    if not base or not side or len(base) * len(side) > PAIRS_MAX:
+        return []
+    counts = [[Counter(unit.keys) for unit in units_] for units_ in (base, side)]
+    best = [[0.0] * (len(side) + 1) for _ in range(len(base) + 1)]
+    likeness = [[_likeness(one, other) for other in counts[1]] for one in counts[0]]
+    for i in range(len(base) - 1, -1, -1):
+        for j in range(len(side) - 1, -1, -1):
+            pair = likeness[i][j] + best[i + 1][j + 1] if likeness[i][j] else 0.0
+            best[i][j] = max(best[i + 1][j], best[i][j + 1], pair)
+    found: list[tuple[int, int]] = []
+    i = j = 0
+    while i < len(base) and j < len(side):
+        if likeness[i][j] and best[i][j] == likeness[i][j] + best[i + 1][j + 1]:
+            found.append((i, j))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return found
+
+
+def _likeness(one: Counter[str], other: Counter[str]) -> float:
+    """Return the share of common words, 0 below ``ALIKE``."""
+    common = sum((one & other).values())
+    share = 2 * common / (one.total() + other.total())
+    return share if share >= ALIKE else 0.0
+
+
+def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token]) -> str | None:
+    """Merge three rows of tokens, layout beside; None where both sides changed the same ones or brackets come apart."""
+    keys = [[token.key for token in side] for side in (base, ours, theirs)]
+    found: list[Token] = []
+    for region in regions(*keys, apart=1, match=aligned):
+        if region.changed == "clash":
+            return None
+        b, o, t = (
+            side[slice(*span)]
+            for side, span in ((base, region.base), (ours, region.ours), (theirs, region.theirs))
+        )
+        if region.changed == "":
+            found += [
+                Token(
+                    _either(one.layout, mine.layout, other.layout), _either(one.text, mine.text, other.text), mine.depth
+                )
+                for one, mine, other in zip(b, o, t, strict=True)
+            ]
+        else:
+            found += t if region.changed == "theirs" else o
+    depths = [sum(token.depth for token in side) for side in (base, ours, theirs, found)]
+    if depths[3] != depths[1] + depths[2] - depths[0]:
+        return None
+    return "".join(token.layout + token.text for token in found)
+
+
+def _either(base: str, ours: str, theirs: str) -> str:
+    """Return what a side made of something; ours where both changed it."""
+    return theirs if ours == base else ours
