@@ -1,28 +1,225 @@
 """What every result has to pass, whatever made it (DESIGN §3.9): nothing lost, nothing brought back, and it still reads.
 
-A result is held against its three versions, never against the rule that made it.
+A result is held against its three versions, never against the rule that made it: its lines are counted. Where a rule
+wrote lines that no version has, the words of that place are counted instead; ``SUPERSEDES`` says what else it may do.
+The count is sound, not complete: a wrong result can have the right lines.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from collections import Counter
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
 
-from pucs.merge.pieces import lines_of
+from pucs.merge.accounts import Account
+from pucs.merge.matching import matching
+from pucs.merge.pieces import lines_of, side_of
+from pucs.merge.records import Clash, Kept, Objection, Settled, Tier
+from pucs.merge.threeway import edits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pucs.merge.languages import Language
-    from pucs.merge.records import Objection, Pieces, Texts
+    from pucs.merge.records import Lines, Pieces, Texts
+
+
+class Superseded(Enum):
+    """What a rule may leave out or change although a side brought it."""
+
+    REPEATS = auto()
+    """What is said twice may be said once: sets of names."""
+    ORDER = auto()
+    """What a side added together may be put apart: sorted lists."""
+    OTHER_SIDE = auto()
+    """One side's text as a whole may stand for both: two values of one thing, of which one counts."""
+
+
+SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
+    "imports": frozenset({Superseded.REPEATS, Superseded.ORDER}),
+    "members": frozenset({Superseded.REPEATS, Superseded.ORDER}),
+    "version": frozenset({Superseded.OTHER_SIDE}),
+}
+"""By the rule's name. A rule without an entry has to keep every word of both sides, and what was added together in order."""
+
+OBJECTIONS_MAX: Final = 50
+"""How many objections are passed on: the first ones show what to put back, and the next round finds the rest."""
+_LAYOUT: Final = frozenset("(),;\\\"'`")
+"""Signs that come and go with layout: brackets, quotes, the comma after a last element. The parser proves that they fit."""
+_WORD: Final = re.compile(r"\w+|[^\w\s]")
 
 
 def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
-    """Return what is wrong with a merge, each in one sentence; with clashes in it, what shows all the same."""
+    """Return what is wrong with a merge.
+
+    With clashes in it: what is wrong whichever side stands in their place, and whether it can be read at all with each.
+    """
     found = unaccounted(texts, pieces)
     lines = lines_of(pieces)
     if lines is not None:
-        return found + language.objections(texts, lines)
-    return found
+        return (*found, *language.objections(texts, lines))
+    ours, theirs = (language.objections(texts, side_of(pieces, side)) for side in ("ours", "theirs"))
+    either = {one.words for one in ours} & {one.words for one in theirs}
+    # Their lines count in a text that nobody gets; what they are about finds the place.
+    both = (Objection(one.words, 0, one.about, one.broken) for one in (*ours, *theirs))
+    return (*found, *dict.fromkeys(one for one in both if one.broken or one.words in either))
+
+
+def guilty(pieces: Pieces, against: Sequence[Objection]) -> dict[int, str]:
+    """Return which settled pieces to put back, by index, with the reason; empty: none is left.
+
+    Those that an objection points at, guesses before what is proved. If it points at none: all guesses, then all.
+    """
+    reasons: dict[int, str] = {}
+    settled = {index: piece for index, piece in enumerate(pieces) if isinstance(piece, Settled)}
+    first = 1
+    for index, piece in enumerate(pieces):
+        count = 0 if isinstance(piece, Clash) else len(piece.lines)
+        if isinstance(piece, Settled):
+            for one in against:
+                if first <= one.line < first + max(count, 1) or _mentions(piece, one.about):
+                    reasons.setdefault(index, one.words)
+        first += count
+    if not reasons and against:
+        reasons = dict.fromkeys(settled, against[0].words)
+    guesses = {index: reason for index, reason in reasons.items() if settled[index].tier is Tier.REVIEW}
+    return guesses or reasons
 
 
 def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
-    """Return the lines that a side added and the result lacks, and those that a side deleted and the result still has."""
-    return ()
+    """Return the lines that a side added and the result lacks, that a side deleted and it still has, that it has twice.
+
+    White space at the ends of lines, blank lines, and lines of nothing but brackets and quotes are set aside.
+    """
+    found: list[Objection] = []
+    account = Account(_plain(texts.base), _plain(texts.ours), _plain(texts.theirs))
+    result: Counter[str] = Counter()
+    at = 1
+    for piece in pieces:
+        if isinstance(piece, Kept):
+            result.update(_plain(piece.lines))
+            at += len(piece.lines)
+            continue
+        clash = piece.clash if isinstance(piece, Settled) else piece
+        inside = (_plain(clash.base), _plain(clash.ours), _plain(clash.theirs))
+        if isinstance(piece, Settled):
+            here, first = _plain(piece.lines), at
+            at += len(piece.lines)
+            if not any(Account(*inside).faults(Counter(here))):
+                result.update(here)
+                continue
+            found.extend(_misworded(piece, first))
+        # What clashes, and what a rule has written anew, is judged by itself: neither column has it.
+        account.without(*inside)
+    found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
+    found.extend(_shuffled(texts, pieces))
+    return tuple(found[:OBJECTIONS_MAX])
+
+
+def _said(element: str, by: int) -> str:
+    quoted = element if len(element) <= _QUOTED_MAX else element[:_QUOTED_MAX] + "…"
+    return f"lost: {quoted}" if by < 0 else f"deleted or added once, but there too often: {quoted}"
+
+
+_QUOTED_MAX: Final = 60
+"""Characters of a line in an objection, which becomes a label beside a conflict."""
+
+
+def _plain(lines: Lines) -> list[str]:
+    """Return what lines say, without indentation, a last comma, and lines that say nothing."""
+    found = (line.strip().rstrip(",") for line in lines)
+    return [line for line in found if line and not _LAYOUT.issuperset(line)]
+
+
+# ---- one place, word by word ----
+
+
+def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
+    """Yield the words that a rule lost, brought back or doubled in the place that it settled."""
+    allowed = SUPERSEDES.get(piece.resolver, frozenset())
+    clash = piece.clash
+    base, ours, theirs, here = (_words(side) for side in (clash.base, clash.ours, clash.theirs, piece.lines))
+    if Superseded.OTHER_SIDE in allowed and here in (ours, theirs):
+        return
+    if Superseded.REPEATS in allowed:
+        base, ours, theirs, here = (list(dict.fromkeys(words)) for words in (base, ours, theirs, here))
+    for word, by in Account(base, ours, theirs).faults(Counter(here)):
+        yield Objection(f"{piece.resolver}: {_said(word, by)}", at)
+
+
+def _words(lines: Lines) -> list[str]:
+    return [word for word in _WORD.findall("".join(lines)) if word not in _LAYOUT]
+
+
+def _mentions(piece: Settled, about: str) -> bool:
+    """Tell whether a place has a line or a name in any of its versions."""
+    if not about:
+        return False
+    lines = (*piece.lines, *piece.clash.base, *piece.clash.ours, *piece.clash.theirs)
+    if about.isidentifier():
+        named = re.compile(rf"\b{re.escape(about)}\b")
+        return any(named.search(line) for line in lines)
+    return any(about in line for line in lines)
+
+
+# ---- order ----
+
+
+def _shuffled(texts: Texts, pieces: Pieces) -> Iterator[Objection]:
+    """Yield where lines that a side added together stand in another order, or two such runs alternate."""
+    runs = _runs(texts)
+    if not runs:
+        return
+    marks = list(_marks(pieces, runs))
+    left = Counter(run for _, run, _, _ in marks)
+    last: dict[int, int] = {}
+    open_runs: list[int] = []
+    for line, run, place, at in marks:
+        if place < last.get(run, -1):
+            yield Objection(_said_order(line), at, line)
+        last[run] = place
+        while open_runs and open_runs[-1] != run and not left[open_runs[-1]]:
+            open_runs.pop()
+        if run not in open_runs:
+            open_runs.append(run)
+        elif open_runs[-1] != run:
+            yield Objection(_said_order(line), at, line)
+        left[run] -= 1
+
+
+def _said_order(line: str) -> str:
+    return f"torn from the lines that it was added with: {line[:_QUOTED_MAX]}"
+
+
+def _runs(texts: Texts) -> dict[str, tuple[int, int]]:
+    """Return the number of the run and the place in it of each line that one side alone added, once, among others."""
+    base, ours, theirs = (_plain(side) for side in (texts.base, texts.ours, texts.theirs))
+    known = set(base)
+    found: dict[str, tuple[int, int]] = {}
+    number = 0
+    for side, other in ((ours, set(theirs)), (theirs, set(ours))):
+        counts = Counter(side)
+        for edit in edits(matching(base, side), len(base), len(side)):
+            number += 1
+            new = [
+                line
+                for line in side[edit.first : edit.last]
+                if line not in known and line not in other and counts[line] == 1
+            ]
+            found.update((line, (number, place)) for place, line in enumerate(new))
+    return found
+
+
+def _marks(pieces: Pieces, runs: dict[str, tuple[int, int]]) -> Iterator[tuple[str, int, int, int]]:
+    """Yield each line of a run that stands in the result, with its run, its place in it, and its line in the result."""
+    at = 0
+    for piece in pieces:
+        if isinstance(piece, Clash):
+            continue
+        free = isinstance(piece, Settled) and Superseded.ORDER in SUPERSEDES.get(piece.resolver, frozenset())
+        for line in piece.lines:
+            at += 1
+            plain = line.strip().rstrip(",")
+            if plain in runs and not free:
+                yield plain, *runs[plain], at

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.merge import guards, languages, markers
-from pucs.merge.pieces import withdrawn
+from pucs.merge.pieces import put_back, withdrawn
 from pucs.merge.records import Clash, Merged, Origin, Resolution, Settled, Tier, Unresolved, Versions
 from pucs.merge.texts import Unmergeable, texts, written
 
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 BYTES_MAX = 1_000_000
 """Largest version that is merged beyond git's lines: larger ones are data, and parsing them takes seconds."""
+
+ROUNDS_MAX = 4
+"""How often places are put back until guards have nothing to say; each round parses the file twice. Then all are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,17 +77,23 @@ def _attempts(language: Language, read: Texts, accept: Tier) -> Iterator[Pieces]
     """Yield what passes the guards, of each attempt as much as does."""
     for pieces in language.attempts(read):
         wanted = pieces if accept is Tier.REVIEW else withdrawn(pieces, review=True)
-        if not guards.objections(language, read, wanted):
-            yield wanted
-            continue
-        if accept is Tier.REVIEW:
-            wanted = withdrawn(pieces, review=True)
-            if not guards.objections(language, read, wanted):
-                yield wanted
-                continue
-        bare = withdrawn(pieces, review=False)
-        if not guards.objections(language, read, bare):
-            yield bare
+        proved = _proved(language, read, wanted)
+        if proved is not None:
+            yield proved
+
+
+def _proved(language: Language, read: Texts, pieces: Pieces) -> Pieces | None:
+    """Return the pieces without those that guards object to, None if what is left does not pass either."""
+    for _ in range(ROUNDS_MAX):
+        against = guards.objections(language, read, pieces)
+        if not against:
+            return pieces
+        guilty = guards.guilty(pieces, against)
+        if not guilty:
+            return None
+        pieces = put_back(pieces, guilty)
+    bare = withdrawn(pieces, review=False)
+    return None if guards.objections(language, read, bare) else bare
 
 
 def _cost(merged: Merged) -> tuple[int, int]:

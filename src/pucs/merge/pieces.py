@@ -9,7 +9,7 @@ from pucs.merge.records import Clash, Kept, Place, Settled, Tier
 from pucs.merge.threeway import regions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from pucs.merge.records import Lines, Piece, Pieces
 
@@ -87,7 +87,16 @@ def withdrawn(pieces: Iterable[Piece], *, review: bool) -> Pieces:
     )
 
 
-def _back(piece: Settled) -> Piece:
+def put_back(pieces: Sequence[Piece], reasons: Mapping[int, str]) -> Pieces:
+    """Return the pieces with clashes again at these indexes, each with the reason why."""
+    return joined(
+        _back(piece, reasons[index]) if isinstance(piece, Settled) and index in reasons else piece
+        for index, piece in enumerate(pieces)
+    )
+
+
+def _back(piece: Settled, reason: str = "") -> Piece:
     clash = piece.clash
-    reason = f"{piece.resolver} proposed" if piece.tier is Tier.REVIEW else clash.reason
+    if not reason:
+        reason = f"{piece.resolver} proposed" if piece.tier is Tier.REVIEW else clash.reason
     return Clash(clash.base, clash.ours, clash.theirs, clash.at, clash.entity, reason)
