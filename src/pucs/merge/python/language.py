@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import by_lines, settle
+from pucs.merge.python import guards
 from pucs.merge.python.scene import Scene
 from pucs.merge.python.statements import formatting, statements
 
@@ -33,7 +34,7 @@ class Python:
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
-        return ()
+        return guards.objections(texts, merged)
 
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the qualified name of the innermost definition around a clash."""
