@@ -113,10 +113,10 @@ def _one_token() -> None:
 
 
 def _ours() -> None:
-    repository = _room("git.repository")
+    repository, records = _room("git.repository"), _room("coordinator.records")
 
     def merge(self: Any, ours: str, _: str) -> Any:
-        return repository.Merged(self._git("rev-parse", "--verify", f"{ours}^{{tree}}").line, ())
+        return records.Merged(self._git("rev-parse", "--verify", f"{ours}^{{tree}}").line, ())
 
     _replace(repository.GitRepository, "merge", merge)
 

@@ -112,6 +112,7 @@ _EVENT_OF_ACTION = {
     "conflict resolved": _E.CONFLICT_RESOLVED,
     "landed": _E.GIT_MERGE,
     "merged": _E.GIT_MERGE,
+    "merged by rule": _E.GIT_MERGE,
     "synced": _E.GIT_PULL,
     "landing conflicts": _E.GIT_CONFLICT,
     "sync conflicts": _E.GIT_CONFLICT,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FOLLOW_S = 0.2
 """How often ``--follow`` looks whether anybody committed; it asks SQLite for a number, nothing more."""
-_DETAILS = ("task", "reason", "other", "behind", "waited_s", "warning", "salvage")
+_DETAILS = ("task", "reason", "other", "behind", "waited_s", "warning", "salvage", "tier", "rules")
 """Details worth a place on the line."""
 _SPAN = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
 _SPAN_S = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.agents.records import Phase
 from pucs.coordinator import intentions
 from pucs.coordinator.agents import step
 from pucs.coordinator.conflicts import close_landed
 from pucs.coordinator.granting import end_and_serve
+from pucs.coordinator.joining import log_settled
 from pucs.coordinator.judging import overtaken
 from pucs.core.resources import file_resource, is_symbol, overlaps
 from pucs.crosslog.records import Level
@@ -41,6 +42,8 @@ class Plan:
     """Only leases over landed paths end."""
     release: bool
     """False: no lease ends."""
+    settled: tuple[dict[str, Any], ...] = ()
+    """Files that the merge room merged on the way (``joining.Settled``)."""
 
 
 def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progress) -> Intention:
@@ -87,6 +90,7 @@ def intend(context: Context, opened: Unit, work: Work, plan: Plan, done: Progres
             "paths": plan.paths,
             "tokens": sorted(ending),
             "held": sorted(covering | ending),
+            "settled": plan.settled,
         },
     )
     for token in covering | ending:
@@ -140,6 +144,8 @@ def landed(opened: Unit, intention: Intention) -> None:
         tokens=sorted({token for _, token in paths if token}),
         task=payload["task"],
     )
+    settled = payload.get("settled", ())  # an intention of an older version has none
+    log_settled(opened, settled, agent=intention.agent, stream=payload["stream"])
     close_landed(
         opened,
         agent=intention.agent,

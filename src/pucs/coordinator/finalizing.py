@@ -8,7 +8,7 @@ for each state of the branches; so a run can be repeated, and a run after a kill
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.conflicts.records import Kind, Severity, Status, Strategy
 from pucs.coordinator import intentions
@@ -17,7 +17,8 @@ from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.finalized import FinalizeResult, Unmerged
 from pucs.coordinator.history import History, gate, history
-from pucs.coordinator.symbols import mixed, parted_files
+from pucs.coordinator.joining import Joined, join
+from pucs.coordinator.symbols import MIXED, mixed, parted_files
 from pucs.coordinator.taking import COORDINATOR, MERGING, take
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
@@ -44,6 +45,8 @@ class _Run:
     already: list[str] = field(default_factory=list)
     unmerged: dict[str, Unmerged] = field(default_factory=dict)
     tests_passed: bool | None = None
+    settled: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    """Files that the merge room merged in this phase, by stream (``joining.Settled``)."""
 
     @property
     def ref(self) -> str:
@@ -119,6 +122,7 @@ def _phase(
 ) -> None:
     """Merge the groups of one phase, test the result and take it."""
     before, new = run.tip, list[str]()
+    run.settled.clear()
     for group in phase:
         new += _group(context, run, group, chosen)
     if not new:
@@ -158,18 +162,25 @@ def _group(context: Context, run: _Run, group: Sequence[str], chosen: Sequence[s
             _stay_out(run, left, "depends", f"It leaves with stream {name}, which may not merge.")
             return []
     tip = run.tip
+    settled: dict[str, list[dict[str, Any]]] = {}
     for name in left:
-        joined, conflicts = _join(context, run, tip, name)
-        if conflicts:
-            conflict = _record(context, run, [name], "conflict", conflicts)
-            said = f"Stream {name} does not merge: {', '.join(conflicts)}."
+        commit, joined = _join(context, run, tip, name)
+        if joined.conflicts:
+            conflict = _record(
+                context, run, [name], "conflict", joined.conflicts, output="\n".join(joined.reasons)
+            )
             run.unmerged[name] = Unmerged(
-                stream=name, reason="conflict", message=said, paths=conflicts, conflict=conflict
+                stream=name,
+                reason="conflict",
+                message=joined.told(f"Stream {name} does not merge"),
+                paths=joined.conflicts,
+                conflict=conflict,
             )
             _stay_out(run, left, "depends", f"It leaves with stream {name}, which does not merge.")
             return []
-        tip = joined
+        tip, settled[name] = commit, joined.documents(commit)
     run.tip = tip
+    run.settled |= settled
     return left
 
 
@@ -195,18 +206,19 @@ def _stay_out(run: _Run, names: Sequence[str], reason: str, message: str, *, con
             run.say(f"stream {name} stays out: {message}")
 
 
-def _join(context: Context, run: _Run, tip: str, name: str) -> tuple[str, tuple[str, ...]]:
-    """Return a merge commit of a stream onto the tip, or the paths that conflict."""
+def _join(context: Context, run: _Run, tip: str, name: str) -> tuple[str, Joined]:
+    """Return a merge commit of a stream onto the tip with how it was merged; no commit: it conflicts."""
     theirs = run.found.tips[name]
     if context.repository.contains(tip, theirs):
-        return tip, ()  # it came with another stream of its group
-    merged = context.repository.merge(tip, theirs)
-    if merged.conflicts:
-        return "", merged.conflicts
+        return tip, Joined()  # it came with another stream of its group
+    joined = join(context, tip, theirs)
+    if joined.conflicts:
+        return "", joined
     trailers = [*protocol.trailers_of("", name, run.found.session.id, "", ()), (protocol.LANDING, theirs)]
     text = protocol.compose(name, f"chore: Merge stream {name}", trailers)
-    joined = context.repository.commit(merged.tree, [tip, theirs], text, author=COORDINATOR)
-    return joined, mixed(context, parted_files(run.found.landings), (tip, theirs), joined)
+    commit = context.repository.commit(joined.tree, [tip, theirs], text, author=COORDINATOR)
+    parted = parted_files(run.found.landings)
+    return commit, joined.but(mixed(context, parted, (tip, theirs), commit), MIXED)
 
 
 def _tested(context: Context, run: _Run) -> str | None:
@@ -250,7 +262,11 @@ def _take_phase(context: Context, run: _Run, before: str, number: int, names: Se
             ref=run.ref,
             old=before,
             new=run.tip,
-            payload={"streams": {name: run.found.tips[name] for name in names}, "phase": number},
+            payload={
+                "streams": {name: run.found.tips[name] for name in names},
+                "phase": number,
+                "settled": run.settled,
+            },
         )
     if not intentions.carry_out(context, intention, MERGING):
         raise Refused(

@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator import intentions, salvaging
 from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.joining import log_settled
 from pucs.core.errors import GitError
 from pucs.crosslog.records import Level
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pucs.coordinator.records import Intention
     from pucs.coordinator.salvaging import Bench
 
 
-def follow(context: Context, bench: Bench, commit: str) -> bool:
-    """Move an agent's own worktree and branch forward to a commit; False if it does not contain HEAD or files are in the way."""
+def follow(context: Context, bench: Bench, commit: str, *, settled: Sequence[dict[str, Any]] = ()) -> bool:
+    """Move an agent's own worktree and branch forward to a commit; False if it does not contain HEAD or files are in the way.
+
+    ``settled`` tells which files the merge room merged for it (``joining.Settled``).
+    """
     head = context.worktrees.head(bench.place)
     if head == commit:
         return True
@@ -30,7 +36,7 @@ def follow(context: Context, bench: Bench, commit: str) -> bool:
             ref=f"refs/heads/{bench.branch}",
             old=head,
             new=commit,
-            payload={"stream": bench.stream},
+            payload={"stream": bench.stream, "settled": list(settled)},
         )
     return intentions.carry_out(context, intention, FOLLOWING, lambda: _advanced(context, bench, commit))
 
@@ -53,6 +59,8 @@ def followed(opened: Unit, intention: Intention) -> None:
     """Close a move of a worktree."""
     stream = intention.payload["stream"]
     opened.log("synced", agent=intention.agent, stream=stream, level=Level.DEBUG, commit=intention.new)
+    settled = intention.payload.get("settled", ())  # an intention of an older version has none
+    log_settled(opened, settled, agent=intention.agent, stream=stream)
 
 
 def not_followed(opened: Unit, intention: Intention) -> None:

@@ -17,11 +17,12 @@ from pucs.coordinator.arriving import ARRIVING, LostLease, Plan, intend
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
 from pucs.coordinator.granting import end_and_serve
+from pucs.coordinator.joining import Joined, join
 from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.preparing import HookRefused, leave_out, message_of, prepare, title_of
 from pucs.coordinator.salvaging import Bench, Parked
 from pucs.coordinator.settling import settle
-from pucs.coordinator.symbols import edits, mixed
+from pucs.coordinator.symbols import MIXED, edits, mixed
 from pucs.coordinator.work import Progress, Work, cherry_picked, fresh_edits, own_changes, work_on
 from pucs.core.resources import Resource, file_path, file_resource, is_symbol, overlaps
 from pucs.crosslog.records import Level
@@ -75,7 +76,9 @@ class NotLanded:
     remedy: str
     """What to do next."""
     conflicts: tuple[str, ...] = ()
-    """Paths that git could not merge."""
+    """Paths that could not be merged."""
+    reasons: tuple[str, ...] = ()
+    """Of a conflict: why, path by path."""
     missing: tuple[str, ...] = ()
     """Landed commits the work must contain first."""
     parked: tuple[Parked, ...] = ()
@@ -229,10 +232,11 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     """Merge with the stream, move its branch, close; None if a lease was lost meanwhile and all must be judged again."""
     for _ in range(ATTEMPTS_MAX):
         now = replace(work, stream_tip=context.repository.resolve(work.ref) or work.stream_tip)
-        commit, conflicts = _joined(context, now, tip, done)
-        conflicts = conflicts or mixed(context, done.judged, (now.stream_tip, tip), commit)
-        if conflicts:
-            return _conflict(context, now, conflicts, done)
+        commit, joined = _joined(context, now, tip, done)
+        if not joined.conflicts:
+            joined = joined.but(mixed(context, done.judged, (now.stream_tip, tip), commit), MIXED)
+        if joined.conflicts:
+            return _conflict(context, now, joined, done)
         # Paths whose content the stream has already are no part of the landing.
         changed = set(context.repository.changed(now.stream_tip, commit))
         plan = Plan(
@@ -241,6 +245,7 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
             left=tuple(_left(context, now, tip)),
             narrowed=wish.narrowed,
             release=wish.release,
+            settled=tuple(joined.documents(commit)),
         )
         try:
             with unit(context, durable=True) as opened:
@@ -264,8 +269,8 @@ def _bring(context: Context, work: Work, tip: str, done: Progress, wish: _Wish) 
     return _busy(work.bench, done)
 
 
-def _joined(context: Context, work: Work, tip: str, done: Progress) -> tuple[str, tuple[str, ...]]:
-    """Return the commit that the stream moves to, or the paths that conflict.
+def _joined(context: Context, work: Work, tip: str, done: Progress) -> tuple[str, Joined]:
+    """Return the commit that the stream moves to with how it was merged; no commit: it conflicts.
 
     The stream moves straight to the agent's commit where that is ahead and every commit follows the protocol; else a
     merge commit on top says what landed, so that the stream's own line always follows it.
@@ -275,16 +280,13 @@ def _joined(context: Context, work: Work, tip: str, done: Progress) -> tuple[str
         return cherry_picked(context, work, tip)
     ahead = repository.contains(tip, work.stream_tip)
     if ahead and all(protocol.parse(facts.subject) for facts in repository.commits(work.stream_tip, tip)):
-        return tip, ()
-    tree = f"{tip}^{{tree}}"
-    if not ahead:
-        merged = repository.merge(work.stream_tip, tip)
-        if merged.conflicts:
-            return "", merged.conflicts
-        tree = merged.tree
+        return tip, Joined()
+    joined = Joined(tree=f"{tip}^{{tree}}") if ahead else join(context, work.stream_tip, tip)
+    if joined.conflicts:
+        return "", joined
     tokens = [token for _, token in done.resources(done.tokens)]
     text = message_of(bench, done.title, tokens, landing=tip)
-    return repository.commit(tree, [work.stream_tip, tip], text, author=bench.agent), ()
+    return repository.commit(joined.tree, [work.stream_tip, tip], text, author=bench.agent), joined
 
 
 def _left(context: Context, work: Work, tip: str) -> list[Resource]:
@@ -322,19 +324,25 @@ def _stale(work: Work, missing: Sequence[str], done: Progress) -> NotLanded:
     )
 
 
-def _conflict(context: Context, work: Work, conflicts: Sequence[str], done: Progress) -> NotLanded:
+def _conflict(context: Context, work: Work, joined: Joined, done: Progress) -> NotLanded:
     bench = work.bench
     branch = work.ref.removeprefix("refs/heads/")
     with unit(context) as opened:
         opened.log(
-            "landing conflicts", agent=bench.agent, stream=bench.stream, level=Level.CONFLICT, files=conflicts
+            "landing conflicts",
+            agent=bench.agent,
+            stream=bench.stream,
+            level=Level.CONFLICT,
+            files=joined.conflicts,
+            reasons=list(joined.reasons),
         )
     return NotLanded(
         reason="conflict",
-        message=f"The work of {bench.agent} does not merge with stream {bench.stream}: {', '.join(conflicts)}.",
+        message=joined.told(f"The work of {bench.agent} does not merge with stream {bench.stream}"),
         remedy=f"In {bench.place} run: git merge {branch} - resolve the files, then land again: "
         f"pucs land --agent {bench.agent}. The leases are kept.",
-        conflicts=tuple(conflicts),
+        conflicts=joined.conflicts,
+        reasons=joined.reasons,
         parked=tuple(done.parked),
     )
 

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
+    from pucs.coordinator.past import LeftOut, PastConflict, PastMerge
     from pucs.coordinator.records import CommitFacts, FactsKey, Location, Merged, Parsed, Ran
     from pucs.coordinator.tables import (
         AgentRows,
@@ -272,6 +273,14 @@ class Repository(Protocol):
 
     def merge(self, ours: str, theirs: str) -> Merged:
         """Merge two commits three-way without any worktree."""
+        ...
+
+    def blobs(self, names: Sequence[str]) -> list[bytes | None]:
+        """Return the blobs of these names (ids, or ``commit:path``); None: there is none, or it is larger than 8 MiB."""
+        ...
+
+    def tree_replacing(self, tree: str, files: Mapping[Resource, tuple[str, bytes]]) -> str:
+        """Return a tree in which these files have this mode and content, and all others are as in ``tree``."""
         ...
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
@@ -554,5 +563,42 @@ class Parsers(Protocol):
 
         A file on which a parser does not come back or dies has a problem among its facts. Leaving the iteration
         early ends whatever it started.
+        """
+        ...
+
+
+class PastMerges(Protocol):
+    """The merges of two commits in a repository's history, made again beside it: nothing in it is written."""
+
+    place: str
+    """The repository, as a path for people."""
+
+    def listing(self, *, after: str, beyond: str, merges_max: int) -> list[PastMerge]:
+        """Return the newest merges reachable from any branch or tag, newest first.
+
+        Args:
+            after: Only those committed since this wall time (ISO 8601); empty: any.
+            beyond: Only those not reachable from this revision; empty: any.
+            merges_max: Most merges to return.
+
+        Raises:
+            NotFound: ``beyond`` is no commit here.
+        """
+        ...
+
+    def one(self, revision: str) -> PastMerge:
+        """Return the merge of this name.
+
+        Raises:
+            NotFound: there is none, or it does not have two parents.
+        """
+        ...
+
+    def again(
+        self, merges: Sequence[PastMerge], wanted: Callable[[str], bool]
+    ) -> Iterator[PastMerge | PastConflict | LeftOut]:
+        """Merge again, and give for each merge the wanted files that git stops at and those left out, then the merge itself.
+
+        The same three versions of a file are given once.
         """
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
@@ -35,6 +35,18 @@ class Intention:
 
 
 @dataclass(frozen=True, slots=True)
+class Stages:
+    """A regular file that a merge conflicts in, and in nothing but lines: its versions as names of blobs."""
+
+    path: Resource
+    mode: str
+    """The same in all versions."""
+    base: str
+    ours: str
+    theirs: str
+
+
+@dataclass(frozen=True, slots=True)
 class Merged:
     """The outcome of a three-way merge of two commits."""
 
@@ -42,6 +54,14 @@ class Merged:
     """Tree of the result; empty if it conflicts."""
     conflicts: tuple[str, ...]
     """Paths (as canonical path resources) that git could not merge."""
+    both: tuple[Resource, ...] = ()
+    """Files that both sides changed and git merged by their lines."""
+    marked: str = ""
+    """Of a conflict: the tree with git's markers in the conflicting files."""
+    stages: tuple[Stages, ...] = ()
+    """Of a conflict: the files in which both sides changed the same lines, and nothing else is wrong."""
+    troubles: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of a conflict: what git says is wrong with each file, in its words: ``contents``, ``modify/delete``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

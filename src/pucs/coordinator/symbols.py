@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from pucs.syntax.changes import Changes
 
 
+MIXED = "the merge makes something of a definition that neither side had"
+"""Why a merge conflicts that ``mixed`` found."""
+
+
 @dataclass(frozen=True, slots=True)
 class Edit:
     """What an agent's own work does to one file."""

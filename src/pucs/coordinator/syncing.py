@@ -7,14 +7,15 @@ an intention, so that a kill half-way through the files is found and repaired, w
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.coordinator import salvaging
 from pucs.coordinator.agents import refuse_terminated
 from pucs.coordinator.context import Context, unit
 from pucs.coordinator.following import follow
+from pucs.coordinator.joining import Joined, join
 from pucs.coordinator.settling import settle
-from pucs.coordinator.symbols import edits, mixed, parted_files
+from pucs.coordinator.symbols import MIXED, edits, mixed, parted_files
 from pucs.coordinator.work import work_on
 from pucs.core.resources import Resource, file_resource, is_symbol
 from pucs.crosslog.records import Level
@@ -55,9 +56,11 @@ class NotSynced:
     remedy: str
     """The command that starts resolving it."""
     conflicts: tuple[str, ...] = ()
-    """Paths that git could not merge."""
+    """Paths that could not be merged."""
     commit: str = ""
     """What could not be merged."""
+    reasons: tuple[str, ...] = ()
+    """Why, path by path."""
 
 
 def sync(context: Context, *, agent: str) -> Synced | NotSynced:
@@ -96,15 +99,17 @@ def sync(context: Context, *, agent: str) -> Synced | NotSynced:
     wanted += _on_additions(context, bench, held)
     head = start = context.worktrees.head(bench.place)
     merged: list[str] = []
+    settled: list[dict[str, Any]] = []
     for tip in wanted:
         if context.repository.contains(head, tip):
             continue
-        joined, conflicts = _joined(context, bench, head, tip)
-        if conflicts:
-            return _conflict(context, bench, branch, tip, conflicts)
-        head = joined
+        commit, joined = _joined(context, bench, head, tip)
+        if joined.conflicts:
+            return _conflict(context, bench, branch, tip, joined)
+        head = commit
         merged.append(tip)
-    if head != start and not follow(context, bench, head):
+        settled += joined.documents(commit)
+    if head != start and not follow(context, bench, head, settled=settled):
         return NotSynced(
             message=f"Files in {bench.place} changed while it was syncing.",
             remedy="Sync again.",
@@ -200,36 +205,38 @@ def _relevant(tx: Transaction, session: str, stream: str, resources: Sequence[st
     return [landing.commit for landing in landings if landing.stream.casefold() != stream.casefold()]
 
 
-def _joined(context: Context, bench: Bench, head: str, tip: str) -> tuple[str, tuple[str, ...]]:
+def _joined(context: Context, bench: Bench, head: str, tip: str) -> tuple[str, Joined]:
     if context.repository.contains(tip, head):
-        return tip, ()
-    merged = context.repository.merge(head, tip)
-    if merged.conflicts:
-        return "", merged.conflicts
+        return tip, Joined()
+    joined = join(context, head, tip)
+    if joined.conflicts:
+        return "", joined
     trailers = protocol.trailers_of(bench.agent, bench.stream, bench.session, bench.task, ())
     text = protocol.compose(bench.stream, f"chore: Sync {bench.agent} with {tip[:12]}", trailers)
-    joined = context.repository.commit(merged.tree, [head, tip], text, author=bench.agent)
+    commit = context.repository.commit(joined.tree, [head, tip], text, author=bench.agent)
     with context.store.read() as tx:
         parted = parted_files(tx.landings.all(bench.session))
-    return joined, mixed(context, parted, (head, tip), joined)
+    return commit, joined.but(mixed(context, parted, (head, tip), commit), MIXED)
 
 
-def _conflict(context: Context, bench: Bench, branch: str, tip: str, conflicts: Sequence[str]) -> NotSynced:
+def _conflict(context: Context, bench: Bench, branch: str, tip: str, joined: Joined) -> NotSynced:
     with unit(context) as opened:
         opened.log(
             "sync conflicts",
             agent=bench.agent,
             stream=bench.stream,
             level=Level.CONFLICT,
-            files=conflicts,
+            files=joined.conflicts,
             commit=tip,
+            reasons=list(joined.reasons),
         )
     name = branch if branch and context.repository.resolve(f"refs/heads/{branch}") == tip else tip
     return NotSynced(
-        message=f"What others landed does not merge with the work of {bench.agent}: {', '.join(conflicts)}.",
+        message=joined.told(f"What others landed does not merge with the work of {bench.agent}"),
         remedy=f"In {bench.place} run: git merge {name} - resolve the files, then sync or land again.",
-        conflicts=tuple(conflicts),
+        conflicts=joined.conflicts,
         commit=tip,
+        reasons=joined.reasons,
     )
 
 

@@ -9,6 +9,7 @@ from pucs.conflicts.records import Kind, Severity, Strategy
 from pucs.coordinator import intentions
 from pucs.coordinator.conflicts import decide_in, record
 from pucs.coordinator.context import Context, Unit, unit
+from pucs.coordinator.joining import Joined, join, log_settled
 from pucs.core.errors import NotFound, Refused
 from pucs.crosslog.records import Level
 from pucs.streams import protocol
@@ -43,7 +44,7 @@ def take(context: Context, result: FinalizeResult, target: str, home: str) -> Fi
             return replace(result, target_commit=old)
         if place is not None:
             return replace(result, how_to_take=f"cd {place} && git merge {result.branch}")
-        new = _onto_target(context, result, old)
+        new, joined = _onto_target(context, result, old)
         if not new:
             return replace(result, how_to_take=f"git switch {target} && git merge {result.branch}")
         with unit(context, durable=True) as opened:
@@ -55,18 +56,18 @@ def take(context: Context, result: FinalizeResult, target: str, home: str) -> Fi
                 ref=ref,
                 old=old,
                 new=new,
-                payload={"target": target},
+                payload={"target": target, "settled": joined.documents(new)},
             )
         if intentions.carry_out(context, intention, TAKING):
             return replace(result, target_commit=new)
     raise Refused(f"The branch {target} keeps moving.", remedy="Finalize again when it is quiet.")
 
 
-def _onto_target(context: Context, result: FinalizeResult, old: str) -> str:
+def _onto_target(context: Context, result: FinalizeResult, old: str) -> tuple[str, Joined]:
     """Return what the target moves to: the result itself, or a merge with what went on there; empty if it conflicts."""
     if context.repository.contains(result.commit, old):
-        return result.commit
-    joined = context.repository.merge(old, result.commit)
+        return result.commit, Joined()
+    joined = join(context, old, result.commit)
     if joined.conflicts:
         with unit(context) as opened:
             record(
@@ -79,17 +80,26 @@ def _onto_target(context: Context, result: FinalizeResult, old: str) -> str:
                 target=result.target,
                 onto=old,
                 commit=result.commit,
+                reasons=list(joined.reasons),
             )
-            opened.log("target conflicts", level=Level.CONFLICT, files=joined.conflicts, target=result.target)
-        return ""
+            opened.log(
+                "target conflicts",
+                level=Level.CONFLICT,
+                files=joined.conflicts,
+                target=result.target,
+                reasons=list(joined.reasons),
+            )
+        return "", joined
     trailers = [(protocol.SESSION, result.session), (protocol.LANDING, result.commit)]
     text = protocol.compose("session", f"chore: Merge session {result.session}", trailers)
-    return context.repository.commit(joined.tree, [old, result.commit], text, author=COORDINATOR)
+    return context.repository.commit(joined.tree, [old, result.commit], text, author=COORDINATOR), joined
 
 
 def taken(opened: Unit, intention: Intention) -> None:
     """Close the move of the target."""
     opened.log("target moved", level=Level.CHANGE, target=intention.payload["target"], commit=intention.new)
+    settled = intention.payload.get("settled", ())  # an intention of an older version has none
+    log_settled(opened, settled, agent="", stream="")
 
 
 def not_taken(opened: Unit, intention: Intention) -> None:
@@ -112,6 +122,8 @@ def merged(opened: Unit, intention: Intention) -> None:
         opened.log(
             "merged", stream=name, level=Level.CHANGE, commit=intention.new, phase=intention.payload["phase"]
         )
+        settled = intention.payload.get("settled", {})  # an intention of an older version has none
+        log_settled(opened, settled.get(name, ()), agent="", stream=name)
 
 
 def not_merged(opened: Unit, intention: Intention) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from pucs.coordinator.joining import Joined, join
 from pucs.coordinator.salvaging import Bench, Parked
 from pucs.core.errors import Refused
 from pucs.core.modes import Mode
@@ -185,8 +186,8 @@ def without(context: Context, work: Work, tip: str, paths: Sequence[Resource], m
     return tip
 
 
-def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tuple[str, ...]]:
-    """Return a commit on the stream's tip with the changes that a snapshot makes to its parent, or what conflicts.
+def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, Joined]:
+    """Return a commit on the stream's tip with the changes that a snapshot makes to its parent; none: it conflicts.
 
     The person's branch may hold commits that no stream wants; only the snapshot's own change is brought. git 2.39
     cannot be told a merge base, so both sides are given a common parent that nobody else sees.
@@ -195,12 +196,11 @@ def cherry_picked(context: Context, work: Work, snapshot: str) -> tuple[str, tup
     fork = repository.commit(f"{snapshot}^^{{tree}}", [], "fork", author=agent)
     ours = repository.commit(f"{work.stream_tip}^{{tree}}", [fork], "ours", author=agent)
     theirs = repository.commit(f"{snapshot}^{{tree}}", [fork], "theirs", author=agent)
-    merged = repository.merge(ours, theirs)
-    if merged.conflicts:
-        return "", merged.conflicts
-    return repository.commit(
-        merged.tree, [work.stream_tip], repository.message(snapshot) + "\n", author=agent
-    ), ()
+    joined = join(context, ours, theirs)
+    if joined.conflicts:
+        return "", joined
+    text = repository.message(snapshot) + "\n"
+    return repository.commit(joined.tree, [work.stream_tip], text, author=agent), joined
 
 
 def as_found(

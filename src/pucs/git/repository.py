@@ -11,15 +11,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pucs.coordinator.records import CommitFacts, Merged
+from pucs.coordinator.records import CommitFacts
 from pucs.core.errors import GitError, Refused, Usage
-from pucs.core.resources import ROOT, Resource, file_path, path_resource
+from pucs.core.resources import Resource, file_path, path_resource
 from pucs.git.identity import identity
+from pucs.git.merging import merge_commits, read_blobs, replace_blobs
 from pucs.git.paths import CONTENT_BYTES_MAX
 from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, require_git
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from pucs.coordinator.records import Merged
 
 STALE_LOCK_S = 10.0
 """Age from which a ref's lock file counts as left behind by a killed git: a ref update holds it for milliseconds."""
@@ -196,14 +199,15 @@ class GitRepository:
         ``git merge-tree --write-tree`` (git-merge-tree(1)): merge drivers of ``info/attributes`` and of the main
         checkout's ``.gitattributes`` take part.
         """
-        names = (checked_revision(ours), checked_revision(theirs))
-        arguments = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", *names)
-        output = self._git(*arguments, ok=(0, 1))
-        tree, *paths = output.items
-        if output.status == 0:
-            return Merged(tree, ())
-        # A conflict without a file of its own, such as two renames of one directory, concerns everything.
-        return Merged("", tuple(sorted({path_resource(name) for name in paths})) or (ROOT,))
+        return merge_commits(self._git, ours, theirs)
+
+    def blobs(self, names: Sequence[str]) -> list[bytes | None]:
+        """Return the blobs of these names (ids, or ``commit:path``); None: there is none, or it is too large to look at."""
+        return read_blobs(self._git, names, CONTENT_BYTES_MAX)
+
+    def tree_replacing(self, tree: str, files: Mapping[Resource, tuple[str, bytes]]) -> str:
+        """Return a tree in which these files have this mode and content, and all others are as in ``tree``."""
+        return replace_blobs(self._git, tree, files)
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
         """Merge two changes of one file line by line; return the result and in how many places both change the same."""

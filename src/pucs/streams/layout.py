@@ -289,6 +289,10 @@ CONFIGURATION: Final = Table({
             "phases": Field(
                 shape=Listed(Texts()), doc="Lists of streams in merge order, instead of the computed order."
             ),
+            "accept": Field(
+                shape=Text(choices=("auto", "review")),
+                doc="What PUCS may merge where git cannot: auto what is proved, review what is guessed as well.",
+            ),
         }),
     ),
     "tests": Field(

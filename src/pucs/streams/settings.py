@@ -71,6 +71,8 @@ class MergeSettings:
     """Longest time it may take."""
     phases: tuple[tuple[str, ...], ...] = ()
     """Overrides the order computed from dependencies."""
+    accept: str = "auto"
+    """What of a file that git cannot merge is taken: ``auto`` what is proved, ``review`` what is guessed as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
