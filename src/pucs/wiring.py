@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
 
+    from pucs.coordinator.merge_settings import MergeSettings
     from pucs.coordinator.ports import (
         Bell,
         Bells,
@@ -211,6 +212,32 @@ def open_replacing(root: str) -> Replacing:
     from pucs.git.replacing import CheckoutReplacing  # noqa: PLC0415 - only to change files
 
     return CheckoutReplacing(root)
+
+
+def merge_settings(repo: str | Path = ".", *, everywhere: bool = False) -> MergeSettings:
+    """Return where git keeps how files are merged in a repository, or ``everywhere``: for this person.
+
+    Raises:
+        Usage: there is no such directory.
+        GitError: it is in no repository.
+        EnvironmentFailure: git is missing or too old.
+    """
+    from pucs.git.merge_settings import of_person, of_repository  # noqa: PLC0415 - only to look at them
+
+    if everywhere:
+        return of_person()
+    if not Path(repo).is_dir():
+        raise Usage(f"There is no directory {repo}.", remedy="Name one in a git repository.")
+    return of_repository(str(repo))
+
+
+def line_merge(
+    base: bytes, ours: bytes, theirs: bytes, *, labels: tuple[str, str], marker_size: int, directory: str
+) -> tuple[bytes, int]:
+    """Return git's own merge of three versions of a file, in or outside a repository; see ``git.line_merge``."""
+    from pucs.git.line_merge import merge_file  # noqa: PLC0415 - only to merge
+
+    return merge_file(base, ours, theirs, labels=labels, marker_size=marker_size, directory=directory)
 
 
 def session_active(repo: str | Path = ".") -> bool:

@@ -60,12 +60,21 @@ def uninstall(door: Door, program: str, *, dry_run: bool, yes: bool) -> None:
 
 
 def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool, yes: bool) -> None:
-    from pucs.hooks.installing_files import listed, make, shown  # noqa: PLC0415
     from pucs.hooks.installing_site import site  # noqa: PLC0415
     from pucs.wiring import open_repository  # noqa: PLC0415
 
     repository, _ = open_repository(door.repo)
-    plan = plan_of(program, site(repository))
+    carry_out(door, plan_of(program, site(repository)), dry_run=dry_run, yes=yes)
+
+
+def carry_out(door: Door, plan: Plan, *, dry_run: bool, yes: bool) -> None:
+    """Show what a plan would change, ask, and change it.
+
+    Raises:
+        SystemExit: with 1, if nobody agreed.
+    """
+    from pucs.hooks.installing_files import listed, make, shown  # noqa: PLC0415
+
     diff = shown(plan.changes)
     if not door.json:
         said = (
@@ -80,7 +89,7 @@ def _do(door: Door, program: str, plan_of: Callable[..., Plan], *, dry_run: bool
     refused = bool(plan.changes) and not dry_run and not agreed
     if door.json:
         document = {
-            "program": program,
+            "program": plan.program,
             "what": plan.what,
             "diff": diff,
             "written": agreed,

@@ -13,7 +13,10 @@ import click
 from pucs.cli.door import Door, common_options
 
 SUBCOMMANDS: Final = {
+    "driver": ("merge_driver", "Merge three versions of one file, as git's merge driver."),
+    "install": ("merge_install", "Let git merge by what is in the files where lines conflict."),
     "replay": ("replay", "Replay a repository's own merges, beside what people committed."),
+    "uninstall": ("merge_install", "Let git merge as it did before."),
 }
 """Name → (module in this room, one line of help)."""
 
@@ -48,6 +51,7 @@ def merge(door: Door) -> None:
     """Merge files by what is in them, in any repository; needs no init, session or store.
 
     \b
+    Example: pucs merge install
     Example: pucs merge replay
     """
     del door
