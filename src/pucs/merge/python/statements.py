@@ -20,7 +20,7 @@ from pucs.merge.texts import split
 from pucs.merge.threeway import regions
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from pucs.merge.python.scene import Scene
     from pucs.merge.records import Piece, Pieces
@@ -91,7 +91,33 @@ def _rows(base: Sequence[Unit], ours: Sequence[Unit], theirs: Sequence[Unit]) ->
         rows += [gap, row]
     for row in rows:
         _judge(row)
+    _indent(rows)
     return rows
+
+
+def _indent(rows: list[_Row]) -> None:
+    """Move what one side inserted into a block along with the block, where the other side indented that anew."""
+    for index in range(0, len(rows), 2):
+        gap = rows[index]
+        if gap.merged is None or bool(gap.ours) == bool(gap.theirs):
+            continue
+        side = "theirs" if gap.ours else "ours"
+        shifts = {_shift(rows[near], side) for near in (index - 1, index + 1) if 0 <= near < len(rows)} - {None}
+        if len(shifts) > 1:
+            gap.merged = None
+        elif shifts and (shift := shifts.pop()) not in {None, ("", "")}:
+            gap.merged = "".join(unit.shifted(shift) for unit in gap.ours or gap.theirs)
+
+
+def _shift(row: _Row, side: str) -> tuple[str, str] | None:
+    """Return what a side took from the indentation of a statement and what it put there, None where it has none."""
+    (unit,), now = row.base, getattr(row, side)
+    if not now or not unit.tokens[0].text or "\n" not in unit.tokens[0].layout:
+        return None
+    old, new = unit.indent, now[0].indent
+    if new.endswith(old):
+        return "", new.removesuffix(old)
+    return (old.removesuffix(new), "") if old.endswith(new) else (old, new)
 
 
 def _judge(row: _Row) -> None:
@@ -100,6 +126,10 @@ def _judge(row: _Row) -> None:
         if not row.ours or not row.theirs or _keys(row.ours) == _keys(row.theirs):
             row.by = "adjacent" if row.ours or row.theirs else ""
             row.merged = _text(row.ours or row.theirs)
+        elif _at_an_end(row.ours, row.theirs):
+            row.merged, row.by = _text(row.theirs), "contained"
+        elif _at_an_end(row.theirs, row.ours):
+            row.merged, row.by = _text(row.ours), "contained"
         return
     (unit,) = row.base
     if not row.ours or not row.theirs:
@@ -109,12 +139,39 @@ def _judge(row: _Row) -> None:
         return
     (mine,), (other,) = row.ours, row.theirs
     row.merged = words(unit.tokens, mine.tokens, other.tokens)
+    if row.merged is None:
+        further = _further(unit.keys, mine, other)
+        if further is not None:
+            row.merged, row.by = further.text, "contained"
+        return
     if unit.text == mine.text == other.text or mine.text == other.text:
         row.by = ""
     elif unit.keys in {mine.keys, other.keys} or mine.keys == other.keys:
         row.by = "adjacent"
     else:
         row.by = "wording"
+
+
+def _further(base: Sequence[str], ours: Unit, theirs: Unit) -> Unit | None:
+    """Return the side that made the other's change and more, None if neither did."""
+    for one, other in ((ours, theirs), (theirs, ours)):
+        made = [Counter(side.keys) - Counter(base) for side in (one, other)]
+        gone = [Counter(base) - Counter(side.keys) for side in (one, other)]
+        if any(word[:1].isalnum() for word in made[1]) and not gone[1] - gone[0] and _within(other.keys, one.keys):
+            return one
+    return None
+
+
+def _at_an_end(part: Sequence[Unit], whole: Sequence[Unit]) -> bool:
+    """Tell whether one insertion begins or ends with the other."""
+    some, every = _keys(part), _keys(whole)
+    return every[: len(some)] == some or every[-len(some) :] == some
+
+
+def _within(part: Sequence[Hashable], whole: Sequence[Hashable]) -> bool:
+    """Tell whether one sequence is the other with some elements left out."""
+    rest = iter(whole)
+    return all(element in rest for element in part)
 
 
 def _doubt(rows: list[_Row]) -> None:
@@ -146,7 +203,7 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
         if unsettled:
             found.append(part)
         elif changed:
-            by = "wording" if any(row.by == "wording" for row in members) else "adjacent"
+            by = next((by for by in ("contained", "wording") if any(row.by == by for row in members)), "adjacent")
             found.append(Settled(merged, by, Tier.REVIEW, part))
         else:
             found.append(Kept(merged))
@@ -181,9 +238,12 @@ def _alike(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
     """Return the pairs of like units, in order, with the greatest likeness in all."""
     if not base or not side or len(base) * len(side) > PAIRS_MAX:
         return []
-    counts = [[Counter(unit.keys) for unit in units_] for units_ in (base, side)]
+    counts = [[Counter(unit.words) for unit in units_] for units_ in (base, side)]
     best = [[0.0] * (len(side) + 1) for _ in range(len(base) + 1)]
-    likeness = [[_likeness(one, other) for other in counts[1]] for one in counts[0]]
+    likeness = [
+        [_likeness(one, other, same=base[i].name == side[j].name != "") for j, other in enumerate(counts[1])]
+        for i, one in enumerate(counts[0])
+    ]
     for i in range(len(base) - 1, -1, -1):
         for j in range(len(side) - 1, -1, -1):
             pair = likeness[i][j] + best[i + 1][j + 1] if likeness[i][j] else 0.0
@@ -201,11 +261,10 @@ def _alike(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
     return found
 
 
-def _likeness(one: Counter[str], other: Counter[str]) -> float:
-    """Return the share of common words, 0 below ``ALIKE``."""
-    common = sum((one & other).values())
-    share = 2 * common / (one.total() + other.total())
-    return share if share >= ALIKE else 0.0
+def _likeness(one: Counter[str], other: Counter[str], *, same: bool) -> float:
+    """Return the share of common words, 0 below ``ALIKE``; statements that define the ``same`` name are alike anyway."""
+    share = 2 * (one & other).total() / (one.total() + other.total())
+    return max(share, ALIKE) if same else share if share >= ALIKE else 0.0
 
 
 def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token]) -> str | None:

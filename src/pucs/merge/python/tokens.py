@@ -64,6 +64,21 @@ class Unit:
         return tuple(token.key for token in self.tokens)
 
     @cached_property
+    def words(self) -> tuple[str, ...]:
+        """What it says, dotted names in parts."""
+        return tuple(part for key in self.keys for part in (key.split(".") if key != "..." else (key,)))
+
+    @cached_property
+    def name(self) -> str:
+        """What the statement defines: ``def name``, ``class name``, ``name =``; empty: nothing that shows."""
+        first, *rest = self.keys[:3]
+        if first == "async":
+            first, *rest = self.keys[1:4]
+        if first in {"def", "class"}:
+            return f"{first} {rest[0]}" if rest else ""
+        return f"{first} =" if rest and rest[0] in {"=", ":"} and first[:1].isidentifier() else ""
+
+    @cached_property
     def text(self) -> str:
         """The unit as written, from the end of the one before."""
         return "".join(token.layout + token.text for token in self.tokens)
@@ -72,6 +87,12 @@ class Unit:
     def indent(self) -> str:
         """White space that its first line begins with."""
         return self.tokens[0].layout.rpartition("\n")[2].lstrip(",\\")
+
+    def shifted(self, shift: tuple[str, str]) -> str:
+        """Return the unit as written with the first part of each line's indentation replaced by another."""
+        old, new = shift
+        text = self.text
+        return re.sub(rf"\n{re.escape(old)}(?=[^\n])", f"\n{new}", text)
 
 
 def tokens(text: str, *, fragment: bool = False) -> list[Token]:
