@@ -1,0 +1,648 @@
+"""Kinds of pairs in which at least one agent changes what is there, and both changes have room."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from tests.rules.merge.pair_edits import (
+    a_function,
+    added,
+    altered,
+    bracket,
+    changing,
+    constants,
+    deleted,
+    entry,
+    free,
+    in_code,
+    moved_to_end,
+    renamed,
+    row_added,
+    row_changed,
+    straight,
+    together,
+    top,
+)
+from tests.rules.merge.pair_files import parsed
+from tests.rules.merge.pair_kinds import Kind, Owed, kind
+from tests.rules.merge.pair_templates import ADDITIONS, METHODS
+
+if TYPE_CHECKING:
+    import random
+
+    from tests.rules.merge.pair_files import Code, Edit, File, Function
+    from tests.rules.merge.pair_kinds import Made
+
+CHANGING: list[Kind] = []
+
+
+def _altering(key: str, row: str, salt: int = 1) -> Edit:
+    """Return the edit that alters the value in one row of a function."""
+    new = altered(row, salt)
+    assert new is not None
+    return row_changed(key, row, new)
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def import_added_and_removed(file: File, chance: random.Random) -> Made | None:
+    """One removes an import, the other adds one right below."""
+    at = chance.randrange(len(file.imports))
+    gone = file.imports[at]
+    used = gone[1] or [gone[0]]
+    if any(len(re.findall(rf"\b{name}\b", file.text())) > 1 for name in used):
+        return None
+
+    def remove(each: File) -> None:
+        each.imports.remove(gone)
+
+    def add(each: File) -> None:
+        where = each.imports.index(gone) + 1 if gone in each.imports else at
+        each.imports.insert(where, ("itertools", []))
+
+    return remove, add
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def names_added_and_removed(file: File, chance: random.Random) -> Made | None:
+    """One removes a name from an import of several, the other adds one to it."""
+    found = [
+        (module, name)
+        for module, names in file.imports
+        if len(names) > 1
+        for name in names
+        if len(re.findall(rf"\b{name}\b", file.text())) == 1
+    ]
+    if not found:
+        return None
+    module, name = chance.choice(found)
+    new = chance.choice(["aware", "bare", "checked", "zoned"])
+    return (
+        lambda each: dict(each.imports)[module].remove(name),
+        lambda each: dict(each.imports)[module].append(new),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def parameter_and_default(file: File, chance: random.Random) -> Made | None:
+    """One adds a parameter, the other changes the default of another."""
+    found = a_function(file, chance, lambda one: any(altered(each, 1) for each in one.parameters))
+    if found is None:
+        return None
+    at = next(i for i, each in enumerate(found.parameters) if altered(each, 1))
+    new = altered(found.parameters[at], 5) or ""
+    return (
+        changing(found.key, lambda each: each.parameters.append("strict=False")),
+        changing(found.key, lambda each: each.parameters.__setitem__(at, new)),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def parameter_and_docstring(file: File, chance: random.Random) -> Made | None:
+    """One adds a parameter, the other rewrites the docstring below."""
+    found = a_function(file, chance, lambda one: len(one.doc) == 1)
+    if found is None:
+        return None
+    return (
+        changing(found.key, lambda each: each.parameters.append("strict=False")),
+        changing(found.key, lambda each: each.doc.__setitem__(0, "Say it better.")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def parameter_and_body(file: File, chance: random.Random) -> Made | None:
+    """One adds a parameter, the other changes a row of the body."""
+    found = a_function(file, chance, straight)
+    if found is None:
+        return None
+    row = chance.choice(straight(found))
+    return changing(found.key, lambda each: each.parameters.append("strict=False")), _altering(found.key, row)
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def parameter_and_result(file: File, chance: random.Random) -> Made | None:
+    """One adds a parameter, the other the type of the result."""
+    found = a_function(file, chance)
+    if found is None:
+        return None
+
+    def typed(each: Function) -> None:
+        each.returns = "object"
+
+    return changing(found.key, lambda each: each.parameters.append("strict=False")), changing(
+        found.key, typed
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def decorator_and_signature(file: File, chance: random.Random) -> Made | None:
+    """One adds a decorator, the other a parameter on the line below."""
+    found = a_function(file, chance, lambda one: not any("pytest" in row for row in one.decorators))
+    if found is None:
+        return None
+    known = ("shop.wrapping", ["traced"])
+    return (
+        together(
+            lambda each: each.imports.append(known),
+            changing(found.key, lambda each: each.decorators.append("@traced")),
+        ),
+        changing(found.key, lambda each: each.parameters.append("strict=False")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def renamed_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One renames a function, the other changes its body."""
+    found = [one for one in file.functions() if straight(one) and not one.name.startswith("__")]
+    one = chance.choice(found)
+    row = chance.choice(straight(one))
+    return renamed(one.key, f"{one.name}_now"), _altering(one.key, row)
+
+
+@kind(CHANGING, Owed.BOTH)
+def renamed_and_extended(file: File, chance: random.Random) -> Made | None:
+    """One renames a function, the other adds a parameter to it."""
+    one = chance.choice(free(file))
+    return (
+        renamed(one.key, f"{one.name}_now"),
+        changing(one.key, lambda each: each.parameters.append("strict=False")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def moved_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One moves a function to the end, the other changes its body."""
+    found = [
+        one
+        for one in file.functions()
+        if straight(one) and one is not file.row_of(one)[-1] and "fixture" not in "".join(one.decorators)
+    ]
+    one = chance.choice(found)
+    return moved_to_end(one.key), _altering(one.key, chance.choice(straight(one)))
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def deleted_and_added(file: File, chance: random.Random) -> Made | None:
+    """One deletes a function, the other adds one right below it."""
+    one = chance.choice(free(file))
+    source = chance.choice(ADDITIONS if one in top(file) else METHODS)
+    add, delete = added(source, one.key), deleted(one.key)
+    return delete, add, together(add, delete)
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def wrapped_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One wraps a signature over several lines, the other changes the first row below it."""
+    found = a_function(file, chance, lambda one: len(one.parameters) > 1 and altered(one.body[0], 1))
+    if found is None:
+        return None
+
+    def wrap(each: Function) -> None:
+        each.wrapped = True
+
+    row = found.body[0]
+    return changing(found.key, wrap), together(
+        _altering(found.key, row), changing(found.key, lambda each: each.doc.clear())
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
+    """One wraps a signature over several lines, the other adds a parameter."""
+    found = a_function(file, chance, lambda one: len(one.parameters) > 1)
+    if found is None:
+        return None
+
+    def wrap(each: Function) -> None:
+        each.wrapped = True
+
+    return changing(found.key, wrap), changing(found.key, lambda each: each.parameters.append("strict=False"))
+
+
+def _quotes(file: File) -> None:
+    """Write short strings with single quotes, as a formatter may."""
+
+    def turned(row: str) -> str:
+        return row if '"""' in row or "'" in row else row.replace('"', "'")
+
+    for function in file.functions():
+        function.body = [turned(row) for row in function.body]
+        function.parameters = [turned(each) for each in function.parameters]
+        function.decorators = [turned(row) for row in function.decorators]
+    for code in file.codes():
+        code.rows = [turned(row) for row in code.rows]
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def quotes_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One turns all quotes, the other changes a row."""
+    found = a_function(file, chance, lambda one: any('"' in row for row in straight(one)))
+    if found is None:
+        return None
+    row = chance.choice([each for each in straight(found) if '"' in each])
+    new = altered(row, 1) or ""
+    at = found.body.index(row)
+
+    def edit(each: Function) -> None:
+        each.body[at] = (
+            new.replace('"', each.body[at][each.body[at].index("'")]) if "'" in each.body[at] else new
+        )
+
+    return _quotes, changing(found.key, edit)
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def list_wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
+    """One writes a list with one entry a line, the other adds an entry."""
+    found = [(one, i) for one in file.codes() for i, row in enumerate(one.rows) if re.search(r"\[.+\]$", row)]
+    if not found:
+        return None
+    code, at = chance.choice(found)
+    begin, inside = re.split(r"\[", code.rows[at][:-1], maxsplit=1)
+    word = chance.choice(["alpha", "beta", "gamma"])
+    rows = [f"    {each.strip()}," for each in inside.split(",")]
+    last = f'    "{word}",'
+
+    def wrap(each: list[str]) -> None:
+        each[at : at + 1] = [f"{begin}[", *rows, "]"]
+
+    def extend(each: list[str]) -> None:
+        each[at] = f'{begin}[{inside}, "{word}"]'
+
+    def both(each: list[str]) -> None:
+        each[at : at + 1] = [f"{begin}[", *rows, last, "]"]
+
+    return in_code(code.key, wrap), in_code(code.key, extend), in_code(code.key, both)
+
+
+def _extracted(found: Function, count: int) -> tuple[Edit, list[str]] | None:
+    """Return the edit that takes the first rows out into a new function, and those rows."""
+    rows = found.body[:count]
+    if any(row.startswith((" ", "if", "for", "with", "return", "#")) for row in rows):
+        return None
+    if "." in found.key or any(" = " not in row for row in rows):
+        return None
+    names = [row.split(" = ")[0] for row in rows]
+    if any(not name.isidentifier() for name in names) or "(" in "".join(found.parameters):
+        return None
+    arguments = [one.partition("=")[0] for one in found.parameters]
+    result = ", ".join(names)
+    name = f"{found.name}_parts"
+    source = "\n".join([
+        f"def {name}({', '.join(arguments)}):",
+        *(f"    {row}" for row in rows),
+        f"    return {result}",
+        "",
+    ])
+
+    def edit(file: File) -> None:
+        old = file.function(found.key)
+        new = parsed(source)
+        new.body[:count] = old.body[:count]
+        old.body[:count] = [f"{result} = {name}({', '.join(arguments)})"]
+        file.parts.insert(next(i for i, one in enumerate(file.parts) if one is old), new)
+
+    return edit, rows
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def extracted_and_edited_elsewhere(file: File, chance: random.Random) -> Made | None:
+    """One takes a helper out of a function, the other changes another row of it."""
+    found = a_function(
+        file, chance, lambda one: _extracted(one, 2) and set(straight(one)) & set(one.body[2:])
+    )
+    if found is None:
+        return None
+    made = _extracted(found, 2)
+    assert made is not None
+    row = chance.choice([each for each in straight(found) if each in found.body[2:]])
+    return made[0], _altering(found.key, row)
+
+
+@kind(CHANGING, Owed.BOTH)
+def extracted_and_edited_there(file: File, chance: random.Random) -> Made | None:
+    """One takes a helper out of a function, the other changes a row that went out."""
+    found = a_function(
+        file, chance, lambda one: _extracted(one, 2) and set(straight(one)) & set(one.body[:2])
+    )
+    if found is None:
+        return None
+    made = _extracted(found, 2)
+    assert made is not None
+    edit = _altering(found.key, chance.choice([each for each in straight(found) if each in made[1]]))
+    return made[0], edit, together(edit, made[0])
+
+
+@kind(CHANGING, Owed.ONCE, 1.0)
+def same_fix(file: File, chance: random.Random) -> Made | None:
+    """Both fix the same bug alike."""
+    found = a_function(file, chance, straight)
+    if found is None:
+        return None
+    edit = _altering(found.key, chance.choice(straight(found)))
+    return edit, edit
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def same_fix_and_more(file: File, chance: random.Random) -> Made | None:
+    """Both fix the same bug alike, and one adds a row below."""
+    found = a_function(file, chance, lambda one: any(" = " in row for row in straight(one)))
+    if found is None:
+        return None
+    row = chance.choice([each for each in straight(found) if " = " in each])
+    fix = _altering(found.key, row)
+    more = together(row_added(found.key, row, "checked = True"), fix)
+    return more, fix, more
+
+
+@kind(CHANGING, Owed.ONCE, 1.0)
+def version_alike(file: File, chance: random.Random) -> Made | None:
+    """Both raise the version to the same number."""
+    edit = _versioned(file, "3.0.0")
+    return None if edit is None else (edit, edit)
+
+
+@kind(CHANGING, Owed.BOTH)
+def version_apart(file: File, chance: random.Random) -> Made | None:
+    """Both raise the version, one of them further: the higher one counts."""
+    lower, higher = _versioned(file, "2.9.1"), _versioned(file, "3.0.0")
+    if lower is None or higher is None:
+        return None
+    return (lower, higher, higher) if chance.random() < 0.5 else (higher, lower, higher)
+
+
+def _versioned(file: File, number: str) -> Edit | None:
+    pattern = re.compile(r'(__version__|VERSION) = ".*"')
+    found = next((code for code in file.codes() if any(map(pattern.fullmatch, code.rows))), None)
+    if found is None:
+        return None
+    rows = [pattern.sub(rf'\1 = "{number}"', row) for row in found.rows]
+    return in_code(found.key, lambda each: each.__setitem__(slice(None), rows))
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def docstrings_apart(file: File, chance: random.Random) -> Made | None:
+    """Both change a docstring, in sentences on neighbouring lines."""
+    found = a_function(file, chance, lambda one: len(one.doc) > 3)
+    if found is None:
+        return None
+    return (
+        changing(found.key, lambda each: each.doc.__setitem__(2, "This is said in other words.")),
+        changing(found.key, lambda each: each.doc.__setitem__(3, "And this as well.")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH)
+def docstring_of_one_line(file: File, chance: random.Random) -> Made | None:
+    """Both change a docstring of one line, in different sentences."""
+    found = a_function(file, chance, lambda one: len(one.doc) == 1 and one.doc[0].count(". ") == 1)
+    if found is None:
+        return None
+    head, tail = found.doc[0].split(". ")
+
+    def both(each: Function) -> None:
+        each.doc = ["Do what the name says. Nothing else is touched."]
+
+    return (
+        changing(found.key, lambda each: each.doc.__setitem__(0, f"Do what the name says. {tail}")),
+        changing(found.key, lambda each: each.doc.__setitem__(0, f"{head}. Nothing else is touched.")),
+        changing(found.key, both),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def put_inside_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One puts a block inside `try`, `with` or `if`, the other changes a row in it."""
+    found = a_function(file, chance, lambda one: len(one.body) > 2 and straight(one))
+    if found is None:
+        return None
+    row = chance.choice(straight(found))
+    before, after = chance.choice([
+        (["try:"], ["except ValueError:", "    raise"]),
+        (["with open(__file__):"], []),
+        (["if __debug__:"], []),
+    ])
+
+    def wrap(each: Function) -> None:
+        inside = [f"    {one}" if one else "" for one in each.body]
+        each.body = [*before, *inside, *after]
+
+    def edit(each: Function) -> None:
+        at = next(i for i, one in enumerate(each.body) if one.strip() == row)
+        each.body[at] = each.body[at].replace(row, altered(row, 1) or "")
+
+    return changing(found.key, wrap), changing(found.key, edit)
+
+
+def _block(file: File, chance: random.Random) -> tuple[Code, int] | None:
+    found = [(one, i) for one in constants(file) for i, row in enumerate(one.rows) if altered(row, 1)]
+    return chance.choice(found) if found else None
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def constant_changed_and_added(file: File, chance: random.Random) -> Made | None:
+    """One changes a constant, the other adds one right below."""
+    block = _block(file, chance)
+    if block is None:
+        return None
+    code, at = block
+    new = altered(code.rows[at], 5) or ""
+    return (
+        in_code(code.key, lambda rows: rows.__setitem__(at, new)),
+        in_code(code.key, lambda rows: rows.insert(at + 1, "DEPTH = 4")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def adjacent_constants(file: File, chance: random.Random) -> Made | None:
+    """Both change a constant, one right below the other."""
+    found = [
+        (one, i)
+        for one in constants(file)
+        for i in range(len(one.rows) - 1)
+        if altered(one.rows[i], 1) and altered(one.rows[i + 1], 1)
+    ]
+    if not found:
+        return None
+    code, at = chance.choice(found)
+    one, other = altered(code.rows[at], 5) or "", altered(code.rows[at + 1], 7) or ""
+    return (
+        in_code(code.key, lambda rows: rows.__setitem__(at, one)),
+        in_code(code.key, lambda rows: rows.__setitem__(at + 1, other)),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def adjacent_rows(file: File, chance: random.Random) -> Made | None:
+    """Both change a row of one function, one right below the other."""
+    found = [
+        (one.key, row, after)
+        for one in file.functions()
+        for row, after in zip(one.body, one.body[1:], strict=False)
+        if row in straight(one) and after in straight(one)
+    ]
+    if not found:
+        return None
+    key, row, after = chance.choice(found)
+    return _altering(key, row), _altering(key, after, 3)
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def entry_deleted_and_added(file: File, chance: random.Random) -> Made | None:
+    """One deletes an entry of a list or dict, the other adds one beside it."""
+    found = bracket(file, chance)
+    if found is None:
+        return None
+    gone = found.rows[-2]
+    new = entry(found, chance.choice(["alpha", "beta", "gamma"]))
+    return in_code(found.key, lambda rows: rows.remove(gone)), in_code(
+        found.key, lambda rows: rows.insert(-1, new)
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def hints_and_body(file: File, chance: random.Random) -> Made | None:
+    """One adds type hints to a signature, the other changes the first row of the body."""
+    found = a_function(file, chance, lambda one: altered(one.body[0], 1) and "=" not in one.parameters[:1])
+    if found is None:
+        return None
+
+    def typed(each: Function) -> None:
+        each.parameters = [
+            one if "=" in one or one == "self" else f"{one}: object" for one in each.parameters
+        ]
+        each.returns = "object"
+
+    row = found.body[0]
+    return (
+        together(changing(found.key, typed), changing(found.key, lambda each: each.doc.clear())),
+        _altering(found.key, row),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def comment_and_code(file: File, chance: random.Random) -> Made | None:
+    """One adds a comment above a row, the other changes the row."""
+    found = a_function(file, chance, straight)
+    if found is None:
+        return None
+    row = chance.choice(straight(found))
+    at = found.body.index(row)
+    return (
+        changing(found.key, lambda each: each.body.insert(at, "# This is what everybody expects.")),
+        changing(found.key, lambda each: _alter_in(each, row)),
+    )
+
+
+def _alter_in(each: Function, row: str) -> None:
+    each.body[each.body.index(row)] = altered(row, 1) or ""
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def comment_above_and_signature(file: File, chance: random.Random) -> Made | None:
+    """One changes the comment above a function, the other its signature."""
+    found = a_function(file, chance, lambda one: one.above)
+    if found is None:
+        return None
+    word = chance.choice(["Called at night.", "Slow for many.", "Kept for old callers."])
+    return (
+        changing(found.key, lambda each: each.above.__setitem__(0, f"# {word}")),
+        changing(found.key, lambda each: each.parameters.append("strict=False")),
+    )
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def formatted_strings_and_rows(file: File, chance: random.Random) -> Made | None:
+    """One turns `%` into an f-string, the other adds a row below."""
+    pattern = re.compile(r'"([^"]*)%[ds]([^"]*)" % (.*)\)$')
+    found = [(one.key, row) for one in file.functions() for row in one.body if pattern.search(row)]
+    if not found:
+        return None
+    key, row = chance.choice(found)
+    turn = row_changed(key, row, pattern.sub(r'f"\1{\3}\2")', row))
+    add = row_added(key, row, "checked = True")
+    return turn, add, together(add, turn)
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def formatted_string_and_row_above(file: File, chance: random.Random) -> Made | None:
+    """One turns `%` into an f-string, the other changes the row above."""
+    pattern = re.compile(r'"([^"]*)%[ds]([^"]*)" % (.*)\)$')
+    found = [
+        (one.key, above, row)
+        for one in file.functions()
+        for above, row in zip(one.body, one.body[1:], strict=False)
+        if pattern.search(row) and above in straight(one)
+    ]
+    if not found:
+        return None
+    key, above, row = chance.choice(found)
+    return row_changed(key, row, pattern.sub(r'f"\1{\3}\2")', row)), _altering(key, above)
+
+
+@kind(CHANGING, Owed.BOTH)
+def asynchronous_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One makes a function asynchronous, the other changes its docstring on the line below."""
+    found = a_function(file, chance, lambda one: len(one.doc) == 1)
+    if found is None:
+        return None
+
+    def turned(each: Function) -> None:
+        each.word = "async def"
+
+    return changing(found.key, turned), changing(found.key, lambda each: each.doc.__setitem__(0, "Say more."))
+
+
+@kind(CHANGING, Owed.BOTH, 0.5)
+def arguments_of_one_call(file: File, chance: random.Random) -> Made | None:
+    """One changes an argument of a call, the other adds one to the same call."""
+    found = [
+        (one.key, row)
+        for one in file.functions()
+        for row in one.body
+        if re.search(r"\w\([^()]*\b\d+\)$", row) and " " in row
+    ] + [
+        (one.key, row)
+        for one in file.functions()
+        for row in one.body
+        if re.search(r"=(\w|\.)+, \w+=\d+\)$", row)
+    ]
+    if not found:
+        return None
+    key, row = chance.choice(found)
+    new = re.sub(r"(\d+)\)$", lambda each: f"{int(each[1]) + 5})", row)
+    longer = f"{row[:-1]}, strict=True)"
+
+    def edit(to: str) -> Edit:
+        return changing(key, lambda each: each.body.__setitem__(each.body.index(row), to))
+
+    return edit(new), edit(longer), edit(f"{new[:-1]}, strict=True)")
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def edited_and_added_below(file: File, chance: random.Random) -> Made | None:
+    """One changes the last row of a function, the other adds a function below it."""
+    found = [one for one in file.functions() if altered(one.body[-1], 1) and not one.body[-1].startswith(" ")]
+    if not found:
+        return None
+    one = chance.choice(found)
+    source = chance.choice(ADDITIONS if one in top(file) else METHODS)
+    return _altering(one.key, one.body[-1]), added(source, one.key)
+
+
+@kind(CHANGING, Owed.BOTH, 1.0)
+def base_and_attribute(file: File, chance: random.Random) -> Made | None:
+    """One gives a class a base, the other an attribute at the top."""
+    found = [one.key for one in file.classes() if "(" not in one.head and one.rows]
+    if not found:
+        return None
+    key = chance.choice(found)
+
+    def based(each: File) -> None:
+        each.class_(key).head = f"class {key}(object):"
+
+    def attribute(each: File) -> None:
+        each.class_(key).doc = ["What it is."]
+        each.class_(key).rows.insert(0, "kind: str")
+
+    return based, attribute

@@ -1,0 +1,48 @@
+"""What a kind of pairs is."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+from tests.rules.merge.pair_files import Edit, File
+
+Made: TypeAlias = tuple[Edit, ...]
+"""Edits of ours, of theirs, and as a third what both together come to if that is more than one after the other."""
+Maker: TypeAlias = Callable[[File, random.Random], "Made | None"]
+"""Returns None for a file that lacks what the kind is about."""
+
+
+class Owed(Enum):
+    """What is right."""
+
+    BOTH = "both"
+    """Both edits, in either order."""
+    ONCE = "once"
+    """What ours did: theirs did the same."""
+    NOTHING = "nothing"
+    """No result: they contradict each other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of pairs."""
+
+    name: str
+    owed: Owed
+    floor: float
+    """Smallest share of its pairs that has to be merged; the others may conflict. 0: all may."""
+    make: Maker
+
+
+def kind(into: list[Kind], owed: Owed, floor: float = 0.0) -> Callable[[Maker], Maker]:
+    """Make a function a kind; its docstring is the name."""
+
+    def named(make: Maker) -> Maker:
+        into.append(Kind((make.__doc__ or "").rstrip("."), owed, floor, make))
+        return make
+
+    return named
