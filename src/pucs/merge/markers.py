@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
 from pucs.merge.records import Clash, Unresolved
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator
 
     from pucs.merge.records import Lines, Piece
 
@@ -18,9 +19,16 @@ _APART_LINES = 4
 """Common lines between two conflicts from which on they are two, not one: fewer cost more lines of markers."""
 
 
-def rendered(
-    pieces: Sequence[Piece], labels: tuple[str, str], size: int = SIZE
-) -> tuple[Lines, tuple[Unresolved, ...]]:
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How markers are written."""
+
+    ours: str = "ours"
+    theirs: str = "theirs"
+    size: int = SIZE
+
+
+def rendered(pieces: Iterable[Piece], style: Style = Style()) -> tuple[Lines, tuple[Unresolved, ...]]:
     """Return the lines of a result, with markers around what is not settled, and where those are."""
     lines: list[str] = []
     found: list[Unresolved] = []
@@ -35,11 +43,11 @@ def rendered(
             if not ours and not theirs:
                 continue
             first = len(lines) + 1
-            lines.append(f"{'<' * size} {labels[0]}{about}\n")
+            lines.append(f"{'<' * style.size} {style.ours}{about}\n")
             lines.extend(_ended(ours))
-            lines.append(f"{'=' * size}\n")
+            lines.append(f"{'=' * style.size}\n")
             lines.extend(_ended(theirs))
-            lines.append(f"{'>' * size} {labels[1]}\n")
+            lines.append(f"{'>' * style.size} {style.theirs}\n")
             found.append(Unresolved(first, len(lines) - first + 1, piece.entity, piece.reason))
     return tuple(lines), tuple(found)
 

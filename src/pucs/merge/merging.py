@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from pucs.merge.languages import Language
-    from pucs.merge.records import Piece, Pieces, Texts
+    from pucs.merge.markers import Style
+    from pucs.merge.records import Pieces, Texts
     from pucs.merge.texts import Form
 
 BYTES_MAX = 1_000_000
@@ -64,8 +65,9 @@ def merge(
             lines.content, Origin.GIT, objections=tuple(map(str, language.objections(read, result.ours)))
         )
     best = _gits(lines, marker_size)
+    style = markers.Style(*labels, marker_size)
     for pieces in _attempts(language, read, accept):
-        found = _merged(language, read, pieces, form, labels, marker_size)
+        found = _merged(language, read, pieces, form, style)
         if _cost(found) < _cost(best):
             best = found
         if best.clean:
@@ -102,30 +104,23 @@ def _cost(merged: Merged) -> tuple[int, int]:
     return sum(one.lines for one in merged.conflicts), guesses
 
 
-def _merged(
-    language: Language, read: Texts, pieces: Pieces, form: Form, labels: tuple[str, str], size: int
-) -> Merged:
-    named = [
-        replace(piece, entity=piece.entity or language.entity(read, piece))
-        if isinstance(piece, Clash)
-        else piece
-        for piece in pieces
-    ]
-    lines, conflicts = markers.rendered(named, labels, size)
-    settled = list(_resolutions(language, read, named, labels, size))
-    return Merged(written(lines, form), Origin.PUCS, conflicts, tuple(settled))
-
-
-def _resolutions(
-    language: Language, read: Texts, pieces: list[Piece], labels: tuple[str, str], size: int
-) -> Iterator[Resolution]:
-    line = 1
+def _merged(language: Language, read: Texts, pieces: Pieces, form: Form, style: Style) -> Merged:
+    lines: list[str] = []
+    conflicts: list[Unresolved] = []
+    resolutions: list[Resolution] = []
     for piece in pieces:
-        count = len(markers.rendered([piece], labels, size)[0])
+        at = len(lines)
+        if isinstance(piece, Clash):
+            named = replace(piece, entity=piece.entity or language.entity(read, piece))
+            shown, places = markers.rendered([named], style)
+            conflicts += [replace(one, first_line=one.first_line + at) for one in places]
+            lines += shown
+            continue
+        lines += piece.lines
         if isinstance(piece, Settled):
             entity = piece.clash.entity or language.entity(read, piece.clash)
-            yield Resolution(piece.resolver, piece.tier, line, count, entity)
-        line += count
+            resolutions.append(Resolution(piece.resolver, piece.tier, at + 1, len(piece.lines), entity))
+    return Merged(written(tuple(lines), form), Origin.PUCS, tuple(conflicts), tuple(resolutions))
 
 
 def _gits(lines: LineMerge, size: int) -> Merged:

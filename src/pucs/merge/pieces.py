@@ -5,23 +5,44 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeAlias
 
+from pucs.merge.matching import matching, plainly_matching
 from pucs.merge.records import Clash, Kept, Place, Settled, Tier
 from pucs.merge.threeway import regions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from pucs.merge.records import Lines, Piece, Pieces
+    from pucs.merge.records import Lines, Piece, Pieces, Texts
+    from pucs.merge.threeway import Matching
 
 Resolver: TypeAlias = Callable[[Clash], "Pieces | None"]
 """Settles a clash, wholly or in part; None: it has nothing to say about it."""
 
 
-def by_lines(base: Lines, ours: Lines, theirs: Lines, at: Place | None = None, *, apart: int = 1) -> Pieces:
+def hunks(texts: Texts) -> Pieces:
+    """Merge the lines of a file that git found clashes in, and find some too.
+
+    Where lines can be matched without any clash, but git matched them otherwise, neither is proved: a repeated block may
+    be tied to the wrong one.
+    """
+    versions = (texts.base, texts.ours, texts.theirs)
+    found = by_lines(*versions)
+    if any(isinstance(piece, Clash) for piece in found):
+        return found
+    plain = by_lines(*versions, match=plainly_matching)
+    if any(isinstance(piece, Clash) for piece in plain):
+        return plain
+    merged = lines_of(found) or ()
+    return (Settled(merged, "lines", Tier.REVIEW, Clash(*versions, at=Place(0, 0, 0))),)
+
+
+def by_lines(
+    base: Lines, ours: Lines, theirs: Lines, at: Place | None = None, *, match: Matching[str] = matching
+) -> Pieces:
     """Merge line by line, as git does; ``at`` is where the lines begin in their files."""
     at = at or Place(0, 0, 0)
     found: list[Piece] = []
-    for region in regions(base, ours, theirs, apart=apart):
+    for region in regions(base, ours, theirs, match=match):
         if region.changed == "clash":
             place = Place(at.base + region.base[0], at.ours + region.ours[0], at.theirs + region.theirs[0])
             found.append(

@@ -7,7 +7,7 @@ are applied once if they are the same, and clash otherwise.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from pucs.merge.matching import matching
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable, Sequence
 
 T = TypeVar("T", bound="Hashable")
+Matching: TypeAlias = "Callable[[Sequence[T], Sequence[T]], list[tuple[int, int]]]"
+"""Returns pairs of indexes of corresponding elements, increasing in both sequences."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,80 +59,71 @@ def regions(
     theirs: Sequence[T],
     *,
     apart: int = 1,
-    match: Callable[[Sequence[T], Sequence[T]], list[tuple[int, int]]] = matching,
+    match: Matching[T] = matching,
 ) -> list[Region]:
     """Divide three sequences into what nobody, one side or both sides changed.
 
     ``apart`` is how many unchanged elements have to lie between edits of different sides: 1 as in git, 0 lets them touch,
     except for two insertions at one place, whose order nobody knows.
     """
-    left, right = (edits(match(base, side), len(base), len(side)) for side in (ours, theirs))
     found: list[Region] = []
     at = here = there = 0
-    i = k = 0
-    while i < len(left) or k < len(right):
-        start = min(
-            left[i].start if i < len(left) else len(base), right[k].start if k < len(right) else len(base)
-        )
-        if start > at:
-            width = start - at
-            found.append(Region((at, start), (here, here + width), (there, there + width), ""))
-            at, here, there = start, here + width, there + width
-        mine, other, end = _cluster(left, right, i, k, apart)
-        i, k = i + len(mine), k + len(other)
-        last_here = here + (end - at) + sum((e.last - e.first) - (e.end - e.start) for e in mine)
-        last_there = there + (end - at) + sum((e.last - e.first) - (e.end - e.start) for e in other)
-        changed = "ours" if not other else "theirs" if not mine else "clash"
+    for cluster in _clusters(base, ours, theirs, apart, match):
+        width = cluster.start - at
+        if width:
+            found.append(Region((at, cluster.start), (here, here + width), (there, there + width), ""))
+        at, here, there = cluster.start, here + width, there + width
+        length = cluster.end - cluster.start
+        last_here, last_there = here + length + cluster.grown(OURS), there + length + cluster.grown(THEIRS)
+        changed = "clash" if all(cluster.sides) else "ours" if cluster.sides[OURS] else "theirs"
         if changed == "clash" and ours[here:last_here] == theirs[there:last_there]:
             changed = "same"
-        found.append(Region((at, end), (here, last_here), (there, last_there), changed))
-        at, here, there = end, last_here, last_there
+        found.append(Region((at, cluster.end), (here, last_here), (there, last_there), changed))
+        at, here, there = cluster.end, last_here, last_there
     if at < len(base):
         width = len(base) - at
         found.append(Region((at, len(base)), (here, here + width), (there, there + width), ""))
     return found
 
 
-def _cluster(
-    left: Sequence[Edit], right: Sequence[Edit], i: int, k: int, apart: int
-) -> tuple[list[Edit], list[Edit], int]:
-    """Return the edits of both sides that hang together with the first one, and where they end in the base."""
-    mine: list[Edit] = []
-    other: list[Edit] = []
-    end = -1
-    first = True
-    while True:
-        candidates = []
-        if i < len(left):
-            candidates.append((left[i].start, left[i].end, 0))
-        if k < len(right):
-            candidates.append((right[k].start, right[k].end, 1))
-        if not candidates:
-            break
-        start, stop, whose = min(candidates)
-        edit = left[i] if whose == 0 else right[k]
-        if not first and not _meets(mine, other, edit, whose, end, apart):
-            break
-        if whose == 0:
-            mine.append(edit)
-            i += 1
-        else:
-            other.append(edit)
-            k += 1
-        end, first = max(end, stop), False
-    return mine, other, end
+OURS, THEIRS = 0, 1
 
 
-def _meets(mine: list[Edit], other: list[Edit], edit: Edit, whose: int, end: int, apart: int) -> bool:
-    """Tell whether an edit belongs to the cluster that ends at ``end``."""
-    against = other if whose == 0 else mine
-    if not against:  # edits of one side never meet among themselves
-        return edit.start < end
-    if edit.start < end:
-        return True
-    if edit.start - end < apart:
-        return True
-    # Touching: two insertions at one place have no order.
-    return any(
-        one.end == edit.start and (one.start == one.end) and (edit.start == edit.end) for one in against
-    )
+@dataclass(slots=True)
+class _Cluster:
+    """Edits that meet, of one side or of both."""
+
+    start: int
+    end: int
+    sides: tuple[list[Edit], list[Edit]]
+
+    def grown(self, side: int) -> int:
+        """Return by how much the side is longer there than the base."""
+        return sum((edit.last - edit.first) - (edit.end - edit.start) for edit in self.sides[side])
+
+    def meets(self, edit: Edit, side: int, apart: int) -> bool:
+        """Tell whether the next edit belongs to the cluster."""
+        if edit.start < self.end:
+            return True
+        others = self.sides[1 - side]
+        if not others or edit.start - self.end >= max(apart, 1):
+            return False
+        # They touch: two insertions at one place have no order.
+        insertion = edit.start == edit.end and any(one.start == one.end == edit.start for one in others)
+        return apart > 0 or insertion
+
+
+def _clusters(
+    base: Sequence[T], ours: Sequence[T], theirs: Sequence[T], apart: int, match: Matching[T]
+) -> list[_Cluster]:
+    scripts = [edits(match(base, side), len(base), len(side)) for side in (ours, theirs)]
+    events = [(edit.start, edit.end, side) for side, script in enumerate(scripts) for edit in script]
+    waiting = [iter(script) for script in scripts]
+    found: list[_Cluster] = []
+    for start, end, side in sorted(events):
+        edit = next(waiting[side])
+        if not found or not found[-1].meets(edit, side, apart):
+            found.append(_Cluster(start, end, ([], [])))
+        found[-1].sides[side].append(edit)
+        found[-1].end = max(found[-1].end, end)
+    return found

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pucs.merge.pieces import by_lines, settle
+from pucs.merge.pieces import hunks, settle
 from pucs.merge.python import guards
+from pucs.merge.python.members import members
+from pucs.merge.python.parameters import parameters
 from pucs.merge.python.scene import Scene
 from pucs.merge.python.statements import formatting, statements
 
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
     formatting,
+    parameters,
+    members,
     statements,
 )
 """What looks at each clash, in this order: narrow rules first."""
@@ -30,18 +34,20 @@ class Python:
         """Yield the hunks' resolvers on git's hunks, then the merge by entities."""
         scene = Scene(texts)
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
-        yield settle(by_lines(texts.base, texts.ours, texts.theirs), resolvers)
+        yield settle(hunks(texts), resolvers)
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
         return guards.objections(texts, merged)
+
+    def unreadable(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+        """Return why the parser refuses a merge, if it took what the sides have."""
+        return guards.unreadable(texts, merged)
 
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the qualified name of the innermost definition around a clash."""
         return ""
 
 
-def _resolved(
-    resolve: Callable[[Clash, Scene], Pieces | None], scene: Scene, clash: Clash
-) -> Pieces | None:
+def _resolved(resolve: Callable[[Clash, Scene], Pieces | None], scene: Scene, clash: Clash) -> Pieces | None:
     return resolve(clash, scene)

@@ -35,7 +35,9 @@ ALIKE = 0.5
 
 def formatting(clash: Clash, _scene: Scene) -> Pieces | None:
     """Settle a clash in which one side changed nothing but layout, or both made the same change in other layout."""
-    base, ours, theirs = (tokens("".join(lines), fragment=True) for lines in (clash.base, clash.ours, clash.theirs))
+    base, ours, theirs = (
+        tokens("".join(lines), fragment=True) for lines in (clash.base, clash.ours, clash.theirs)
+    )
     if max(len(base), len(ours), len(theirs)) > TOKENS_MAX:
         return None
     keys = [[token.key for token in side] for side in (base, ours, theirs)]
@@ -102,7 +104,9 @@ def _indent(rows: list[_Row]) -> None:
         if gap.merged is None or bool(gap.ours) == bool(gap.theirs):
             continue
         side = "theirs" if gap.ours else "ours"
-        shifts = {_shift(rows[near], side) for near in (index - 1, index + 1) if 0 <= near < len(rows)} - {None}
+        shifts = {_shift(rows[near], side) for near in (index - 1, index + 1) if 0 <= near < len(rows)} - {
+            None
+        }
         if len(shifts) > 1:
             gap.merged = None
         elif shifts and (shift := shifts.pop()) not in {None, ("", "")}:
@@ -123,30 +127,32 @@ def _shift(row: _Row, side: str) -> tuple[str, str] | None:
 def _judge(row: _Row) -> None:
     """Settle one row if it can be."""
     if not row.base:
-        if not row.ours or not row.theirs or _keys(row.ours) == _keys(row.theirs):
-            row.by = "adjacent" if row.ours or row.theirs else ""
-            row.merged = _text(row.ours or row.theirs)
-        elif _at_an_end(row.ours, row.theirs):
-            row.merged, row.by = _text(row.theirs), "contained"
-        elif _at_an_end(row.theirs, row.ours):
-            row.merged, row.by = _text(row.ours), "contained"
-        return
-    (unit,) = row.base
-    if not row.ours or not row.theirs:
-        left = row.ours or row.theirs
-        if not left or left[0].keys == unit.keys:  # deleted by one, by the other at most laid out anew
-            row.merged, row.by = "", "adjacent"
-        return
-    (mine,), (other,) = row.ours, row.theirs
-    row.merged = words(unit.tokens, mine.tokens, other.tokens)
+        _judge_insertion(row)
+    elif row.ours and row.theirs:
+        _judge_change(row, row.base[0], row.ours[0], row.theirs[0])
+    elif all(unit.keys == row.base[0].keys for unit in (*row.ours, *row.theirs)):
+        row.merged, row.by = "", "adjacent"  # deleted by one, by the other at most laid out anew
+
+
+def _judge_insertion(row: _Row) -> None:
+    if not row.ours or not row.theirs or _keys(row.ours) == _keys(row.theirs):
+        row.by = "adjacent" if row.ours or row.theirs else ""
+        row.merged = _text(row.ours or row.theirs)
+    elif _at_an_end(row.ours, row.theirs):
+        row.merged, row.by = _text(row.theirs), "contained"
+    elif _at_an_end(row.theirs, row.ours):
+        row.merged, row.by = _text(row.ours), "contained"
+
+
+def _judge_change(row: _Row, base: Unit, ours: Unit, theirs: Unit) -> None:
+    row.merged = words(base.tokens, ours.tokens, theirs.tokens)
     if row.merged is None:
-        further = _further(unit.keys, mine, other)
+        further = _further(base.keys, ours, theirs)
         if further is not None:
             row.merged, row.by = further.text, "contained"
-        return
-    if unit.text == mine.text == other.text or mine.text == other.text:
+    elif ours.text == theirs.text:
         row.by = ""
-    elif unit.keys in {mine.keys, other.keys} or mine.keys == other.keys:
+    elif base.keys in {ours.keys, theirs.keys} or ours.keys == theirs.keys:
         row.by = "adjacent"
     else:
         row.by = "wording"
@@ -157,7 +163,11 @@ def _further(base: Sequence[str], ours: Unit, theirs: Unit) -> Unit | None:
     for one, other in ((ours, theirs), (theirs, ours)):
         made = [Counter(side.keys) - Counter(base) for side in (one, other)]
         gone = [Counter(base) - Counter(side.keys) for side in (one, other)]
-        if any(word[:1].isalnum() for word in made[1]) and not gone[1] - gone[0] and _within(other.keys, one.keys):
+        if (
+            any(word[:1].isalnum() for word in made[1])
+            and not gone[1] - gone[0]
+            and _within(other.keys, one.keys)
+        ):
             return one
     return None
 
@@ -195,7 +205,8 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
     for (unsettled, changed), group in groupby(rows, key=lambda row: (row.by == "clash", bool(row.by))):
         members = list(group)
         base, ours, theirs = (
-            _lines("".join(_text(getattr(row, side)) for row in members)) for side in ("base", "ours", "theirs")
+            _lines("".join(_text(getattr(row, side)) for row in members))
+            for side in ("base", "ours", "theirs")
         )
         part = Clash(base, ours, theirs, place, clash.entity, clash.reason)
         place = place.after(part)
@@ -203,7 +214,9 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
         if unsettled:
             found.append(part)
         elif changed:
-            by = next((by for by in ("contained", "wording") if any(row.by == by for row in members)), "adjacent")
+            by = next(
+                (by for by in ("contained", "wording") if any(row.by == by for row in members)), "adjacent"
+            )
             found.append(Settled(merged, by, Tier.REVIEW, part))
         else:
             found.append(Kept(merged))
@@ -281,7 +294,9 @@ def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token])
         if region.changed == "":
             found += [
                 Token(
-                    _either(one.layout, mine.layout, other.layout), _either(one.text, mine.text, other.text), mine.depth
+                    _either(one.layout, mine.layout, other.layout),
+                    _either(one.text, mine.text, other.text),
+                    mine.depth,
                 )
                 for one, mine, other in zip(b, o, t, strict=True)
             ]
