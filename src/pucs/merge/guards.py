@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
@@ -59,11 +60,20 @@ def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Object
     lines = lines_of(pieces)
     if lines is not None:
         return (*found, *language.objections(texts, lines))
-    ours, theirs = (language.objections(texts, side_of(pieces, side)) for side in ("ours", "theirs"))
-    either = {one.words for one in ours} & {one.words for one in theirs}
-    # Their lines count in a text that nobody gets; what they are about finds the place.
-    both = (Objection(one.words, 0, one.about, one.broken) for one in (*ours, *theirs))
-    return (*found, *dict.fromkeys(one for one in both if one.broken or one.words in either))
+    return (*found, *_either_way(language, texts, pieces))
+
+
+def _either_way(language: Language, texts: Texts, pieces: Pieces) -> Iterator[Objection]:
+    """Yield what a merge with clashes has wrong with either side in their place; unreadable with one of them is enough."""
+    # Lines count in texts that nobody gets; what an objection is about finds the place.
+    ours, theirs = (side_of(pieces, side) for side in ("ours", "theirs"))
+    found = [replace(one, line=0) for one in language.objections(texts, ours)]
+    broken = [one for one in found if one.broken] or language.unreadable(texts, theirs)
+    if broken:
+        yield replace(broken[0], line=0)
+    elif found:
+        there = {one.words for one in language.objections(texts, theirs)}
+        yield from (one for one in found if one.words in there)
 
 
 def guilty(pieces: Pieces, against: Sequence[Objection]) -> dict[int, str]:

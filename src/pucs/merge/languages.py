@@ -19,6 +19,9 @@ class Language(Protocol):
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what is wrong with a merge without clashes, each in one sentence: only what neither side brought along."""
 
+    def unreadable(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+        """Return only those objections that say it cannot be read at all; they take less time."""
+
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the innermost named thing around a clash, empty if there is none."""
 
@@ -29,4 +32,11 @@ def of(path: str) -> Language | None:
         from pucs.merge.python.language import Python  # noqa: PLC0415 - parsers load when a conflict needs them
 
         return Python()
-    return None
+    from pucs.merge.structured import forms  # noqa: PLC0415 - the same
+
+    form = forms.of(path)
+    if form is None:
+        return None
+    from pucs.merge.structured.language import Structured  # noqa: PLC0415 - the same
+
+    return Structured(form)

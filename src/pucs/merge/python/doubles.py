@@ -19,6 +19,30 @@ if TYPE_CHECKING:
 
 _ENDS: Final = (ast.Return, ast.Raise, ast.Break, ast.Continue)
 _DEFINITIONS: Final = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+_BLOCKS: Final = (
+    ast.Module,
+    *_DEFINITIONS,
+    ast.If,
+    ast.For,
+    ast.AsyncFor,
+    ast.While,
+    ast.Try,
+    ast.TryStar,
+    ast.With,
+    ast.AsyncWith,
+)
+_TOLD: Final = frozenset({
+    *_BLOCKS,
+    ast.ExceptHandler,
+    ast.match_case,
+    ast.List,
+    ast.Set,
+    ast.Tuple,
+    ast.Dict,
+})
+"""Kinds of nodes that something is said about."""
+_LEAVES: Final = frozenset({ast.Load, ast.Store, ast.Del, ast.Name, ast.Constant, str, type(None)})
+"""What holds no other nodes, or no more than its own."""
 _SEVERAL: Final = frozenset({
     "overload",
     "register",
@@ -40,13 +64,20 @@ def doubles(tree: ast.Module, lines: Lines) -> tuple[Objection, ...]:
     waiting: list[tuple[ast.AST, str]] = [(tree, "")]
     while waiting:
         node, scope = waiting.pop()
-        try:
-            for words, line, about in _faults(node, scope, lines):
-                found.setdefault(words, Objection(words, line, about))
-        except (RecursionError, ValueError):  # expressions thousands deep, numbers too long to write out
-            pass
+        kind = type(node)
         inner = f"{scope}{node.name}." if isinstance(node, _DEFINITIONS) else scope
-        waiting.extend((child, inner) for child in ast.iter_child_nodes(node))
+        if kind in _TOLD:
+            try:
+                for words, line, about in _faults(node, inner, lines):
+                    found.setdefault(words, Objection(words, line, about))
+            except (RecursionError, ValueError):  # expressions thousands deep, numbers too long to write out
+                pass
+        for field in node._fields:
+            value = getattr(node, field, None)
+            if type(value) is list:
+                waiting.extend((one, inner) for one in value if type(one) not in _LEAVES)
+            elif isinstance(value, ast.AST) and type(value) not in _LEAVES:
+                waiting.append((value, inner))
     return tuple(sorted(found.values(), key=lambda one: one.line))
 
 
@@ -58,15 +89,14 @@ def _faults(node: ast.AST, scope: str, lines: Lines) -> Iterator[_Fault]:
         yield from _members(node)
     elif isinstance(node, ast.Dict):
         yield from _keys(node)
-    elif isinstance(node, (ast.stmt, ast.Module, ast.ExceptHandler, ast.match_case)):
-        inner = f"{scope}{node.name}." if isinstance(node, _DEFINITIONS) else scope
+    else:
         for field in ("body", "orelse", "finalbody"):
             body = getattr(node, field, ())
             if isinstance(body, list) and body:
-                yield from _defined(body, inner)
+                yield from _defined(body, scope)
                 yield from _in_a_row(body, lines)
                 if isinstance(node, (ast.Module, ast.ClassDef)):
-                    yield from _assigned(body, inner)
+                    yield from _assigned(body, scope)
         if isinstance(node, ast.Try | ast.TryStar):
             yield from _alike((one.type for one in node.handlers), "handler")
         if isinstance(node, ast.If):

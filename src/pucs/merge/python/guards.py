@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import warnings
-from collections import Counter
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
@@ -20,71 +19,95 @@ from pucs.merge.records import Objection
 if TYPE_CHECKING:
     from pucs.merge.records import Lines, Texts
 
-_KEPT: Final = 8
-"""Judged texts that are remembered: the two sides, and the results with either side that are judged again in parts."""
-_DEEP: Final = "it is nested too deeply to be proved"
+_KEPT: Final = 4
+"""Texts whose judgement is remembered: two sides, and the results with either side in the place of what clashes."""
 _UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 """What the parser and the compiler raise for text that they do not take."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Judged:
-    """One text, by itself."""
+class _Read:
+    """What the parser and the compiler made of one text."""
 
-    unreadable: Objection | None
-    """Why Python does not take it."""
-    parsed: bool
-    """It is Python as far as the parser goes, though the compiler may refuse it."""
-    faults: tuple[Objection, ...] = ()
+    tree: ast.Module | None
+    """None: it is not this Python."""
+    refused: Objection | None = None
+    """Why the parser or the compiler does not take it."""
 
 
 def objections(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
-    """Return what is wrong with a merge and was with neither side. Takes any text and raises nothing."""
-    if merged in (texts.ours, texts.theirs):
+    """Return what is wrong with a merge and was with neither side. Raises nothing."""
+    sides = (texts.ours, texts.theirs)
+    if merged in sides:
         return ()
-    result = _judged(merged)
-    if result.unreadable is None and not result.faults:
+    broken = unreadable(texts, merged)
+    if broken:
+        return broken
+    new: list[Objection] = []
+    for judge in (_doubled, _misnamed):
+        found = {fault.words: fault for fault in judge(merged)}
+        for side in sides:
+            if found:  # most results have no fault at all, and then no side is looked at
+                found = {words: fault for words, fault in found.items() if words not in _words(judge(side))}
+        new.extend(found.values())
+    return tuple(new)
+
+
+def unreadable(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+    """Return why Python refuses a merge, if it takes both sides; if not, what a tolerant parser has against it."""
+    result = _read(merged)
+    if result.refused is None:
         return ()
-    sides = (_judged(texts.ours), _judged(texts.theirs))
-    if result.unreadable is not None:
-        if all(side.unreadable is None or (side.parsed and not result.parsed) for side in sides):
-            return (result.unreadable,)
-        return _more_errors(texts, merged)
-    known: Counter[str] = Counter()
-    for side in sides:
-        known |= Counter(fault.words for fault in side.faults)
-    return tuple(fault for fault in result.faults if not known[fault.words])
+    for side in map(_read, (texts.ours, texts.theirs)):
+        if side.refused is not None and (side.tree is None or result.tree is not None):
+            return _more_errors(texts, merged)
+    return (result.refused,)
+
+
+def _words(faults: tuple[Objection, ...]) -> set[str]:
+    return {fault.words for fault in faults}
 
 
 @lru_cache(maxsize=_KEPT)
-def _judged(lines: Lines) -> _Judged:
+def _read(lines: Lines) -> _Read:
     source = "".join(lines).encode("utf-8", "surrogateescape")
-    parsed = False
+    tree = None
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             tree = ast.parse(source)
-            parsed = True
             compile(tree, "merged", "exec", dont_inherit=True)
-            return _Judged(None, parsed=True, faults=(*misnamed(tree), *doubles(tree, lines)))
     except _UNREADABLE as error:
         line = error.lineno or 0 if isinstance(error, SyntaxError) else 0
-        why = error.msg if isinstance(error, SyntaxError) else _DEEP
-        return _Judged(Objection(f"Python cannot read it: {why}", line, "", broken=True), parsed)
+        why = error.msg if isinstance(error, SyntaxError) else "it is too much for the parser"
+        return _Read(tree, Objection(f"Python cannot read it: {why}", line, "", broken=True))
+    return _Read(tree)
+
+
+@lru_cache(maxsize=_KEPT)
+def _misnamed(lines: Lines) -> tuple[Objection, ...]:
+    tree = _read(lines).tree
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return tuple(misnamed(tree)) if tree is not None else ()
+
+
+@lru_cache(maxsize=_KEPT)
+def _doubled(lines: Lines) -> tuple[Objection, ...]:
+    tree = _read(lines).tree
+    return doubles(tree, lines) if tree is not None else ()
 
 
 def _more_errors(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
-    """Return an objection if a tolerant parser trips over more places than the sides' changes explain."""
+    """Return an objection for each place of a result that has more faulty ones than the sides' changes explain."""
     base, ours, theirs, result = (
         _errors("".join(lines).encode("utf-8", "surrogateescape"))
         for lines in (texts.base, texts.ours, texts.theirs, merged)
     )
     if len(result) <= max(len(ours), len(theirs), len(ours) + len(theirs) - len(base)):
         return ()
-    return tuple(
-        Objection("it cannot be read here, as it could in each version", line, "", broken=True)
-        for line in result
-    )
+    words = "it cannot be read here, where each version could be"
+    return tuple(Objection(words, line, broken=True) for line in result)
 
 
 def _errors(source: bytes) -> list[int]:
