@@ -1,0 +1,104 @@
+"""Kinds of structured files as languages of merges: how each is read, what holds against a result."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+from pucs.merge.pieces import by_lines
+from pucs.merge.structured.fitting import fitted
+from pucs.merge.structured.outline import Unreadable, lines_of, trail
+from pucs.merge.structured.weaving import Weaver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pucs.merge.records import Clash, Lines, Objection, Pieces, Texts
+    from pucs.merge.structured.outline import Node
+    from pucs.merge.structured.weaving import Bit, Leaf
+
+
+class Form(Protocol):
+    """One kind of file."""
+
+    name: str
+    """As resolutions are called: ``json``."""
+    leaves: Sequence[Leaf]
+
+    def outlines(self, versions: Sequence[Lines]) -> tuple[Node, ...]:
+        """Return the versions as outlines.
+
+        Raises:
+            Unreadable: one of them is not what its name says, or too deep.
+        """
+
+    def doubts(self, versions: Sequence[Lines], merged: Lines, *, guesses: int) -> str:
+        """Return what a merge lost or made up, empty if nothing; ``guesses``: values that a rule left out on purpose."""
+
+    def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:
+        """Return what is wrong with a merge that neither side brought along."""
+
+
+class Structured:
+    """See ``languages.Language``."""
+
+    def __init__(self, form: Form) -> None:
+        """Merge files of one form."""
+        self.form = form
+
+    def attempts(self, texts: Texts) -> Iterator[Pieces]:
+        """Yield the line merge, then the merge of the outlines if all versions can be read."""
+        yield by_lines(texts.base, texts.ours, texts.theirs)
+        versions = [_ended(lines) for lines in (texts.base, texts.ours, texts.theirs)]
+        try:
+            outlines = self.form.outlines(versions)
+            if any(lines_of(outline) != lines for outline, lines in zip(outlines, versions, strict=True)):
+                return
+            bits = Weaver(self.form.leaves).woven(*outlines)
+        except (Unreadable, RecursionError):
+            return
+        bits = _last_line(bits, texts)
+        if not any(bit.open for bit in bits):
+            merged = tuple(line for bit in bits for line in bit.lines)
+            guesses = sum(bit.rule in {"version", "words"} for bit in bits)
+            if self.form.doubts(versions, merged, guesses=guesses):
+                return
+        yield fitted(texts, bits, self.form.name)
+
+    def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+        """Return what the form holds against a merge."""
+        return self.form.objections((texts.base, texts.ours, texts.theirs), merged)
+
+    def unreadable(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+        """Return what keeps a merge from being read."""
+        return tuple(one for one in self.objections(texts, merged) if one.broken)
+
+    def entity(self, texts: Texts, clash: Clash) -> str:
+        """Return the names of the parts around a clash: ``tool.ruff.lint``."""
+        try:
+            [outline] = self.form.outlines([_ended(texts.ours)])
+        except (Unreadable, RecursionError):
+            return ""
+        return " › ".join(trail(outline, max(0, clash.at.ours)))
+
+
+def _ended(lines: Lines) -> Lines:
+    """Return lines of which the last one ends like the others."""
+    if lines and not lines[-1].endswith("\n"):
+        return (*lines[:-1], lines[-1] + "\n")
+    return lines
+
+
+def _last_line(bits: list[Bit], texts: Texts) -> list[Bit]:
+    """Return the bits without the last line feed if the side that decides about it has none."""
+    from dataclasses import replace  # noqa: PLC0415 - rare
+
+    ends = [not lines or lines[-1].endswith("\n") for lines in (texts.base, texts.ours, texts.theirs)]
+    ended = ends[2] if ends[0] == ends[1] else ends[1]
+    if ended:
+        return bits
+    for index in range(len(bits) - 1, -1, -1):
+        lines = bits[index].lines
+        if lines:
+            cut = (*lines[:-1], lines[-1].removesuffix("\n"))
+            return [*bits[:index], replace(bits[index], lines=cut), *bits[index + 1 :]]
+    return bits
