@@ -128,7 +128,7 @@ def layout(lines: Lines) -> Layout:
         if gap.lstrip():
             last = gap[-1]
         mark, at = match[0], match.end()
-        if mark == "\n" or mark == "\\\n":
+        if mark in {"\n", "\\\n"}:
             line += 1
             if not stack and mark == "\n":
                 first = line

@@ -38,6 +38,8 @@ class Element:
     """It is the first on its line."""
     column: int = 0
     """Where it begins in its line."""
+    pad: str = ""
+    """White space before it, if it is the first on its line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +74,10 @@ class Row:
 
 
 KeyOf: TypeAlias = "Callable[[Sequence[Token]], Key]"
+Mix: TypeAlias = "Callable[[Element, Element, Element], Element | None]"
 
 
-def row(text: str, code: Sequence[Token], key: KeyOf) -> Row | None:
+def row(text: str, code: Sequence[Token], key: KeyOf) -> Row | None:  # noqa: C901, PLR0912 - one pass, one state
     """Read the tokens between brackets, comments among them; None: not a row of elements with commas between."""
     found: list[Element] = []
     above: list[str] = []
@@ -84,14 +87,14 @@ def row(text: str, code: Sequence[Token], key: KeyOf) -> Row | None:
     for token in code:
         if token.kind == "comment":
             begins = not text[text.rfind("\n", 0, token.start) + 1 : token.start].strip()
-            if part:
-                if depth == 0 and text[part[-1].end : token.start].strip(" \t") == "":
-                    note = token.text  # behind an element without a comma: only the last one may be
-                    found.append(_element(text, part, key, above, note))
-                    part, above = [], []
-                    comma = False
+            if part and depth:
+                continue  # inside an element
+            if part:  # behind an element without a comma: only the last one may be
+                found.append(_element(text, part, key, above, "" if begins else token.text))
+                line, part, above, comma = part[-1].end, [], [], False
+                if not begins:
                     line = token.end
-                continue
+                    continue
             if begins:
                 above.extend([""] * _blank(text, line, token.start))
                 above.append(token.text)
@@ -128,40 +131,62 @@ def _blank(text: str, since: int, start: int) -> int:
 def _element(text: str, part: Sequence[Token], key: KeyOf, above: Sequence[str], note: str) -> Element:
     start, end = part[0].start, part[-1].end
     column = start - (text.rfind("\n", 0, start) + 1)
-    fresh = not text[start - column : start].strip()
+    pad = text[start - column : start]
+    fresh = not pad.strip()
     value = tuple(token.key for token in part if token.kind != "comment")
-    return Element(key(part), value, text[start:end], tuple(above), note, fresh, column)
+    return Element(key(part), value, text[start:end], tuple(above), note, fresh, column, pad if fresh else "")
 
 
 def merged(
-    base: Row, ours: Row, theirs: Row, *, free: bool = False, whole: bool = False
+    base: Row, ours: Row, theirs: Row, *, free: bool = False, mix: Mix | None = None
 ) -> tuple[list[Element], str] | None:
     """Merge the elements of three rows; with them, which side they are written like.
 
-    ``free``: the order means nothing, as in a set. ``whole``: an element dropped by one side and replaced by the other is
-    dropped. None where both sides changed one element, put different ones in one's place, or an element occurs twice.
+    ``free``: the order means nothing, as in a set. ``mix`` may merge an element that both sides changed. None where they
+    changed one element otherwise, put different ones in the place of one, or an element occurs twice.
     """
     rows = (base, ours, theirs)
     if any(len(set(one.keys)) != len(one.keys) for one in rows):
         return None
     b, o, t = (one.by_key for one in rows)
-    chosen: dict[Key, Element] = {}
-    for key in {**o, **t}:
-        element = _chosen(b.get(key), o.get(key), t.get(key))
-        if element is _CLASH:
-            return None
-        if element is not None:
-            chosen[key] = element
-    if not whole and _rivals(base, ours, theirs):
+    chosen = _choices(b, o, t, mix)
+    if chosen is None or _rivals(base, ours, theirs):
         return None
     turned_ours, turned_theirs = _turned(base.keys, ours.keys), _turned(base.keys, theirs.keys)
     if turned_ours and turned_theirs and not free and ours.keys != theirs.keys:
         return None
     like = "theirs" if turned_theirs and not turned_ours else _fuller(base, ours, theirs)
-    order = _ordered(b, ours.keys, theirs.keys, chosen, like)
+    if not turned_ours and not turned_theirs:
+        order = _in_place(rows, chosen)
+    elif free or all(key[0] in NAMED for one in rows for key in one.keys):
+        order = _behind(b, ours.keys, theirs.keys, chosen, like)
+    else:
+        return None
     if free:
-        order = _sorted_again(rows, order)
+        order = sorted_again(rows, order)
     return [chosen[key] for key in order], like
+
+
+NAMED = frozenset({"name", "key"})
+"""Kinds of keys that say what an element is, wherever it stands."""
+
+
+def _choices(
+    base: dict[Key, Element], ours: dict[Key, Element], theirs: dict[Key, Element], mix: Mix | None
+) -> dict[Key, Element] | None:
+    """Return what becomes of every key that stays, None where both sides changed one."""
+    found: dict[Key, Element] = {}
+    for key in {**ours, **theirs}:
+        versions = base.get(key), ours.get(key), theirs.get(key)
+        element = _chosen(*versions)
+        if element is _CLASH:
+            b, o, t = versions
+            element = mix(b, o, t) if mix and b and o and t else None
+            if element is None:
+                return None
+        if element is not None:
+            found[key] = element
+    return found
 
 
 _CLASH = Element(("",), (), "")
@@ -184,15 +209,21 @@ def _chosen(base: Element | None, ours: Element | None, theirs: Element | None) 
 
 
 def _annotated(base: Element, changed: Element, other: Element) -> Element:
-    """Return the changed element with the comments of the other where only those changed."""
+    """Return the changed element with the comments of the other where only those changed, or a clash of comments."""
+    form = other if changed.code == base.code else changed
+    for was, mine, its in ((base.note, changed.note, other.note), (base.above, changed.above, other.above)):
+        if was not in {mine, its} and mine != its:
+            return _CLASH
     note = other.note if changed.note == base.note else changed.note
     above = other.above if changed.above == base.above else changed.above
-    code = other.code if changed.code == base.code else changed.code
-    return replace(changed, note=note, above=above, code=code)
+    return replace(changed, note=note, above=above, code=form.code, column=form.column)
 
 
 def _rivals(base: Row, ours: Row, theirs: Row) -> bool:
-    """Tell whether both sides put something in the place of one element, or one did and the other dropped it."""
+    """Tell whether both sides put something in the place of one element, or one did and the other dropped it.
+
+    Two additions about one thing, which are those that begin with the same string, are rivals as well.
+    """
     keys = base.keys
     for region in regions(keys, ours.keys, theirs.keys, apart=0):
         if region.changed != "clash":
@@ -202,7 +233,20 @@ def _rivals(base: Row, ours: Row, theirs: Row) -> bool:
         both_dropped = was - here - there
         if both_dropped and here - was != there - was:
             return True
-    return False
+    known = set(keys)
+    mine = {_about(one) for one in ours.elements if one.key not in known}
+    return any(
+        _about(one) in mine and one not in ours.elements and one.key not in ours.by_key
+        for one in theirs.elements
+        if one.key not in known and _about(one)
+    )
+
+
+def _about(element: Element) -> str:
+    """Return the string that tells what a longer element is about, empty: none does."""
+    if len(element.value) == 1:
+        return ""
+    return next((part for part in element.value if part[-1] in "\"'"), "")
 
 
 def _turned(base: Sequence[Key], side: Sequence[Key]) -> bool:
@@ -220,21 +264,33 @@ def _fuller(base: Row, ours: Row, theirs: Row) -> str:
     return "ours" if mine >= other else "theirs"
 
 
-def _ordered(
+def _in_place(rows: tuple[Row, Row, Row], chosen: dict[Key, Element]) -> list[Key]:
+    """Return the keys where both sides have them; of two additions at one place ours come first."""
+    b, o, t = (one.keys for one in rows)
+    order: dict[Key, None] = {}
+    for region in regions(b, o, t, apart=0):
+        here, there = o[slice(*region.ours)], t[slice(*region.theirs)]
+        for key in (
+            here if region.changed == "ours" else there if region.changed == "theirs" else here + there
+        ):
+            if key in chosen:
+                order[key] = None
+    return list(order)
+
+
+def _behind(
     base: dict[Key, Element], ours: list[Key], theirs: list[Key], chosen: dict[Key, Element], like: str
 ) -> list[Key]:
     """Return the keys in the order of one side, with what the other added behind its neighbours there."""
     first, second = (ours, theirs) if like == "ours" else (theirs, ours)
     order = [key for key in first if key in chosen]
-    placed = set(order)
+    placed, known = set(order), set(second)
     previous: Key | None = None
     for key in second:
         if key not in placed and key in chosen:
             at = order.index(previous) + 1 if previous is not None else 0
-            if like == "ours":  # what ours added at the same place comes first
-                known = set(second)
-                while at < len(order) and order[at] not in base and order[at] not in known:
-                    at += 1
+            while like == "ours" and at < len(order) and order[at] not in base and order[at] not in known:
+                at += 1  # what ours added at the same place comes first
             order.insert(at, key)
             placed.add(key)
         if key in placed:
@@ -242,7 +298,7 @@ def _ordered(
     return order
 
 
-def _sorted_again(rows: tuple[Row, Row, Row], order: list[Key]) -> list[Key]:
+def sorted_again(rows: tuple[Row, Row, Row], order: list[Key]) -> list[Key]:
     """Sort again what every version keeps sorted, in the same way."""
     for way in WAYS:
         if all(one.keys == sorted(one.keys, key=way) for one in rows):
@@ -269,5 +325,5 @@ def _by_kind_caseless(key: Key) -> tuple[int, tuple[str, ...]]:
     return _by_kind(key)[0], _caseless(key)
 
 
-WAYS: tuple[Callable[[Key], object], ...] = (_plain, _by_kind, _caseless, _by_kind_caseless)
+WAYS: tuple[Callable[[Key], tuple[object, ...]], ...] = (_plain, _by_kind, _caseless, _by_kind_caseless)
 """Ways in which people and tools sort names."""
