@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         Clock,
         Index,
         Parsers,
+        PastMerges,
         Replacing,
         Repository,
         Sources,
@@ -205,6 +206,21 @@ def open_sources(repo: str | Path = ".") -> tuple[Sources, Index, Parsers]:
         raise Usage(f"There is no directory {repo}.", remedy="Name one in a git repository.")
     sources = CheckoutSources.open(str(repo))
     return sources, FileIndex(Path(sources.common_dir) / STORE_DIRECTORY / INDEX_FILE), ProcessParsers()
+
+
+def open_past_merges(repo: str | Path) -> PastMerges:
+    """Return the hand that makes the merges in a repository's history again, beside it; needs no store.
+
+    Raises:
+        Usage: there is no such directory.
+        GitError: it is in no git repository.
+        EnvironmentFailure: git is missing or too old.
+    """
+    from pucs.git.past_merges import GitPastMerges  # noqa: PLC0415 - only to replay
+
+    if not Path(repo).is_dir():
+        raise Usage(f"There is no directory {repo}.", remedy="Name a git repository.")
+    return GitPastMerges.open(str(repo))
 
 
 def open_replacing(root: str) -> Replacing:
