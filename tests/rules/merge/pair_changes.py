@@ -1,4 +1,4 @@
-"""Kinds of pairs in which at least one agent changes what is there, and both changes have room."""
+"""Kinds of pairs in which at least one agent changes what the code does, and both changes have room."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from tests.rules.merge.pair_edits import (
     a_function,
     added,
     altered,
+    altering,
     bracket,
     changing,
     constants,
@@ -19,14 +20,13 @@ from tests.rules.merge.pair_edits import (
     moved_to_end,
     renamed,
     row_added,
-    row_changed,
     straight,
     together,
     top,
 )
 from tests.rules.merge.pair_files import parsed
 from tests.rules.merge.pair_kinds import Kind, Owed, kind
-from tests.rules.merge.pair_templates import ADDITIONS, METHODS
+from tests.rules.merge.pair_templates import ADDITIONS, IMPORTS, METHODS
 
 if TYPE_CHECKING:
     import random
@@ -37,18 +37,11 @@ if TYPE_CHECKING:
 CHANGING: list[Kind] = []
 
 
-def _altering(key: str, row: str, salt: int = 1) -> Edit:
-    """Return the edit that alters the value in one row of a function."""
-    new = altered(row, salt)
-    assert new is not None
-    return row_changed(key, row, new)
-
-
 @kind(CHANGING, Owed.BOTH, 1.0)
 def import_added_and_removed(file: File, chance: random.Random) -> Made | None:
     """One removes an import, the other adds one right below."""
     at = chance.randrange(len(file.imports))
-    gone = file.imports[at]
+    gone, new = file.imports[at], chance.choice(IMPORTS)
     used = gone[1] or [gone[0]]
     if any(len(re.findall(rf"\b{name}\b", file.text())) > 1 for name in used):
         return None
@@ -58,7 +51,7 @@ def import_added_and_removed(file: File, chance: random.Random) -> Made | None:
 
     def add(each: File) -> None:
         where = each.imports.index(gone) + 1 if gone in each.imports else at
-        each.imports.insert(where, ("itertools", []))
+        each.imports.insert(where, new)
 
     return remove, add
 
@@ -116,7 +109,7 @@ def parameter_and_body(file: File, chance: random.Random) -> Made | None:
     if found is None:
         return None
     row = chance.choice(straight(found))
-    return changing(found.key, lambda each: each.parameters.append("strict=False")), _altering(found.key, row)
+    return changing(found.key, lambda each: each.parameters.append("strict=False")), altering(found.key, row)
 
 
 @kind(CHANGING, Owed.BOTH, 1.0)
@@ -156,7 +149,7 @@ def renamed_and_edited(file: File, chance: random.Random) -> Made | None:
     found = [one for one in file.functions() if straight(one) and not one.name.startswith("__")]
     one = chance.choice(found)
     row = chance.choice(straight(one))
-    return renamed(one.key, f"{one.name}_now"), _altering(one.key, row)
+    return renamed(one.key, f"{one.name}_now"), altering(one.key, row)
 
 
 @kind(CHANGING, Owed.BOTH)
@@ -178,7 +171,7 @@ def moved_and_edited(file: File, chance: random.Random) -> Made | None:
         if straight(one) and one is not file.row_of(one)[-1] and "fixture" not in "".join(one.decorators)
     ]
     one = chance.choice(found)
-    return moved_to_end(one.key), _altering(one.key, chance.choice(straight(one)))
+    return moved_to_end(one.key), altering(one.key, chance.choice(straight(one)))
 
 
 @kind(CHANGING, Owed.BOTH, 1.0)
@@ -188,91 +181,6 @@ def deleted_and_added(file: File, chance: random.Random) -> Made | None:
     source = chance.choice(ADDITIONS if one in top(file) else METHODS)
     add, delete = added(source, one.key), deleted(one.key)
     return delete, add, together(add, delete)
-
-
-@kind(CHANGING, Owed.BOTH, 1.0)
-def wrapped_and_edited(file: File, chance: random.Random) -> Made | None:
-    """One wraps a signature over several lines, the other changes the first row below it."""
-    found = a_function(file, chance, lambda one: len(one.parameters) > 1 and altered(one.body[0], 1))
-    if found is None:
-        return None
-
-    def wrap(each: Function) -> None:
-        each.wrapped = True
-
-    row = found.body[0]
-    return changing(found.key, wrap), together(
-        _altering(found.key, row), changing(found.key, lambda each: each.doc.clear())
-    )
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
-    """One wraps a signature over several lines, the other adds a parameter."""
-    found = a_function(file, chance, lambda one: len(one.parameters) > 1)
-    if found is None:
-        return None
-
-    def wrap(each: Function) -> None:
-        each.wrapped = True
-
-    return changing(found.key, wrap), changing(found.key, lambda each: each.parameters.append("strict=False"))
-
-
-def _quotes(file: File) -> None:
-    """Write short strings with single quotes, as a formatter may."""
-
-    def turned(row: str) -> str:
-        return row if '"""' in row or "'" in row else row.replace('"', "'")
-
-    for function in file.functions():
-        function.body = [turned(row) for row in function.body]
-        function.parameters = [turned(each) for each in function.parameters]
-        function.decorators = [turned(row) for row in function.decorators]
-    for code in file.codes():
-        code.rows = [turned(row) for row in code.rows]
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def quotes_and_edited(file: File, chance: random.Random) -> Made | None:
-    """One turns all quotes, the other changes a row."""
-    found = a_function(file, chance, lambda one: any('"' in row for row in straight(one)))
-    if found is None:
-        return None
-    row = chance.choice([each for each in straight(found) if '"' in each])
-    new = altered(row, 1) or ""
-    at = found.body.index(row)
-
-    def edit(each: Function) -> None:
-        each.body[at] = (
-            new.replace('"', each.body[at][each.body[at].index("'")]) if "'" in each.body[at] else new
-        )
-
-    return _quotes, changing(found.key, edit)
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def list_wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
-    """One writes a list with one entry a line, the other adds an entry."""
-    found = [(one, i) for one in file.codes() for i, row in enumerate(one.rows) if re.search(r"\[.+\]$", row)]
-    if not found:
-        return None
-    code, at = chance.choice(found)
-    begin, inside = re.split(r"\[", code.rows[at][:-1], maxsplit=1)
-    word = chance.choice(["alpha", "beta", "gamma"])
-    rows = [f"    {each.strip()}," for each in inside.split(",")]
-    last = f'    "{word}",'
-
-    def wrap(each: list[str]) -> None:
-        each[at : at + 1] = [f"{begin}[", *rows, "]"]
-
-    def extend(each: list[str]) -> None:
-        each[at] = f'{begin}[{inside}, "{word}"]'
-
-    def both(each: list[str]) -> None:
-        each[at : at + 1] = [f"{begin}[", *rows, last, "]"]
-
-    return in_code(code.key, wrap), in_code(code.key, extend), in_code(code.key, both)
 
 
 def _extracted(found: Function, count: int) -> tuple[Edit, list[str]] | None:
@@ -316,7 +224,7 @@ def extracted_and_edited_elsewhere(file: File, chance: random.Random) -> Made | 
     made = _extracted(found, 2)
     assert made is not None
     row = chance.choice([each for each in straight(found) if each in found.body[2:]])
-    return made[0], _altering(found.key, row)
+    return made[0], altering(found.key, row)
 
 
 @kind(CHANGING, Owed.BOTH)
@@ -329,7 +237,7 @@ def extracted_and_edited_there(file: File, chance: random.Random) -> Made | None
         return None
     made = _extracted(found, 2)
     assert made is not None
-    edit = _altering(found.key, chance.choice([each for each in straight(found) if each in made[1]]))
+    edit = altering(found.key, chance.choice([each for each in straight(found) if each in made[1]]))
     return made[0], edit, together(edit, made[0])
 
 
@@ -339,7 +247,7 @@ def same_fix(file: File, chance: random.Random) -> Made | None:
     found = a_function(file, chance, straight)
     if found is None:
         return None
-    edit = _altering(found.key, chance.choice(straight(found)))
+    edit = altering(found.key, chance.choice(straight(found)))
     return edit, edit
 
 
@@ -350,7 +258,7 @@ def same_fix_and_more(file: File, chance: random.Random) -> Made | None:
     if found is None:
         return None
     row = chance.choice([each for each in straight(found) if " = " in each])
-    fix = _altering(found.key, row)
+    fix = altering(found.key, row)
     more = together(row_added(found.key, row, "checked = True"), fix)
     return more, fix, more
 
@@ -378,60 +286,6 @@ def _versioned(file: File, number: str) -> Edit | None:
         return None
     rows = [pattern.sub(rf'\1 = "{number}"', row) for row in found.rows]
     return in_code(found.key, lambda each: each.__setitem__(slice(None), rows))
-
-
-@kind(CHANGING, Owed.BOTH, 1.0)
-def docstrings_apart(file: File, chance: random.Random) -> Made | None:
-    """Both change a docstring, in sentences on neighbouring lines."""
-    found = a_function(file, chance, lambda one: len(one.doc) > 3)
-    if found is None:
-        return None
-    return (
-        changing(found.key, lambda each: each.doc.__setitem__(2, "This is said in other words.")),
-        changing(found.key, lambda each: each.doc.__setitem__(3, "And this as well.")),
-    )
-
-
-@kind(CHANGING, Owed.BOTH)
-def docstring_of_one_line(file: File, chance: random.Random) -> Made | None:
-    """Both change a docstring of one line, in different sentences."""
-    found = a_function(file, chance, lambda one: len(one.doc) == 1 and one.doc[0].count(". ") == 1)
-    if found is None:
-        return None
-    head, tail = found.doc[0].split(". ")
-
-    def both(each: Function) -> None:
-        each.doc = ["Do what the name says. Nothing else is touched."]
-
-    return (
-        changing(found.key, lambda each: each.doc.__setitem__(0, f"Do what the name says. {tail}")),
-        changing(found.key, lambda each: each.doc.__setitem__(0, f"{head}. Nothing else is touched.")),
-        changing(found.key, both),
-    )
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def put_inside_and_edited(file: File, chance: random.Random) -> Made | None:
-    """One puts a block inside `try`, `with` or `if`, the other changes a row in it."""
-    found = a_function(file, chance, lambda one: len(one.body) > 2 and straight(one))
-    if found is None:
-        return None
-    row = chance.choice(straight(found))
-    before, after = chance.choice([
-        (["try:"], ["except ValueError:", "    raise"]),
-        (["with open(__file__):"], []),
-        (["if __debug__:"], []),
-    ])
-
-    def wrap(each: Function) -> None:
-        inside = [f"    {one}" if one else "" for one in each.body]
-        each.body = [*before, *inside, *after]
-
-    def edit(each: Function) -> None:
-        at = next(i for i, one in enumerate(each.body) if one.strip() == row)
-        each.body[at] = each.body[at].replace(row, altered(row, 1) or "")
-
-    return changing(found.key, wrap), changing(found.key, edit)
 
 
 def _block(file: File, chance: random.Random) -> tuple[Code, int] | None:
@@ -484,7 +338,7 @@ def adjacent_rows(file: File, chance: random.Random) -> Made | None:
     if not found:
         return None
     key, row, after = chance.choice(found)
-    return _altering(key, row), _altering(key, after, 3)
+    return altering(key, row), altering(key, after, 3)
 
 
 @kind(CHANGING, Owed.BOTH, 1.0)
@@ -500,123 +354,22 @@ def entry_deleted_and_added(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(CHANGING, Owed.BOTH, 1.0)
-def hints_and_body(file: File, chance: random.Random) -> Made | None:
-    """One adds type hints to a signature, the other changes the first row of the body."""
-    found = a_function(file, chance, lambda one: altered(one.body[0], 1) and "=" not in one.parameters[:1])
-    if found is None:
-        return None
-
-    def typed(each: Function) -> None:
-        each.parameters = [
-            one if "=" in one or one == "self" else f"{one}: object" for one in each.parameters
-        ]
-        each.returns = "object"
-
-    row = found.body[0]
-    return (
-        together(changing(found.key, typed), changing(found.key, lambda each: each.doc.clear())),
-        _altering(found.key, row),
-    )
-
-
-@kind(CHANGING, Owed.BOTH, 1.0)
-def comment_and_code(file: File, chance: random.Random) -> Made | None:
-    """One adds a comment above a row, the other changes the row."""
-    found = a_function(file, chance, straight)
-    if found is None:
-        return None
-    row = chance.choice(straight(found))
-    at = found.body.index(row)
-    return (
-        changing(found.key, lambda each: each.body.insert(at, "# This is what everybody expects.")),
-        changing(found.key, lambda each: _alter_in(each, row)),
-    )
-
-
-def _alter_in(each: Function, row: str) -> None:
-    each.body[each.body.index(row)] = altered(row, 1) or ""
-
-
-@kind(CHANGING, Owed.BOTH, 1.0)
-def comment_above_and_signature(file: File, chance: random.Random) -> Made | None:
-    """One changes the comment above a function, the other its signature."""
-    found = a_function(file, chance, lambda one: one.above)
-    if found is None:
-        return None
-    word = chance.choice(["Called at night.", "Slow for many.", "Kept for old callers."])
-    return (
-        changing(found.key, lambda each: each.above.__setitem__(0, f"# {word}")),
-        changing(found.key, lambda each: each.parameters.append("strict=False")),
-    )
-
-
-@kind(CHANGING, Owed.BOTH, 1.0)
-def formatted_strings_and_rows(file: File, chance: random.Random) -> Made | None:
-    """One turns `%` into an f-string, the other adds a row below."""
-    pattern = re.compile(r'"([^"]*)%[ds]([^"]*)" % (.*)\)$')
+@kind(CHANGING, Owed.BOTH, 0.5)
+def arguments_of_one_call(file: File, chance: random.Random) -> Made | None:
+    """One changes an argument of a call, the other adds one to the same call."""
+    pattern = re.compile(r"\w\(([^(),]+), [^()]+\)$")
     found = [(one.key, row) for one in file.functions() for row in one.body if pattern.search(row)]
     if not found:
         return None
     key, row = chance.choice(found)
-    turn = row_changed(key, row, pattern.sub(r'f"\1{\3}\2")', row))
-    add = row_added(key, row, "checked = True")
-    return turn, add, together(add, turn)
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def formatted_string_and_row_above(file: File, chance: random.Random) -> Made | None:
-    """One turns `%` into an f-string, the other changes the row above."""
-    pattern = re.compile(r'"([^"]*)%[ds]([^"]*)" % (.*)\)$')
-    found = [
-        (one.key, above, row)
-        for one in file.functions()
-        for above, row in zip(one.body, one.body[1:], strict=False)
-        if pattern.search(row) and above in straight(one)
-    ]
-    if not found:
-        return None
-    key, above, row = chance.choice(found)
-    return row_changed(key, row, pattern.sub(r'f"\1{\3}\2")', row)), _altering(key, above)
-
-
-@kind(CHANGING, Owed.BOTH)
-def asynchronous_and_edited(file: File, chance: random.Random) -> Made | None:
-    """One makes a function asynchronous, the other changes its docstring on the line below."""
-    found = a_function(file, chance, lambda one: len(one.doc) == 1)
-    if found is None:
-        return None
-
-    def turned(each: Function) -> None:
-        each.word = "async def"
-
-    return changing(found.key, turned), changing(found.key, lambda each: each.doc.__setitem__(0, "Say more."))
-
-
-@kind(CHANGING, Owed.BOTH, 0.5)
-def arguments_of_one_call(file: File, chance: random.Random) -> Made | None:
-    """One changes an argument of a call, the other adds one to the same call."""
-    found = [
-        (one.key, row)
-        for one in file.functions()
-        for row in one.body
-        if re.search(r"\w\([^()]*\b\d+\)$", row) and " " in row
-    ] + [
-        (one.key, row)
-        for one in file.functions()
-        for row in one.body
-        if re.search(r"=(\w|\.)+, \w+=\d+\)$", row)
-    ]
-    if not found:
-        return None
-    key, row = chance.choice(found)
-    new = re.sub(r"(\d+)\)$", lambda each: f"{int(each[1]) + 5})", row)
-    longer = f"{row[:-1]}, strict=True)"
-
-    def edit(to: str) -> Edit:
-        return changing(key, lambda each: each.body.__setitem__(each.body.index(row), to))
-
-    return edit(new), edit(longer), edit(f"{new[:-1]}, strict=True)")
+    first = pattern.search(row)
+    assert first is not None
+    new = f"{row[: first.start(1)]}{first[1]} or None{row[first.end(1) :]}"
+    return (
+        row_changed(key, row, new),
+        row_changed(key, row, f"{row[:-1]}, strict=True)"),
+        row_changed(key, row, f"{new[:-1]}, strict=True)"),
+    )
 
 
 @kind(CHANGING, Owed.BOTH, 1.0)
@@ -627,7 +380,7 @@ def edited_and_added_below(file: File, chance: random.Random) -> Made | None:
         return None
     one = chance.choice(found)
     source = chance.choice(ADDITIONS if one in top(file) else METHODS)
-    return _altering(one.key, one.body[-1]), added(source, one.key)
+    return altering(one.key, one.body[-1]), added(source, one.key)
 
 
 @kind(CHANGING, Owed.BOTH, 1.0)

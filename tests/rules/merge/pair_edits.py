@@ -75,6 +75,13 @@ def altered(row: str, salt: int) -> str | None:
     return None
 
 
+def altering(key: str, row: str, salt: int = 1) -> Edit:
+    """Return the edit that alters the value in one row of a function."""
+    new = altered(row, salt)
+    assert new is not None
+    return row_changed(key, row, new)
+
+
 def deleted(key: str) -> Edit:
     """Return the edit that deletes a function."""
 

@@ -19,6 +19,7 @@ from tests.rules.merge.pair_changes import CHANGING
 from tests.rules.merge.pair_contradictions import CONTRADICTING
 from tests.rules.merge.pair_files import applied, read
 from tests.rules.merge.pair_kinds import Kind, Owed
+from tests.rules.merge.pair_layout import READING
 from tests.rules.merge.pair_templates import FILES
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class Pair:
         return replace(self, ours=self.theirs, theirs=self.ours)
 
 
-KINDS: tuple[Kind, ...] = (*ADDING, *CHANGING, *CONTRADICTING)
+KINDS: tuple[Kind, ...] = (*ADDING, *CHANGING, *READING, *CONTRADICTING)
 
 
 def pairs(count: int = PAIRS, seed: int = SEED) -> list[Pair]:
