@@ -63,7 +63,7 @@ def driver(
     Example: pucs merge driver --accept review %O %A %B %P
     Example: pucs merge driver base.py mine.py theirs.py shop/cart.py
     """
-    from pucs.hooks.merge_driver import limit, merged_file, no_limit, replace, say, shown, told  # noqa: PLC0415
+    from pucs.hooks.merge_driver import limited, merged_file, replace, say, shown, told  # noqa: PLC0415
     from pucs.merge.records import Merged, Origin, Tier, Versions  # noqa: PLC0415
 
     labels = (ours_label or "ours", theirs_label or "theirs")
@@ -83,19 +83,17 @@ def driver(
         if door.json:
             door.say(_document(path, Merged(lines.content, Origin.GIT)), "")
         return
-    limit(path)
     try:
         versions = Versions(versions.base or None, versions.ours, versions.theirs)
-        merged = merged_file(
-            path, versions, lines, accept=Tier(accept), labels=labels, marker_size=marker_size
-        )
-        if merged.content != lines.content:
-            replace(ours, merged.content)
+        with limited(path):
+            merged = merged_file(
+                path, versions, lines, accept=Tier(accept), labels=labels, marker_size=marker_size
+            )
+            if merged.origin is Origin.PUCS:
+                replace(ours, merged.content)
     except Exception as error:
         say(f"{shown(path)}: git's own merge stays: {type(error).__name__}: {shown(str(error))}")
         raise SystemExit(1) from error
-    finally:
-        no_limit()
     say(told(path, merged))
     if door.json:
         door.say(_document(path, merged), "")

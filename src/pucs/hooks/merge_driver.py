@@ -13,7 +13,7 @@ import os
 import signal
 import stat
 import sys
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,6 +21,7 @@ from pucs.merge.merging import BYTES_MAX, LineMerge, merge
 from pucs.merge.records import Origin, Tier, Versions
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import FrameType
 
     from pucs.merge.records import Merged
@@ -38,46 +39,54 @@ def main() -> NoReturn:
     """Merge what the arguments name; see ``pucs-merge`` for their order."""
     status = 1
     path = sys.argv[7] if len(sys.argv) > _ARGUMENTS else "?"
+    gc.disable()  # the process ends before memory does
     try:
-        limit(path)
-        gc.disable()  # the process ends before memory does
-        tier, base, ours, theirs, target, size, path, conflicts, *labels = sys.argv[1:]
-        lines = LineMerge(read(target, 4 * BYTES_MAX), int(conflicts))
-        merged = merged_file(
-            path,
-            Versions(read(base) or None, read(ours), read(theirs)),
-            lines,
-            accept=Tier(tier),
-            labels=(labels[0], labels[1]),
-            marker_size=int(size),
-        )
-        if merged.origin is Origin.PUCS:
-            replace(target, merged.content)
-        say(told(path, merged))
-        status = 0 if merged.clean else 1
+        with limited(path):
+            status = _merged(sys.argv[1:])
     except Exception as error:  # noqa: BLE001 - a door: whatever fails here, git's own result is there already
         say(f"{shown(path)}: git's own merge stays: {type(error).__name__}: {shown(str(error))}")
     os._exit(status)  # nothing is left to tidy
 
 
-def limit(path: str) -> None:
-    """End this process with status 1 once ``LIMIT_S`` are over, saying so; a merge that does not hear, ``GRACE_S`` later."""
+def _merged(arguments: list[str]) -> int:
+    tier, base, ours, theirs, target, size, path, conflicts, *labels = arguments
+    lines = LineMerge(read(target, 4 * BYTES_MAX), int(conflicts))
+    merged = merged_file(
+        path,
+        Versions(read(base) or None, read(ours), read(theirs)),
+        lines,
+        accept=Tier(tier),
+        labels=(labels[0], labels[1]),
+        marker_size=int(size),
+    )
+    if merged.origin is Origin.PUCS:
+        replace(target, merged.content)
+    say(told(path, merged))
+    return 0 if merged.clean else 1
+
+
+@contextmanager
+def limited(path: str) -> Iterator[None]:
+    """End this process with status 1 after ``LIMIT_S``, saying so; one that does not hear, after ``GRACE_S`` more.
+
+    Only for the main thread.
+    """
 
     def late(_number: int, _frame: FrameType | None) -> NoReturn:
         say(f"{shown(path)}: git's own merge stays: more was not found within {LIMIT_S:.0f} s")
         os._exit(1)
 
-    signal.signal(signal.SIGALRM, late)
-    signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
-    # A thread of its own, outside the interpreter, which a parser in C cannot hold up.
-    silence = Path(os.devnull).open("w", encoding="ascii")  # noqa: SIM115 - open to the end
-    faulthandler.dump_traceback_later(LIMIT_S + GRACE_S, exit=True, file=silence)
-
-
-def no_limit() -> None:
-    """Take the limit back."""
-    signal.setitimer(signal.ITIMER_REAL, 0)
-    faulthandler.cancel_dump_traceback_later()
+    before = signal.signal(signal.SIGALRM, late)
+    left_s, interval_s = signal.setitimer(signal.ITIMER_REAL, LIMIT_S)
+    with Path(os.devnull).open("w", encoding="ascii") as silence:
+        # A thread outside the interpreter, which a parser in C cannot hold up.
+        faulthandler.dump_traceback_later(LIMIT_S + GRACE_S, exit=True, file=silence)
+        try:
+            yield
+        finally:
+            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_REAL, left_s, interval_s)
+            signal.signal(signal.SIGALRM, before)
 
 
 def merged_file(path: str, versions: Versions, lines: LineMerge, *, accept: Tier, **how: Any) -> Merged:
@@ -157,8 +166,9 @@ def shown(text: str) -> str:
 
 def say(line: str) -> None:
     """Write a line to standard error, if there is anybody to read it."""
-    with suppress(OSError):
-        os.write(2, f"pucs: {line}\n".encode("utf-8", "surrogateescape"))
+    with suppress(OSError, ValueError):
+        sys.stderr.write(f"pucs: {line}\n")
+        sys.stderr.flush()
 
 
 def _listed(parts: list[str]) -> str:
