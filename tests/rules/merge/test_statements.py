@@ -15,9 +15,9 @@ from pucs.merge.texts import split
 def merged(base: str, ours: str, theirs: str) -> str | None:
     """The merge of one clash, None if any of it is left."""
     sides = [split(side) for side in (base, ours, theirs)]
-    scene = Scene(Texts(*sides))
+    scene = Scene(Texts(sides[0], sides[1], sides[2]))
     resolvers = [lambda clash, rule=rule: rule(clash, scene) for rule in (formatting, statements)]
-    lines = lines_of(settle([Clash(*sides)], resolvers))
+    lines = lines_of(settle([Clash(sides[0], sides[1], sides[2])], resolvers))
     return None if lines is None else "".join(lines)
 
 
