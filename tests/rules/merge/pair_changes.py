@@ -20,6 +20,7 @@ from tests.rules.merge.pair_edits import (
     moved_to_end,
     renamed,
     row_added,
+    row_changed,
     straight,
     together,
     top,
