@@ -123,6 +123,7 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
         # What clashes, and what a rule has written anew, is judged by itself: neither column has it.
         account.without(*inside)
     found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
+    found.extend(_run_together(pieces))
     found.extend(_shuffled(texts, pieces))
     return tuple(found[:OBJECTIONS_MAX])
 
@@ -134,6 +135,27 @@ def _said(element: str, by: int) -> str:
 
 _QUOTED_MAX: Final = 60
 """Characters of a line in an objection, which becomes a label beside a conflict."""
+
+
+def _run_together(pieces: Pieces) -> Iterator[Objection]:
+    """Yield lines without an end that others follow: written out they are one."""
+    at = 0
+    unended: Objection | None = None
+    for piece in pieces:
+        lines = (*piece.base, *piece.ours, *piece.theirs) if isinstance(piece, Clash) else piece.lines
+        if unended is not None and lines:
+            yield unended
+            unended = None
+        if isinstance(piece, Clash):
+            continue
+        for place, line in enumerate(lines):
+            if not line.endswith("\n"):
+                unended = Objection(
+                    f"run together with the next line: {line.strip()[:_QUOTED_MAX]}", at + place + 1
+                )
+                if place + 1 < len(lines):
+                    yield unended
+        at += len(lines)
 
 
 def _plain(lines: Lines) -> list[str]:
@@ -152,9 +174,12 @@ def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
     base, ours, theirs, here = (_words(side) for side in (clash.base, clash.ours, clash.theirs, piece.lines))
     if Superseded.OTHER_SIDE in allowed and here in (ours, theirs):
         return
-    if Superseded.REPEATS in allowed:
+    faults = dict(Account(base, ours, theirs).faults(Counter(here)))
+    if faults and Superseded.REPEATS in allowed:
         base, ours, theirs, here = (list(dict.fromkeys(words)) for words in (base, ours, theirs, here))
-    for word, by in Account(base, ours, theirs).faults(Counter(here)):
+        once = dict(Account(base, ours, theirs).faults(Counter(here)))
+        faults = {word: by for word, by in faults.items() if word in once}
+    for word, by in faults.items():
         yield Objection(f"{piece.resolver}: {_said(word, by)}", at)
 
 
