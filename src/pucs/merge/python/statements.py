@@ -29,6 +29,8 @@ TOKENS_MAX = 3_000
 """Tokens of one version of a clash beyond which words are not compared: about 300 lines, and 0.2 s."""
 PAIRS_MAX = 10_000
 """Units of a gap times units of the other side beyond which likeness is not worked out: about 0.1 s."""
+APART_TOKENS = 3
+"""Unchanged tokens between words of different sides from which on a reader takes them for two changes, not one."""
 ALIKE = 0.5
 """Share of common words from which on a statement counts as the same one, changed."""
 
@@ -48,7 +50,7 @@ def formatting(clash: Clash, _scene: Scene) -> Pieces | None:
     else:
         return None
     merged = words(base, ours, theirs)
-    return None if merged is None else (Settled(split(merged), resolver, Tier.AUTO, clash),)
+    return None if merged is None else (Settled(split(merged.text), resolver, Tier.AUTO, clash),)
 
 
 @dataclass(slots=True)
@@ -61,6 +63,7 @@ class _Row:
     merged: str | None = None
     by: str = ""
     """Resolver; empty: nobody changed anything; ``clash``: nobody could settle it."""
+    tier: Tier = Tier.AUTO
 
 
 def statements(clash: Clash, _scene: Scene) -> Pieces | None:
@@ -139,23 +142,26 @@ def _judge_insertion(row: _Row) -> None:
         row.by = "adjacent" if row.ours or row.theirs else ""
         row.merged = _text(row.ours or row.theirs)
     elif _at_an_end(row.ours, row.theirs):
-        row.merged, row.by = _text(row.theirs), "contained"
+        row.merged, row.by, row.tier = _text(row.theirs), "contained", Tier.REVIEW
     elif _at_an_end(row.theirs, row.ours):
-        row.merged, row.by = _text(row.ours), "contained"
+        row.merged, row.by, row.tier = _text(row.ours), "contained", Tier.REVIEW
 
 
 def _judge_change(row: _Row, base: Unit, ours: Unit, theirs: Unit) -> None:
-    row.merged = words(base.tokens, ours.tokens, theirs.tokens)
-    if row.merged is None:
+    worded = words(base.tokens, ours.tokens, theirs.tokens)
+    if worded is None:
         further = _further(base.keys, ours, theirs)
         if further is not None:
-            row.merged, row.by = further.text, "contained"
-    elif ours.text == theirs.text:
+            row.merged, row.by, row.tier = further.text, "contained", Tier.REVIEW
+        return
+    row.merged = worded.text
+    if ours.text == theirs.text:
         row.by = ""
     elif base.keys in {ours.keys, theirs.keys} or ours.keys == theirs.keys:
         row.by = "adjacent"
     else:
         row.by = "wording"
+        row.tier = Tier.AUTO if worded.apart >= APART_TOKENS else Tier.REVIEW
 
 
 def _further(base: Sequence[str], ours: Unit, theirs: Unit) -> Unit | None:
@@ -202,7 +208,7 @@ def _doubt(rows: list[_Row]) -> None:
 def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
     found: list[Piece] = []
     place = clash.at
-    for (unsettled, changed), group in groupby(rows, key=lambda row: (row.by == "clash", bool(row.by))):
+    for (changed, tier), group in groupby(rows, key=_kind):
         members = list(group)
         base, ours, theirs = (
             _lines("".join(_text(getattr(row, side)) for row in members))
@@ -211,16 +217,20 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
         part = Clash(base, ours, theirs, place, clash.entity, clash.reason)
         place = place.after(part)
         merged = _lines("".join(row.merged or "" for row in members))
-        if unsettled:
+        if changed == "clash":
             found.append(part)
         elif changed:
             by = next(
                 (by for by in ("contained", "wording") if any(row.by == by for row in members)), "adjacent"
             )
-            found.append(Settled(merged, by, Tier.REVIEW, part))
+            found.append(Settled(merged, by, tier, part))
         else:
             found.append(Kept(merged))
     return found
+
+
+def _kind(row: _Row) -> tuple[str, Tier]:
+    return (row.by if row.by in {"", "clash"} else "settled"), row.tier
 
 
 def _lines(text: str) -> tuple[str, ...]:
@@ -280,10 +290,20 @@ def _likeness(one: Counter[str], other: Counter[str], *, same: bool) -> float:
     return max(share, ALIKE) if same else share if share >= ALIKE else 0.0
 
 
-def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token]) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Worded:
+    """A merge of tokens."""
+
+    text: str
+    apart: int
+    """Fewest unchanged tokens between changes of different sides."""
+
+
+def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token]) -> Worded | None:
     """Merge three rows of tokens, layout beside; None where both sides changed the same ones or brackets come apart."""
     keys = [[token.key for token in side] for side in (base, ours, theirs)]
     found: list[Token] = []
+    last, since, apart = "", 0, len(base)
     for region in regions(*keys, apart=1, match=aligned):
         if region.changed == "clash":
             return None
@@ -292,20 +312,26 @@ def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token])
             for side, span in ((base, region.base), (ours, region.ours), (theirs, region.theirs))
         )
         if region.changed == "":
-            found += [
-                Token(
-                    _either(one.layout, mine.layout, other.layout),
-                    _either(one.text, mine.text, other.text),
-                    mine.depth,
-                )
-                for one, mine, other in zip(b, o, t, strict=True)
-            ]
-        else:
-            found += t if region.changed == "theirs" else o
+            since = len(b)
+            found += [_token(*three) for three in zip(b, o, t, strict=True)]
+            continue
+        found += t if region.changed == "theirs" else o
+        if last and last != region.changed:
+            apart = min(apart, since)
+        last = region.changed
     depths = [sum(token.depth for token in side) for side in (base, ours, theirs, found)]
     if depths[3] != depths[1] + depths[2] - depths[0]:
         return None
-    return "".join(token.layout + token.text for token in found)
+    return Worded("".join(token.layout + token.text for token in found), apart)
+
+
+def _token(base: Token, ours: Token, theirs: Token) -> Token:
+    """Merge a token that all have: its layout, and how its quotes are written."""
+    return Token(
+        _either(base.layout, ours.layout, theirs.layout),
+        _either(base.text, ours.text, theirs.text),
+        ours.depth,
+    )
 
 
 def _either(base: str, ours: str, theirs: str) -> str:
