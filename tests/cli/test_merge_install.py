@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from pucs.hooks.installing_merge import PATTERNS
+from pucs.hooks.probing_merge import merge_probe
 from pucs.merge import languages
+from pucs.wiring import merge_settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -181,3 +184,30 @@ def test_bare_repositories_and_worktrees_have_it_in_common(
 def test_every_pattern_is_of_a_kind_that_is_merged() -> None:
     """Git is told to ask about what can be answered, and about nothing else."""
     assert [pattern for pattern in PATTERNS if languages.of(pattern.replace("*", "x")) is None] == []
+
+
+def test_doctor_tries_what_is_installed(shop: Path, pucs: Pucs) -> None:
+    """It is run as git would run it: a Python or a program that is gone is seen, and attributes that came later."""
+
+    def found() -> tuple[bool, str]:
+        probe = merge_probe(merge_settings("."), merge_settings(everywhere=True))
+        return probe.ok, probe.found
+
+    assert found() == (True, "not installed")
+    pucs.ok("merge", "install", "--yes", "--pattern", "*.py")
+    assert found() == (True, "merges *.py")
+    assert "merges *.py" in pucs("doctor").out
+    Path("lib [1]/.gitattributes").write_text("x.py merge=union\n", encoding="utf-8")
+    assert found()[0] is False
+    pucs.ok("merge", "install", "--yes", "--accept", "review")
+    assert "guesses too" in found()[1]
+
+    whole = CONFIG.read_text(encoding="utf-8")
+    CONFIG.write_text(whole.replace(sys.executable, "/nowhere/python"), encoding="utf-8")
+    assert "git does alone" in found()[1]
+    CONFIG.write_text(whole.replace("pucs-merge", "pucs-merge-gone"), encoding="utf-8")
+    assert found()[0] is False
+    CONFIG.write_text(whole, encoding="utf-8")
+    assert found()[0] is True
+    ATTRIBUTES.unlink()
+    assert "no file is meant" in found()[1]

@@ -35,7 +35,7 @@ class Check:
 )
 @common_options
 def doctor(door: Door, *, fix: bool) -> None:
-    """Check git, the store and its backups, leases of dead owners, unfinished steps, and agent programs and their hooks.
+    """Check git, the store and its backups, leases of dead owners, unfinished steps, agent programs, hooks and the merge driver.
 
     Each installed hook is tried with a call that it has to refuse. Status 1 if anything is wrong.
 
@@ -61,6 +61,7 @@ def _checks(door: Door, *, fix: bool) -> Iterator[Check]:
     if not repository.ok:
         return
     yield from _programs(door)
+    yield _tried("merge driver", lambda: _merge_driver(door))
     try:
         context = door.context()
     except PucsError as error:
@@ -107,6 +108,15 @@ def _programs(door: Door) -> Iterator[Check]:
         yield Check(name=name, ok=not wrong, found=text, remedy=found.remedy)
     for probe in tried:
         yield Check(name=probe.front, ok=probe.ok, found=probe.found, remedy=probe.remedy)
+
+
+def _merge_driver(door: Door) -> Check:
+    """Try the merge driver that git would call here."""
+    from pucs.hooks.probing_merge import merge_probe  # noqa: PLC0415
+    from pucs.wiring import merge_settings  # noqa: PLC0415
+
+    probe = merge_probe(merge_settings(door.repo), merge_settings(everywhere=True))
+    return Check(name=probe.front, ok=probe.ok, found=probe.found, remedy=probe.remedy)
 
 
 def _called_in(context: Context) -> Iterator[Check]:

@@ -18,7 +18,7 @@ from pucs.core.errors import Usage
 from pucs.hooks.installing_files import Plan, Write, read
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pucs.coordinator.merge_settings import MergeSettings
 
@@ -109,6 +109,11 @@ def command(accept: str) -> str:
         f"test ! -r {script.replace('%', '%%')} || exec sh {calling} {accept} %O %A %B %L %P %S %X %Y;"
         " git merge-file --marker-size=%L -L ours -L base -L theirs %A %O %B || exit 1"
     )
+
+
+def filled(command: str, values: Mapping[str, str]) -> str:
+    """Return a command line with its placeholders filled in; those without a value stay, as git leaves them."""
+    return re.sub("%[%A-Z]", lambda found: values.get(found[0], found[0]), command)
 
 
 def _imports() -> str:
