@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import hunks, settle
 from pucs.merge.python import guards
+from pucs.merge.python.entities import by_entities
 from pucs.merge.python.members import members
 from pucs.merge.python.parameters import parameters
 from pucs.merge.python.scene import Scene
+from pucs.merge.python.segments import entity_of
 from pucs.merge.python.statements import formatting, statements
 
 if TYPE_CHECKING:
@@ -35,6 +37,9 @@ class Python:
         scene = Scene(texts)
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
         yield settle(hunks(texts), resolvers)
+        whole = by_entities(scene, resolvers)
+        if whole is not None:
+            yield whole
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
@@ -46,7 +51,7 @@ class Python:
 
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the qualified name of the innermost definition around a clash."""
-        return ""
+        return entity_of(texts, clash)
 
 
 def _resolved(resolve: Callable[[Clash, Scene], Pieces | None], scene: Scene, clash: Clash) -> Pieces | None:

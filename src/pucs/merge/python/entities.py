@@ -1,0 +1,134 @@
+"""The merge of a whole Python file by what it defines.
+
+Definitions are matched by name and place, then by body; what one side changed is taken, what both changed is merged
+inside. What both put in one place stands there, ours first. What one side deleted and the other changed is a conflict.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+from typing import TYPE_CHECKING
+
+from pucs.merge.pieces import joined, lines_of
+from pucs.merge.python.entities_identity import Identities
+from pucs.merge.python.entities_weaving import Weaving
+from pucs.merge.records import Clash, Kept, Place, Settled, Texts, Tier
+from pucs.merge.threeway import regions
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from pucs.merge.pieces import Resolver
+    from pucs.merge.python.entities_weaving import Cell, Spans
+    from pucs.merge.python.scene import Scene
+    from pucs.merge.records import Lines, Piece, Pieces
+
+
+def by_entities(scene: Scene, resolvers: Sequence[Resolver]) -> Pieces | None:
+    """Merge a file by its definitions; what both sides changed inside them goes through the resolvers.
+
+    None: this way leads nowhere, because a definition would be there twice, or not at all.
+    """
+    texts, ended = _ended(scene.texts)
+    try:
+        cells = Weaving(Identities(texts), resolvers).cells()
+    except RecursionError:  # lines nested beyond what anybody writes
+        return None
+    if cells is None:
+        return None
+    pieces = joined(_told(texts, cells))
+    return pieces if ended else _unended(pieces)
+
+
+def _ended(texts: Texts) -> tuple[Texts, bool]:
+    """Return the texts with every last line ended, and whether the result's is to be."""
+    versions = (texts.base, texts.ours, texts.theirs)
+    ends = [not lines or lines[-1].endswith("\n") for lines in versions]
+    base, ours, theirs = (
+        lines if end else (*lines[:-1], lines[-1] + "\n") for lines, end in zip(versions, ends, strict=True)
+    )
+    return Texts(base, ours, theirs), ends[2] if ends[1] == ends[0] else ends[1]
+
+
+def _unended(pieces: Pieces) -> Pieces:
+    """Return pieces whose last line has no end."""
+    if not pieces or isinstance(pieces[-1], Clash) or not pieces[-1].lines:
+        return pieces
+    last = pieces[-1]
+    lines = (*last.lines[:-1], last.lines[-1].removesuffix("\n"))
+    if isinstance(last, Kept):
+        return (*pieces[:-1], Kept(lines))
+    return (*pieces[:-1], Settled(lines, last.resolver, last.tier, last.clash))
+
+
+# ---- what git could not merge and this could is told as settled ----
+
+
+def _told(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
+    """Yield the pieces of cells; where git finds a conflict and here is none, the cells are one settled place."""
+    at = 0
+    for first, last in _runs(texts, cells):
+        for cell in cells[at:first]:
+            yield from cell.pieces
+        yield from _settled(texts, cells[first:last])
+        at = last
+    for cell in cells[at:]:
+        yield from cell.pieces
+
+
+def _settled(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
+    pieces = joined(chain.from_iterable(cell.pieces for cell in cells))
+    lines = lines_of(pieces)
+    if (
+        not all(isinstance(piece, Kept) for piece in pieces)
+        or not all(cell.closed for cell in cells)
+        or lines is None
+    ):
+        yield from pieces
+        return
+    sides = [
+        text[cells[0].spans[version][0] : cells[-1].spans[version][1]]
+        for version, text in enumerate((texts.base, texts.ours, texts.theirs))
+    ]
+    head = _common([*sides, lines])
+    tail = _common([side[head:][::-1] for side in (*sides, lines)])
+    base, ours, theirs, merged = (side[head : len(side) - tail] for side in (*sides, lines))
+    place = Place(*(span[0] + head for span in cells[0].spans))
+    yield Kept(lines[:head])
+    yield Settled(merged, "entities", Tier.AUTO, Clash(base, ours, theirs, place))
+    yield Kept(lines[len(lines) - tail :])
+
+
+def _common(sides: Sequence[Lines]) -> int:
+    """Return how many lines all sides begin with."""
+    count = 0
+    least = min(len(side) for side in sides)
+    while count < least and len({side[count] for side in sides}) == 1:
+        count += 1
+    return count
+
+
+def _runs(texts: Texts, cells: list[Cell]) -> Iterator[tuple[int, int]]:
+    """Yield first and last index (exclusive) of the cells that have to do with a conflict of git's, without overlaps."""
+    open_run: tuple[int, int] | None = None
+    for region in regions(texts.base, texts.ours, texts.theirs):
+        if region.changed != "clash":
+            continue
+        spans = (region.base, region.ours, region.theirs)
+        touched = [index for index, cell in enumerate(cells) if _touch(cell.spans, spans)]
+        if not touched:
+            continue
+        run = (touched[0], touched[-1] + 1)
+        if open_run is not None and run[0] < open_run[1]:
+            open_run = (min(open_run[0], run[0]), max(open_run[1], run[1]))
+            continue
+        if open_run is not None:
+            yield open_run
+        open_run = run
+    if open_run is not None:
+        yield open_run
+
+
+def _touch(one: Spans, other: Spans) -> bool:
+    """Tell whether two places share a line in any version."""
+    return any(max(a[0], b[0]) < min(a[1], b[1]) for a, b in zip(one, other, strict=True))
