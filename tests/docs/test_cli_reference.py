@@ -62,7 +62,7 @@ ONE = {
     "pucs locks": "",
     "pucs log": "",
     "pucs mcp": "",
-    "pucs merge replay": "",
+    "pucs merge replay": "with `--show`: there is no such conflict",
     "pucs message ack": "no such message to this agent; nothing was acknowledged",
     "pucs message inbox": "no such agent",
     "pucs message send": "no such agent, it has ended, or its inbox is full",

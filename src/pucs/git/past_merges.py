@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from pucs.coordinator.past import LeftOut, PastConflict, PastMerge, Reason
 from pucs.core.errors import GitError, NotFound
+from pucs.core.instants import parse_iso
 from pucs.git.line_merge import merge_file
 from pucs.git.merging import read_blobs
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_revision, require_git
@@ -32,6 +33,10 @@ READ_FILES: Final = 16
 """Conflicting files read at a time: four versions of each, up to 64 MB together."""
 _TWO: Final = ("--min-parents=2", "--max-parents=2")
 _MARKERS = re.compile(rb"^<{7} .*^>{7} ", re.MULTILINE | re.DOTALL)
+_MISSING = re.compile(
+    "unable to read|could not read|could not parse|not something we can merge|bad object|missing",
+    re.IGNORECASE,
+)
 _QUOTED: Final = {"\\": "\\\\", '"': '\\"', "\n": "\\n"}
 _SETTINGS: Final = ("-c", "core.fsync=none", "-c", "core.attributesFile=/dev/null")
 _ALONE: Final = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_ATTR_NOSYSTEM": "1"}
@@ -63,11 +68,11 @@ class GitPastMerges:
         require_git()
         git = Git(directory=path)
         try:
-            places = [
+            place, objects, shallow = (
                 git("rev-parse", "--path-format=absolute", *question).line
                 for question in (("--git-common-dir",), ("--git-path", "objects"), ("--git-path", "shallow"))
-            ]
-            return GitPastMerges(path, *places, git("rev-parse", "--show-object-format").line)
+            )
+            return GitPastMerges(path, place, objects, shallow, git("rev-parse", "--show-object-format").line)
         except GitError as error:
             said = str(error.fields.get("stderr", ""))
             why = said if "dubious ownership" in said else f"{path} is in no git repository."
@@ -75,7 +80,9 @@ class GitPastMerges:
 
     def listing(self, *, after: str, beyond: str, merges_max: int) -> list[PastMerge]:
         """Return the newest merges reachable from any branch or tag, newest first."""
-        bounds = [f"--max-count={merges_max}", *([f"--since-as-filter={after}"] if after else [])]
+        since_s = parse_iso(after) if after else 0.0
+        # Times are compared here: git takes a date it cannot read for today.
+        bounds = [] if after else [f"--max-count={merges_max}"]
         tips = ["--branches", "--tags", "--remotes"]
         if self._commit("HEAD"):
             tips.append("HEAD")  # of a detached checkout
@@ -86,7 +93,8 @@ class GitPastMerges:
                     f"{beyond!r} names no commit here.", remedy="Name a commit, a branch or a tag."
                 )
             tips.append(f"^{found}")
-        return self._log(*_TWO, *bounds, *tips)
+        found = [merge for merge in self._log(*_TWO, *bounds, *tips) if merge.committed_at_s >= since_s]
+        return found[:merges_max]
 
     def one(self, revision: str) -> PastMerge:
         """Return the merge of this name."""
@@ -156,10 +164,9 @@ def _stopped(git: Git, merges: Sequence[PastMerge]) -> Iterator[tuple[PastMerge,
     """Merge again, many at once; if that fails, each alone, to know which one it is."""
     asked = "".join(f"{merge.ours} {merge.theirs}\n" for merge in merges)
     try:
-        text = git(
-            *_SETTINGS, "merge-tree", "--write-tree", "-z", "--no-messages", "--stdin", stdin=asked
-        ).text
-        answers = list(_answers(text))
+        output = git(*_SETTINGS, "merge-tree", "--write-tree", "-z", "--no-messages", "--stdin", stdin=asked)
+        # Some versions go on with a tree that is missing as if it were empty, and only complain.
+        answers = [] if output.error else list(_answers(output.text))
     except GitError:  # one of them cannot be merged, or git is older than 2.39 and takes one at a time
         answers = []
     if len(answers) == len(merges):
@@ -174,17 +181,19 @@ def _stopped_alone(git: Git, merge: PastMerge) -> list[_Stopped] | LeftOut:
     try:
         output = git(*_SETTINGS, "merge-tree", "--write-tree", "-z", "--no-messages", *names, ok=(0, 1))
     except GitError as error:
-        said = str(error.fields.get("stderr", "")) or error.message
-        reason = Reason.FAILED
-        if "unrelated histories" in said:
-            reason = Reason.UNRELATED
-        elif re.search(r"unable to read|not something we can merge|bad object|could not parse|missing", said):
-            reason = Reason.MISSING
-        return LeftOut(merge=merge, path="", reason=reason, detail=said.splitlines()[0] if said else "")
-    # A tree without a file under it: the parent's objects may be missing, and git says so by its status alone.
-    if output.status == 1 and not output.text:
-        return LeftOut(merge=merge, path="", reason=Reason.MISSING, detail=output.error)
+        return _failed(merge, str(error.fields.get("stderr", "")) or error.message)
+    if output.error:
+        return _failed(merge, output.error)
     return _entries(output.text.split("\0")[1:]) if output.status else []
+
+
+def _failed(merge: PastMerge, said: str) -> LeftOut:
+    reason = Reason.FAILED
+    if "unrelated histories" in said:
+        reason = Reason.UNRELATED
+    elif _MISSING.search(said):
+        reason = Reason.MISSING
+    return LeftOut(merge=merge, path="", reason=reason, detail=said.partition("\n")[0])
 
 
 def _answers(text: str) -> Iterator[list[_Stopped]]:
