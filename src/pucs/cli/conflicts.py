@@ -76,6 +76,7 @@ def _show(door: Door, number: int) -> None:
             "possible": list(plan.possible),
             "default": plan.default.decision,
             "clash": list(answer.clash),
+            "proposal": answer.proposal,
         }
     door.say(document, "\n".join(_lines(answer)))
     if not found.decision:
@@ -108,6 +109,11 @@ def _lines(answer: Explained) -> list[str]:
             "by default": plan.default.decision
             + (f", from {found.deadline_at} on" if found.deadline_at else ""),
             **({"no merge": "; ".join(answer.clash)} if answer.clash else {}),
+            **(
+                {"guess": f"there is one; see it: pucs resolve {found.id} --strategy merge"}
+                if answer.proposal
+                else {}
+            ),
         }
     shown |= {
         name: value

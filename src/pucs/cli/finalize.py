@@ -17,9 +17,15 @@ if TYPE_CHECKING:
 @click.option(
     "--target", metavar="B", default="", help="Branch to move to the result, if no checkout has it out."
 )
+@click.option(
+    "--accept",
+    type=click.Choice(["auto", "review"]),
+    default=None,
+    help="Where git cannot merge: only what is proved, or guesses as well; without it merge.accept of pucs.yaml.",
+)
 @click.option("--dry-run", is_flag=True, help="Show the merge order; merge nothing.")
 @common_options
-def finalize(door: Door, streams: tuple[str, ...], target: str, *, dry_run: bool) -> None:
+def finalize(door: Door, streams: tuple[str, ...], target: str, accept: str | None, *, dry_run: bool) -> None:
     """Merge the streams in dependency order into the session branch, test, and end the session if all is in.
 
     What cannot be merged becomes a conflict; its stream stays unmerged and intact. Your checkout is never touched: the
@@ -28,14 +34,19 @@ def finalize(door: Door, streams: tuple[str, ...], target: str, *, dry_run: bool
     \b
     Example: pucs finalize --dry-run
     """
-    document = finalized(door.context(), streams=streams, target=target, dry_run=dry_run)
+    document = finalized(door.context(), streams=streams, target=target, accept=accept or "", dry_run=dry_run)
     door.say(document, lambda: _told(document))
     if not document["ok"]:
         raise SystemExit(1)
 
 
 def finalized(
-    context: Context, *, streams: tuple[str, ...] = (), target: str = "", dry_run: bool = False
+    context: Context,
+    *,
+    streams: tuple[str, ...] = (),
+    target: str = "",
+    accept: str = "",
+    dry_run: bool = False,
 ) -> dict[str, Any]:
     """Do what ``pucs finalize`` does and return its document."""
     from pucs.coordinator.conflicts import conflicts  # noqa: PLC0415
@@ -46,7 +57,9 @@ def finalized(
 
     with context.store.read() as tx:
         active = tx.sessions.active()
-    result = merge_all(context, streams=streams or None, target=target or None, dry_run=dry_run)
+    result = merge_all(
+        context, streams=streams or None, target=target or None, dry_run=dry_run, accept=accept
+    )
     left = [task.id for task in unfinished(context)]
     document = {
         "session": result.session,

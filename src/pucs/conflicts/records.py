@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pucs.core.severities import Severity
+
+if TYPE_CHECKING:
+    from pucs.merge.records import Resolution as Settlement
 
 __all__ = [
     "Change",
@@ -189,6 +192,8 @@ class Resolution:
     """What the stream's branch points at, where a change was brought in."""
     scopes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Resources by agent, where the work was divided."""
+    proposal: str = ""
+    """A merge that is a guess and was not applied, as a patch of what the stream has; empty: there is none."""
 
     @property
     def resolved(self) -> bool:
@@ -219,3 +224,9 @@ class MergeResult:
     """Places where both sides changed the same lines."""
     reason: str = ""
     """Why not, in one sentence."""
+    tier: str = ""
+    """``auto`` or ``review``: how far the merge, or the proposal, is to be trusted; empty: there is neither."""
+    resolutions: tuple[Settlement, ...] = ()
+    """Places that both sides changed, each with the rule that merged it."""
+    proposal: bytes = b""
+    """Without success: what a guess makes of the file; empty: there is none."""

@@ -41,6 +41,8 @@ class _Run:
     """Session branch, as merged so far."""
     say: Progress
     dry: bool
+    accept: str
+    """``auto`` or ``review`` instead of what the configuration says, else empty."""
     merged: list[str] = field(default_factory=list)
     already: list[str] = field(default_factory=list)
     unmerged: dict[str, Unmerged] = field(default_factory=dict)
@@ -59,12 +61,14 @@ def finalize(
     streams: Sequence[str] | None = None,
     target: str | None = None,
     dry_run: bool = False,
+    accept: str = "",
     on_progress: Progress | None = None,
 ) -> FinalizeResult:
     """Merge streams to the session branch in phases, test each phase, and take the complete result to the target.
 
     Each phase is taken whole: intention, compare-and-swap, closing transaction. Safe to repeat. The target moves only if
-    it is named, everything asked for is merged, and no checkout has it out.
+    it is named, everything asked for is merged, and no checkout has it out. ``accept`` says instead of the configuration
+    which merges are applied where git has none: ``auto`` those that are proved, ``review`` guesses as well.
 
     Raises:
         NotFound: a stream or the target does not exist.
@@ -75,7 +79,7 @@ def finalize(
     found = history(context, session)
     chosen = _chosen(found, streams)
     tip = context.repository.resolve(f"refs/heads/{session.branch}") or session.base
-    run = _Run(found=found, tip=tip, say=on_progress or _silent, dry=dry_run)
+    run = _Run(found=found, tip=tip, say=on_progress or _silent, dry=dry_run, accept=accept)
     phases = merge_phases(
         [row.stream for row in found.rows.values()], sorted(found.synced), found.configuration.merge.phases
     )
@@ -92,7 +96,7 @@ def finalize(
         tests_passed=run.tests_passed,
         dry_run=dry_run,
     )
-    return take(context, result, target or "", session.target)
+    return take(context, result, target or "", session.target, accept=accept)
 
 
 def _session(context: Context) -> Session:
@@ -211,7 +215,7 @@ def _join(context: Context, run: _Run, tip: str, name: str) -> tuple[str, Joined
     theirs = run.found.tips[name]
     if context.repository.contains(tip, theirs):
         return tip, Joined()  # it came with another stream of its group
-    joined = join(context, tip, theirs)
+    joined = join(context, tip, theirs, accept=run.accept)
     if joined.conflicts:
         return "", joined
     trailers = [*protocol.trailers_of("", name, run.found.session.id, "", ()), (protocol.LANDING, theirs)]

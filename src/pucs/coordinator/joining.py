@@ -35,6 +35,7 @@ REASONS_SAID = 5
 """Reasons told in a message; documents hold all."""
 _MARKERS = re.compile(rb"(?m)^(?:<{7,}|>{7,}) ")
 """A version with markers is itself a merge that conflicts: git makes such a base where histories cross."""
+_SAME_LINES = "both sides change the same lines of"
 _TROUBLES = {
     "modify/delete": "one side changed it, the other deleted it",
     "rename/delete": "one side renamed it, the other deleted it",
@@ -178,7 +179,7 @@ def _settled(context: Context, merged: Merged, sides: tuple[str, str], accept: s
             continue
         result, guess = _file(context, stages, merged.marked, accept)
         if isinstance(result, str):
-            reasons[path] = f"{path}: {result}"
+            reasons[path] = result
         else:
             made[path] = result
         if guess is not None:
@@ -206,19 +207,19 @@ def _file(
 
     path = file_path(stages.path)
     if of(path) is None:
-        return "both sides changed the same lines", None
+        return f"{_SAME_LINES} {path}", None
     names = (stages.base, stages.ours, stages.theirs, f"{marked}:{path}")
     base, ours, theirs, lines = context.repository.blobs(names)
     if base is None or ours is None or theirs is None or lines is None:
-        return "it is too large to look into", None
+        return f"{path}: it is too large to look into", None
     if any(_MARKERS.search(version) for version in (base, ours, theirs)):
-        return "a version of it holds conflict markers", None
+        return f"{path}: a version of it holds conflict markers", None
     given = Versions(base, ours, theirs)
     gits = LineMerge(lines, max(1, len(re.findall(rb"(?m)^<{7} ", lines))))
     result = merge(path, given, gits, accept=Tier(accept))
     if result.clean:
         return (_of(stages.path, result), result.content), None
-    return _why(result), _guess(stages.path, given, gits) if Tier(accept) is Tier.AUTO else None
+    return _why(stages.path, result), _guess(stages.path, given, gits) if Tier(accept) is Tier.AUTO else None
 
 
 def _guess(path: Resource, versions: Versions, lines: LineMerge) -> tuple[Settled, bytes] | None:
@@ -233,17 +234,18 @@ def _of(path: Resource, result: MergedFile) -> Settled:
     return Settled(file=path, tier=result.tier.value, resolutions=result.resolutions)
 
 
-def _why(result: MergedFile) -> str:
+def _why(path: Resource, result: MergedFile) -> str:
     """Return what is left of a file's conflicts: where, and why nothing settled it."""
     places = [
-        "both sides changed the same lines"
-        + (f" in {one.entity}" if one.entity else "")
-        + (f" ({one.reason})" if one.reason else "")
+        " ".join([
+            *([f"in {one.entity}"] if one.entity else []),
+            *([f"({one.reason})"] if one.reason else []),
+        ])
         for one in result.conflicts
     ]
-    named = list(dict.fromkeys(places))
-    more = f", and {len(named) - PLACES_NAMED} more" if len(named) > PLACES_NAMED else ""
-    return "; ".join(named[:PLACES_NAMED]) + more
+    named = list(filter(None, dict.fromkeys(places)))
+    more = [f"and {len(named) - PLACES_NAMED} more places"] if len(named) > PLACES_NAMED else []
+    return ", ".join([f"{_SAME_LINES} {path}", *named[:PLACES_NAMED], *more])
 
 
 def _tree(context: Context, merged: Merged, made: Mapping[Resource, tuple[Settled, bytes]]) -> str:

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 PARTIES_MIN = 2
 """Agents that it takes to divide something."""
 _SALVAGE = "refs/pucs/salvage/"
+ACCEPTED = ("auto", "review")
+"""Which merges are applied: those that are proved, or guesses as well."""
 REASON_CHARACTERS_MAX = 2000
 """Longest reason of a decision: it stands in the log and in the alerts of those concerned."""
 
@@ -48,6 +50,8 @@ class _Case:
     why: str
     """Words of whoever decides, in one line."""
     winner: str
+    accept: str
+    """``auto`` or ``review``: whether a guess counts as a merge."""
     chosen: bool
     """The strategy was asked for, not planned."""
 
@@ -65,19 +69,23 @@ def resolve(
     decision: str = "",
     by: str = "",
     winner: str = "",
+    accept: str = "",
 ) -> Resolution:
     """Resolve an open conflict, by the strategy that fits it unless one is named, and say what happens now.
 
     ``decision`` is the reason in the words of ``by``; ``winner`` names the side that stands: an agent or stream that is a
-    party, or the salvage ref of the parked change.
+    party, or the salvage ref of the parked change. ``accept`` says instead of the configuration which merges are applied:
+    ``auto`` those that are proved, ``review`` guesses as well; a guess that is not applied is in the answer.
 
     Raises:
         NotFound: no such conflict, or what it parked is gone.
         Refused: it was decided before, the strategy is not possible for it, or somebody holds what a merge would change.
-        Usage: a decision that names nobody, or no side of this conflict.
+        Usage: a decision that names nobody, or no side of this conflict; or there is no such tier to accept.
     """
+    if accept not in {"", *ACCEPTED}:
+        raise Usage(f"There is no tier {accept!r}.", remedy=f"Accept one of: {', '.join(ACCEPTED)}.")
     apply_defaults(context)
-    case = _case(context, conflict, decision=decision, by=by, winner=winner)
+    case = _case(context, conflict, decision=decision, by=by, winner=winner, accept=accept)
     if strategy is not None:
         if strategy not in case.plan.possible:
             raise _impossible(case, strategy)
@@ -99,7 +107,7 @@ def _carried_out(context: Context, case: _Case) -> Resolution:
             return _roll_back(context, case)
 
 
-def _case(context: Context, conflict: int, *, decision: str, by: str, winner: str) -> _Case:
+def _case(context: Context, conflict: int, *, decision: str, by: str, winner: str, accept: str) -> _Case:
     why = " ".join(decision.split())
     if len(why) > REASON_CHARACTERS_MAX:
         raise Usage(
@@ -107,8 +115,9 @@ def _case(context: Context, conflict: int, *, decision: str, by: str, winner: st
         )
     with unit(context) as opened:
         found = still_open(opened, conflict)
+        accept = accept or opened.tx.sessions.configuration().merge.accept
     parked = unparking.parked_work(context, found) if found.salvage else None
-    clash = unparking.try_merge(context, parked) if parked is not None else None
+    clash = unparking.try_merge(context, parked, accept=accept) if parked is not None else None
     with context.store.read() as tx:
         facts = _facts(tx, found, mergeable=None if parked is None else clash is None)
     return _Case(
@@ -119,6 +128,7 @@ def _case(context: Context, conflict: int, *, decision: str, by: str, winner: st
         by=requesting.decider(by),
         why=why,
         winner=winner.strip(),
+        accept=accept,
         chosen=False,
     )
 
@@ -331,7 +341,15 @@ def _merge(context: Context, case: _Case) -> Resolution:
     parked = case.parked
     assert parked is not None, "only a parked change can be merged"
     said = f"the change of {parked.agent} was merged with what landed since{case.because}"
-    outcome = unparking.bring_in(context, parked, by=case.by, strategy=Strategy.MERGE, decision=said)
+    outcome = unparking.bring_in(
+        context, parked, by=case.by, strategy=Strategy.MERGE, decision=said, accept=case.accept
+    )
+    if isinstance(outcome, Clash) and outcome.proposal:
+        message = (
+            f"There is only a guess at how to merge it, and nothing was changed: {'; '.join(outcome.reasons)}. "
+            f"To accept it: pucs resolve {case.conflict.id} --strategy merge --accept review."
+        )
+        return replace(_open(case, Strategy.MERGE, message), proposal=outcome.proposal)
     if isinstance(outcome, Clash):
         raise Refused(
             f"Conflict {case.conflict.id} does not merge: {'; '.join(outcome.reasons)}.",
@@ -384,7 +402,13 @@ def _arbitrate(context: Context, case: _Case) -> Resolution:
         return _closed(context, case, Strategy.ARBITRATE, said, winner=case.winner)
     said = f"the change of {parked.agent} stands{case.because}"
     outcome = unparking.bring_in(
-        context, parked, by=case.by, strategy=Strategy.ARBITRATE, decision=said, replacing=True
+        context,
+        parked,
+        by=case.by,
+        strategy=Strategy.ARBITRATE,
+        decision=said,
+        accept="auto",
+        replacing=True,
     )
     assert isinstance(outcome, BroughtIn), "it takes the place of what it clashes with"
     return _brought(context, case, Strategy.ARBITRATE, said, outcome)
@@ -410,23 +434,47 @@ def _roll_back(context: Context, case: _Case) -> Resolution:
     return _closed(context, case, Strategy.ROLLBACK, said)
 
 
-def auto_merge(context: Context, file: str, base: bytes, a: bytes, b: bytes) -> MergeResult:
-    """Merge two changes of one file where they touch different lines and different definitions (000 §4.2).
+def auto_merge(
+    context: Context, file: str, base: bytes, a: bytes, b: bytes, *, accept: str = "auto"
+) -> MergeResult:
+    """Merge two changes of one file by its structure (000 §4.2), applying what ``accept`` says: ``auto`` or ``review``.
 
-    ``file`` is its name, which tells the language. Nothing is written; a file is never merged in part.
+    ``file`` is its name, which tells the language. Nothing is written; a file is never merged in part. Two changes of one
+    definition that git merges by lines alone are a guess.
     """
+    from pucs.merge.merging import LineMerge, merge  # noqa: PLC0415 - most resolutions merge nothing
+    from pucs.merge.records import Origin, Tier, Versions  # noqa: PLC0415
+
     if any(b"\0" in side for side in (base, a, b)):
         return MergeResult(success=False, reason="binary content has no lines to merge")
-    content, conflicts = context.repository.merge_file(base, a, b)
-    if conflicts:
-        places = "1 place" if conflicts == 1 else f"{conflicts} places"
+    versions, lines = Versions(base, a, b), LineMerge(*context.repository.merge_file(base, a, b))
+    found = merge(file, versions, lines, accept=Tier(accept))
+    if found.clean and found.objections:
+        return MergeResult(success=False, conflicts=len(found.objections), reason="; ".join(found.objections))
+    if found.clean:
+        unsure = objections(file, base, a, b, found.content) if found.origin is Origin.GIT else ()
+        if not unsure or accept == Tier.REVIEW:
+            tier = Tier.REVIEW if unsure else found.tier
+            return MergeResult(
+                success=True, content=found.content, tier=tier.value, resolutions=found.resolutions
+            )
         return MergeResult(
-            success=False, conflicts=conflicts, reason=f"both sides change the same lines in {places}"
+            success=False,
+            conflicts=len(unsure),
+            reason="; ".join(unsure),
+            tier=Tier.REVIEW.value,
+            proposal=found.content,
         )
-    reasons = objections(file, base, a, b, content)
-    if reasons:
-        return MergeResult(success=False, conflicts=len(reasons), reason="; ".join(reasons))
-    return MergeResult(success=True, content=content)
+    left = len(found.conflicts)
+    result = MergeResult(
+        success=False,
+        conflicts=left,
+        reason=f"both sides change the same lines in {'1 place' if left == 1 else f'{left} places'}",
+    )
+    guess = merge(file, versions, lines, accept=Tier.REVIEW)
+    if not guess.clean:
+        return result
+    return replace(result, tier=Tier.REVIEW.value, resolutions=guess.resolutions, proposal=guess.content)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -437,6 +485,8 @@ class Explained:
     plan: Plan
     clash: tuple[str, ...] = ()
     """Why a parked change does not merge now; empty: it does, or there is none."""
+    proposal: str = ""
+    """A guess at that merge, as a patch of what the stream has; empty: there is none."""
 
 
 def explained(context: Context, *, conflict: int) -> Explained:
@@ -455,8 +505,12 @@ def explained(context: Context, *, conflict: int) -> Explained:
     clash: Clash | None = None
     if found.status is Status.OPEN and found.salvage:
         with suppress(PucsError):  # what is unknown is shown as unknown
-            clash = unparking.try_merge(context, unparking.parked_work(context, found))
+            with context.store.read() as tx:
+                accept = tx.sessions.configuration().merge.accept
+            clash = unparking.try_merge(context, unparking.parked_work(context, found), accept=accept)
             mergeable = clash is None
     with context.store.read() as tx:
         plan = strategy_for(found, _facts(tx, found, mergeable=mergeable))
-    return Explained(conflict=found, plan=plan, clash=clash.reasons if clash else ())
+    if clash is None:
+        return Explained(conflict=found, plan=plan)
+    return Explained(conflict=found, plan=plan, clash=clash.reasons, proposal=clash.proposal)

@@ -25,7 +25,9 @@ TARGET_ATTEMPTS_MAX = 5
 """Tries to move a target that somebody else moves at the same time."""
 
 
-def take(context: Context, result: FinalizeResult, target: str, home: str) -> FinalizeResult:
+def take(
+    context: Context, result: FinalizeResult, target: str, home: str, *, accept: str = ""
+) -> FinalizeResult:
     """Bring the result to the target branch, or say how a person takes it."""
     if not target:
         command = f"git switch {home} && git merge {result.branch}" if home else f"git merge {result.branch}"
@@ -44,7 +46,7 @@ def take(context: Context, result: FinalizeResult, target: str, home: str) -> Fi
             return replace(result, target_commit=old)
         if place is not None:
             return replace(result, how_to_take=f"cd {place} && git merge {result.branch}")
-        new, joined = _onto_target(context, result, old)
+        new, joined = _onto_target(context, result, old, accept)
         if not new:
             return replace(result, how_to_take=f"git switch {target} && git merge {result.branch}")
         with unit(context, durable=True) as opened:
@@ -63,11 +65,11 @@ def take(context: Context, result: FinalizeResult, target: str, home: str) -> Fi
     raise Refused(f"The branch {target} keeps moving.", remedy="Finalize again when it is quiet.")
 
 
-def _onto_target(context: Context, result: FinalizeResult, old: str) -> tuple[str, Joined]:
+def _onto_target(context: Context, result: FinalizeResult, old: str, accept: str) -> tuple[str, Joined]:
     """Return what the target moves to: the result itself, or a merge with what went on there; empty if it conflicts."""
     if context.repository.contains(result.commit, old):
         return result.commit, Joined()
-    joined = join(context, old, result.commit)
+    joined = join(context, old, result.commit, accept=accept)
     if joined.conflicts:
         with unit(context) as opened:
             record(

@@ -17,6 +17,7 @@ from pucs.coordinator.agents import stream_named
 from pucs.coordinator.arriving import ARRIVING, LostLease, Plan, intend
 from pucs.coordinator.context import Context, Unit, unit
 from pucs.coordinator.granting import end_and_serve, grant, settled
+from pucs.coordinator.joining import Joined, join
 from pucs.coordinator.partition import boundaries_of
 from pucs.coordinator.preparing import message_of, title_of
 from pucs.coordinator.salvaging import Bench
@@ -77,6 +78,8 @@ class Clash:
     """It does not merge; nothing was changed."""
 
     reasons: tuple[str, ...]
+    proposal: str = ""
+    """A guess at the merge, as a patch of what the stream has; empty: there is none."""
 
 
 def parked_work(context: Context, conflict: Conflict) -> ParkedWork:
@@ -119,11 +122,14 @@ def parked_work(context: Context, conflict: Conflict) -> ParkedWork:
     )
 
 
-def try_merge(context: Context, parked: ParkedWork) -> Clash | None:
-    """Return why a parked change does not merge with its stream as it is now, None if it does; nothing is changed."""
+def try_merge(context: Context, parked: ParkedWork, *, accept: str) -> Clash | None:
+    """Return why a parked change does not merge with its stream as it is now, None if it does; nothing is changed.
+
+    With ``accept`` ``review`` a guess counts as a merge, with ``auto`` it does not.
+    """
     tip = context.repository.resolve(parked.branch) or parked.base
-    tree, clash = _merged(context, parked, tip)
-    return clash if not tree else None
+    _, clash = _merged(context, parked, tip, accept)
+    return clash
 
 
 def bring_in(
@@ -133,11 +139,13 @@ def bring_in(
     by: str,
     strategy: Strategy,
     decision: str,
+    accept: str,
     replacing: bool = False,
 ) -> BroughtIn | Clash:
     """Bring a parked change onto its stream and close its conflict with the decision; a clash changes nothing.
 
-    With ``replacing`` what clashes takes the place of the stream's version, which goes to a salvage ref.
+    With ``replacing`` what clashes takes the place of the stream's version, which goes to a salvage ref. ``accept`` as in
+    ``try_merge``.
 
     Atomicity: as ``land``; the files are leased from the first look to the end.
 
@@ -152,7 +160,8 @@ def bring_in(
     try:
         for _ in range(ATTEMPTS_MAX):
             tip = context.repository.resolve(parked.branch) or parked.base
-            tree, clash = _merged(context, parked, tip)
+            joined, clash = _merged(context, parked, tip, accept)
+            tree = joined.tree
             if clash is not None and not replacing:
                 return clash
             if clash is not None:
@@ -170,6 +179,7 @@ def bring_in(
                 left=tuple(name for name, token in landing.items() if token not in fresh),
                 narrowed=True,
                 release=True,
+                settled=tuple(joined.documents(new)),
             )
             if _moved(context, parked, tip, plan, words):
                 return BroughtIn(commit=new, paths=tuple(changed), kept=words.kept)
@@ -249,8 +259,8 @@ def _taken(parked: ParkedWork, verdict: Blocked) -> Refused:
     )
 
 
-def _merged(context: Context, parked: ParkedWork, tip: str) -> tuple[str, Clash | None]:
-    """Return the tree of the stream's tip with the change merged in, or why it does not merge.
+def _merged(context: Context, parked: ParkedWork, tip: str, accept: str) -> tuple[Joined, Clash | None]:
+    """Return the merge of the change with the stream's tip, or why it does not merge.
 
     The change is what its agent made of each path as it found it, whatever else its history holds: both sides are given
     a common parent of just that content, which nobody else sees.
@@ -260,24 +270,37 @@ def _merged(context: Context, parked: ParkedWork, tip: str) -> tuple[str, Clash 
     ours = repository.commit(f"{tip}^{{tree}}", [fork], "ours", author=parked.agent)
     tree = repository.tree_with(fork, parked.paths, parked.commit)
     theirs = repository.commit(tree, [fork], "theirs", author=parked.agent)
-    merged = repository.merge(ours, theirs)
-    if merged.conflicts:
-        named = ", ".join(merged.conflicts[:PATHS_NAMED])
-        return "", Clash(reasons=(f"both sides change the same lines of {named}",))
-    result = repository.commit(merged.tree, [ours], "merged", author=parked.agent)
+    joined = join(context, ours, theirs, accept=accept)
+    if joined.conflicts:
+        guess = _patch(context, parked, ours, joined.proposal) if joined.proposal else ""
+        return Joined(), Clash(reasons=joined.reasons, proposal=guess)
+    result = repository.commit(joined.tree, [ours], "merged", author=parked.agent)
     changed = repository.changed(ours, result)
     moved = [path for path in changed if path not in parked.paths]
     if moved:
-        return "", Clash(reasons=(f"the files were renamed since: {', '.join(moved[:PATHS_NAMED])}",))
-    both = set(repository.changed(fork, ours)) & set(changed)
-    reasons = [
+        return Joined(), Clash(reasons=(f"the files were renamed since: {', '.join(moved[:PATHS_NAMED])}",))
+    # What git merged by lines alone nobody has looked at; what the merge room settled has passed its guards.
+    both = set(repository.changed(fork, ours)) & set(changed) - {one.file for one in joined.settled}
+    reasons = tuple(
         f"{path}: {objection}"
         for path in sorted(both)
         for objection in objections(
             path, *(repository.content(commit, path) for commit in (fork, ours, theirs, result))
         )
-    ]
-    return ("", Clash(reasons=tuple(reasons))) if reasons else (merged.tree, None)
+    )
+    if not reasons or accept == "review":
+        return joined, None
+    return Joined(), Clash(reasons=reasons, proposal=repository.patch(ours, result, changed))
+
+
+def _patch(context: Context, parked: ParkedWork, ours: str, tree: str) -> str:
+    """Return what a tree changes in the stream's version as a patch; empty if that reaches beyond the parked files."""
+    repository = context.repository
+    guess = repository.commit(tree, [ours], "proposal", author=parked.agent)
+    changed = repository.changed(ours, guess)
+    if any(path not in parked.paths for path in changed):
+        return ""
+    return repository.patch(ours, guess, changed)
 
 
 def _fork(context: Context, parked: ParkedWork, tip: str) -> str:

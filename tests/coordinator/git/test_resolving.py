@@ -100,16 +100,30 @@ def test_a_change_that_does_not_merge_is_refused_with_ways_out(world: Any) -> No
 
 
 @pytest.mark.slow
-def test_two_changes_of_one_function_are_no_clean_merge(world: Any) -> None:
-    """What git merges by lines is refused where both sides changed the same definition."""
+def test_two_changes_of_one_function_are_a_guess_until_somebody_accepts_them(world: Any) -> None:
+    """What git merges by lines is shown, and not applied, where both sides changed the same definition."""
     base = "def f():\n    one = 1\n\n    two = 2\n\n    three = 3\n    return one + two + three\n"
     world.agent("b1")
     world.lock("b1", "core/a.py")
     world.edit("b1", "core/a.py", base)
     world.land("b1")
-    number, _ = park(world, base.replace("three = 3", "three = 33"), mine=base.replace("one = 1", "one = 11"))
-    with pytest.raises(Refused, match="both sides change f"):
-        resolve(world.context, conflict=number, strategy=Strategy.MERGE)
+    theirs, mine = base.replace("three = 3", "three = 33"), base.replace("one = 1", "one = 11")
+    number, ref = park(world, theirs, mine=mine)
+    before = world.git("rev-parse", world.branch("core"))
+    shown = resolve(world.context, conflict=number, strategy=Strategy.MERGE)
+    assert (shown.status, shown.strategy, shown.commit) == (Status.OPEN, Strategy.MERGE, "")
+    assert "both sides change f" in shown.message
+    assert f"pucs resolve {number} --strategy merge --accept review" in shown.message
+    assert "-    one = 1\n+    one = 11\n" in shown.proposal
+    assert "33" not in [line for line in shown.proposal.splitlines() if line.startswith(("+", "-"))]
+    assert explained(world.context, conflict=number).proposal == shown.proposal
+    assert (record(world, number).status, world.held("a1")) == (Status.OPEN, [])
+    assert world.git("rev-parse", world.branch("core")) == before
+    done = resolve(world.context, conflict=number, strategy=Strategy.MERGE, accept="review")
+    assert (done.status, done.proposal, done.kept) == (Status.RESOLVED, "", ref)
+    assert world.text("core", "core/a.py") == mine.replace("three = 3", "three = 33").strip()
+    with pytest.raises(Usage, match="no tier"):
+        resolve(world.context, conflict=number, accept="all")
 
 
 def test_a_file_that_somebody_holds_is_not_merged_over(world: Any) -> None:
@@ -374,7 +388,7 @@ def test_a_killed_merge_is_completed_or_undone(world: Any, at: int, killed: type
 
 
 def test_auto_merge_of_two_changes_of_one_file(world: Any) -> None:
-    """Different definitions are merged; the same lines, the same function and binary content are not."""
+    """Different definitions are merged; the same lines, a name given twice and binary content are not."""
     base = b"def f():\n    return 1\n\n\ndef g():\n    return 2\n"
     one, other = base.replace(b"1", b"11"), base.replace(b"2", b"22")
     done = auto_merge(world.context, "m.py", base, one, other)
@@ -389,8 +403,34 @@ def test_auto_merge_of_two_changes_of_one_file(world: Any) -> None:
         b"def h():\n    return 1\n\n\n" + base,
         base + b"\n\ndef h():\n    return 2\n",
     )
-    assert "both sides change h" in added.reason
+    assert (added.success, added.tier) == (False, "")
+    assert "h" in added.reason
     assert "binary" in auto_merge(world.context, "x.png", b"\0", b"\0a", b"\0b").reason
+
+
+def test_auto_merge_merges_by_syntax_where_lines_conflict(world: Any) -> None:
+    """Functions added at one place are kept both, and each place says by what rule and how sure it is."""
+    base = b"import os\n\n\ndef f() -> str:\n    return os.name\n"
+    one, other = (base + b"\n\ndef %c() -> int:\n    return 1\n" % name for name in (b"g", b"h"))
+    done = auto_merge(world.context, "m.py", base, one, other)
+    assert (done.success, done.tier, done.proposal) == (True, "auto", b"")
+    assert sorted(done.content.splitlines()) == sorted([*one.splitlines(), *other.splitlines()[5:]])
+    assert all(place.resolver and place.tier == "auto" for place in done.resolutions)
+    assert done.resolutions
+    by_name = auto_merge(world.context, "m.xyz", base, one, other)
+    assert (by_name.success, by_name.conflicts, by_name.tier) == (False, 1, "")
+
+
+def test_auto_merge_proposes_what_it_is_not_sure_of(world: Any) -> None:
+    """Two changes of one function that touch different lines are a guess: shown, and taken when it is accepted."""
+    base = b"def f():\n    one = 1\n\n    two = 2\n\n    return one + two\n"
+    one, other = base.replace(b"1", b"11"), base.replace(b"2", b"22")
+    both = one.replace(b"2", b"22")
+    shown = auto_merge(world.context, "m.py", base, one, other)
+    assert (shown.success, shown.content, shown.tier, shown.proposal) == (False, b"", "review", both)
+    assert "both sides change f" in shown.reason
+    taken = auto_merge(world.context, "m.py", base, one, other, accept="review")
+    assert (taken.success, taken.content, taken.tier) == (True, both, "review")
 
 
 def _session(world: Any) -> Any:

@@ -68,7 +68,7 @@ generated:
   - {path: docs/api.md, command: "make $TARGET"}
 worktrees: {path: "../{repo}-{agent}", setup: "pip install ${X}", setup_timeout_s: 5, copy: [.env], sign_commits: true}
 branches: {session: "s/{session}", stream: "s/{stream}-{session}", agent: "a/{agent}"}
-merge: {test_command: "pytest ${ARGS}", test_timeout_s: 60, phases: [[RISK], [exec]]}
+merge: {test_command: "pytest ${ARGS}", test_timeout_s: 60, phases: [[RISK], [exec]], accept: review}
 agents:
   count: 6
   timeout_min: 2
@@ -137,7 +137,10 @@ def test_every_key_is_read() -> None:
         ),
         branches=BranchSettings(session="s/{session}", stream="s/{stream}-{session}", agent="a/{agent}"),
         merge=MergeSettings(
-            test_command="pytest ${ARGS}", test_timeout_s=60.0, phases=(("RISK",), ("exec",))
+            test_command="pytest ${ARGS}",
+            test_timeout_s=60.0,
+            phases=(("RISK",), ("exec",)),
+            accept="review",
         ),
         agents=AgentSettings(
             count=6,
