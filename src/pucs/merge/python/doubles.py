@@ -62,13 +62,15 @@ def doubles(tree: ast.Module, lines: Lines) -> tuple[Objection, ...]:
     """Return what is doubled: definitions, statements in a row, handlers, conditions, keys, members of lists of names."""
     found: dict[str, Objection] = {}
     waiting: list[tuple[ast.AST, str]] = [(tree, "")]
+    # The parser counts lines that end with a carriage return alone, too.
+    rows = "".join(lines).replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while waiting:
         node, scope = waiting.pop()
         kind = type(node)
         inner = f"{scope}{node.name}." if isinstance(node, _DEFINITIONS) else scope
         if kind in _TOLD:
             try:
-                for words, line, about in _faults(node, inner, lines):
+                for words, line, about in _faults(node, inner, rows):
                     found.setdefault(words, Objection(words, line, about))
             except (RecursionError, ValueError):  # expressions thousands deep, numbers too long to write out
                 pass
@@ -84,7 +86,7 @@ def doubles(tree: ast.Module, lines: Lines) -> tuple[Objection, ...]:
 _Fault = tuple[str, int, str]
 
 
-def _faults(node: ast.AST, scope: str, lines: Lines) -> Iterator[_Fault]:
+def _faults(node: ast.AST, scope: str, rows: Sequence[str]) -> Iterator[_Fault]:
     if isinstance(node, (ast.List, ast.Set, ast.Tuple)):
         yield from _members(node)
     elif isinstance(node, ast.Dict):
@@ -94,7 +96,7 @@ def _faults(node: ast.AST, scope: str, lines: Lines) -> Iterator[_Fault]:
             body = getattr(node, field, ())
             if isinstance(body, list) and body:
                 yield from _defined(body, scope)
-                yield from _in_a_row(body, lines)
+                yield from _in_a_row(body, rows)
                 if isinstance(node, (ast.Module, ast.ClassDef)):
                     yield from _assigned(body, scope)
         if isinstance(node, ast.Try | ast.TryStar):
@@ -144,12 +146,12 @@ def _uses(value: ast.AST | None, name: str) -> bool:
     return value is not None and any(isinstance(one, ast.Name) and one.id == name for one in ast.walk(value))
 
 
-def _in_a_row(body: Sequence[ast.stmt], lines: Lines) -> Iterator[_Fault]:
+def _in_a_row(body: Sequence[ast.stmt], rows: Sequence[str]) -> Iterator[_Fault]:
     for one, other in pairwise(body):
-        quoted = lines[other.lineno - 1].strip()[:_QUOTED_MAX] if other.lineno <= len(lines) else ""
+        quoted = rows[other.lineno - 1].strip()[:_QUOTED_MAX]
         if isinstance(one, _ENDS):
             yield f"it is never reached: {quoted}", other.lineno, ""
-        elif type(one) is type(other) and _same(one, other, lines):
+        elif type(one) is type(other) and _same(one, other, rows):
             yield f"it stands twice in a row: {quoted}", other.lineno, ""
         elif isinstance(one, ast.Assign | ast.AnnAssign) and isinstance(other, ast.Assign | ast.AnnAssign):
             yield from _at_once(one, other)
@@ -163,13 +165,13 @@ def _at_once(one: ast.Assign | ast.AnnAssign, other: ast.Assign | ast.AnnAssign)
         yield f"`{target}` gets another value at once", other.lineno, target
 
 
-def _same(one: ast.stmt, other: ast.stmt, lines: Lines) -> bool:
+def _same(one: ast.stmt, other: ast.stmt, rows: Sequence[str]) -> bool:
     """Tell whether two statements, each on lines of its own, read the same."""
     spans = [(each.lineno - 1, each.end_lineno or each.lineno) for each in (one, other)]
     (first, last), (second, end) = spans
     if last > second or last - first != end - second:
         return False
-    return all(lines[first + at].strip() == lines[second + at].strip() for at in range(last - first))
+    return all(rows[first + at].strip() == rows[second + at].strip() for at in range(last - first))
 
 
 def _target(statement: ast.Assign | ast.AnnAssign) -> str:

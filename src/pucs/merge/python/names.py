@@ -48,8 +48,12 @@ def misnamed(tree: ast.Module) -> Iterator[Objection]:
         said = _SAID.get(type(message))
         if said is None:
             continue
-        words = said.format(*message.message_args)
+        about = message.message_args[0] if message.message_args else ""
+        about = about if isinstance(about, str) else ""
+        try:
+            words = said.format(*message.message_args)
+        except ValueError:  # a number too long to write out
+            words = said.partition(" ")[2]
         if words not in seen:
             seen.add(words)
-            about = message.message_args[0] if message.message_args else ""
-            yield Objection(words, message.lineno, about if isinstance(about, str) else "")
+            yield Objection(words, message.lineno, about)
