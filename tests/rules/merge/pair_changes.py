@@ -400,3 +400,19 @@ def base_and_attribute(file: File, chance: random.Random) -> Made | None:
         each.class_(key).rows.insert(0, "kind: str")
 
     return based, attribute
+
+
+@kind(CHANGING, Owed.BOTH)
+def moved_two_ways(file: File, chance: random.Random) -> Made | None:
+    """Both move the same function, to different places: it may stand at either, once."""
+    row = top(file)
+    if len(row) < 4:
+        return None
+    one = row[1]
+
+    def up(each: File) -> None:
+        old = each.function(one.key)
+        each.parts.remove(old)
+        each.parts.insert(each.parts.index(each.function(row[0].key)), old)
+
+    return moved_to_end(one.key), up, up

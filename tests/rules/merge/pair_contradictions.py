@@ -16,7 +16,6 @@ from tests.rules.merge.pair_edits import (
     free,
     in_code,
     method,
-    moved_to_end,
     renamed,
     row_added,
     row_changed,
@@ -252,22 +251,6 @@ def one_parameter_two_defaults(file: File, chance: random.Random) -> Made | None
         changing(found.key, lambda each: each.parameters.append("strict=False")),
         changing(found.key, lambda each: each.parameters.append("strict=True")),
     )
-
-
-@kind(CONTRADICTING, Owed.NOTHING)
-def moved_two_ways(file: File, chance: random.Random) -> Made | None:
-    """Both move the same function, to different places."""
-    row = top(file)
-    if len(row) < 4:
-        return None
-    one = row[1]
-
-    def up(each: File) -> None:
-        old = each.function(one.key)
-        each.parts.remove(old)
-        each.parts.insert(each.parts.index(each.function(row[0].key)), old)
-
-    return moved_to_end(one.key), up
 
 
 @kind(CONTRADICTING, Owed.NOTHING)
