@@ -31,12 +31,18 @@ LEVELS_MAX = 4
 def members(clash: Clash, scene: Scene) -> Pieces | None:
     """Merge the elements of the innermost bracket that holds all that differs; None: there is none, or they collide."""
     for bracket in islice(brackets(clash, scene, _key), LEVELS_MAX):
-        if bracket.signature:
+        if bracket.signature or _grouping(bracket):
             continue
         found = settled(clash, scene, bracket, "members")
         if found is not None:
             return found
     return None
+
+
+def _grouping(bracket: Bracket) -> bool:
+    """Tell whether a version has one expression in parentheses, which is no tuple and may not become one."""
+    plain = bracket.sign == "(" and not bracket.called and not bracket.imports
+    return plain and any(len(frame.row.elements) == 1 and not frame.row.comma for frame in bracket.frames)
 
 
 def _key(part: Sequence[Token]) -> Key:
