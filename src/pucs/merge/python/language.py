@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pucs.merge.pieces import hunks, settle
 from pucs.merge.python import guards
 from pucs.merge.python.entities import by_entities
+from pucs.merge.python.imports import imports
 from pucs.merge.python.members import members
 from pucs.merge.python.parameters import parameters
 from pucs.merge.python.scene import Scene
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
     formatting,
+    imports,
     parameters,
     members,
     statements,

@@ -7,6 +7,7 @@ strings and comments do not count, and that a statement goes on while a bracket 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -101,14 +102,14 @@ class Layout:
             line = end
 
     @cached_property
-    def words(self) -> frozenset[str]:
-        """Every word of the code, words in strings and comments left out."""
-        return words(self.lines)
-
-
-def words(lines: Sequence[str]) -> frozenset[str]:
-    """Return the words of code in lines that begin outside a string."""
-    return frozenset(token.text for token in tokens("".join(lines)) if token.kind == "word")
+    def uses(self) -> Counter[str]:
+        """How often each word stands in the code, imports, strings and comments left out."""
+        found: Counter[str] = Counter()
+        for first, last in self.statements(0, len(self.lines)):
+            text = "".join(self.lines[first:last])
+            if not text.lstrip().startswith(("import ", "from ")):
+                found.update(token.text for token in tokens(text) if token.kind == "word")
+        return found
 
 
 def _end(text: str) -> int:

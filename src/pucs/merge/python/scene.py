@@ -6,9 +6,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pucs.merge.python.import_blocks import everywhere
 from pucs.merge.python.lexing import layout
 
 if TYPE_CHECKING:
+    from collections import Counter
+
+    from pucs.merge.python.import_blocks import Atom
     from pucs.merge.python.lexing import Layout
     from pucs.merge.records import Texts
 
@@ -27,6 +31,12 @@ class Scene:
     def layouts(self) -> tuple[Layout, Layout, Layout]:
         """Where statements, brackets and strings of base, ours and theirs begin and end."""
         return layout(self.texts.base), layout(self.texts.ours), layout(self.texts.theirs)
+
+    @cached_property
+    def imported(self) -> tuple[Counter[Atom], Counter[Atom], Counter[Atom]]:
+        """What base, ours and theirs import, anywhere."""
+        base, ours, theirs = (everywhere(one) for one in self.layouts)
+        return base, ours, theirs
 
     @cached_property
     def width(self) -> int:

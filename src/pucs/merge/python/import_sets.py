@@ -1,0 +1,115 @@
+"""Which names a merge of imports has to import: a three-way merge of sets that looks at who uses what."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pucs.merge.python.import_blocks import Atom
+from pucs.merge.records import Tier
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Mapping
+
+    from pucs.merge.python.import_blocks import Zone
+    from pucs.merge.python.scene import Scene
+
+
+def merged_atoms(
+    base: Zone, ours: Zone, theirs: Zone, scene: Scene
+) -> tuple[dict[Atom, None], Tier] | None:
+    """Return what is imported in the end, and how sure that is; None: the sides contend."""
+    b, o, t = base.atoms, ours.atoms, theirs.atoms
+    tier = Tier.AUTO
+    wanted: dict[Atom, None] = {}
+    moves = Moves(b, o), Moves(b, t)
+    elsewhere = _elsewhere(b, o, scene.imported[1]), _elsewhere(b, t, scene.imported[2])
+    for atom in {**b, **o, **t}:
+        in_b, in_o, in_t = atom in b, atom in o, atom in t
+        if in_o and in_t:
+            wanted[atom] = None
+        elif not in_b:
+            other = 1 if in_o else 0
+            if atom.module in {one.module for one in elsewhere[other] if one.module}:
+                return None  # the other side has moved the statement that this belongs to
+            target = moves[other].followed(atom)
+            if target != atom:
+                tier = Tier.REVIEW
+            wanted[target] = None
+        elif in_o or in_t:
+            keeper, dropper = (1, 2) if in_o else (2, 1)
+            if atom in elsewhere[dropper - 1]:
+                tier = Tier.REVIEW
+            elif _needed(atom, keeper, dropper, scene):
+                wanted[atom] = None
+            elif scene.layouts[dropper].uses[atom.bound.split(".")[0]]:
+                tier = Tier.REVIEW  # it has the name from elsewhere
+    if b and any(not side and not (other.keys() <= b.keys()) for side, other in ((o, t), (t, o))):
+        tier = Tier.REVIEW  # what the one side cleared away, the other went on with
+    return None if _contend(b, o, t, wanted) else (wanted, tier)
+
+
+def _elsewhere(base: Mapping[Atom, None], side: Mapping[Atom, None], everywhere: Counter[Atom]) -> set[Atom]:
+    """Return what a side dropped here and imports at another place."""
+    return {atom for atom in base if atom not in side and everywhere[atom]}
+
+
+def _needed(atom: Atom, keeper: int, dropper: int, scene: Scene) -> bool:
+    """Tell whether the side that keeps an import uses it in new places, and the other has nothing of that name."""
+    name = atom.bound.split(".")[0]
+    uses = [layout.uses[name] for layout in scene.layouts]
+    return uses[keeper] > uses[0] and uses[dropper] == 0
+
+
+class Moves:
+    """Where a side moved modules to, as far as its imports tell."""
+
+    def __init__(self, base: Mapping[Atom, None], side: Mapping[Atom, None]) -> None:
+        fresh = {atom.bound: atom.module for atom in side if atom not in base}
+        modules: dict[str, set[str]] = {}
+        for atom in base:
+            module = fresh.get(atom.bound, "") if atom not in side else ""
+            if module and atom.module and module != atom.module:
+                modules.setdefault(atom.module, set()).add(module)
+        left = {atom.module for atom in side}
+        self._modules = {one: next(iter(to)) for one, to in modules.items() if len(to) == 1 and one not in left}
+        packages = {_package(one, to) for one, to in self._modules.items()}
+        self._package = packages.pop() if len(packages) == 1 else ("", "")
+
+    def followed(self, atom: Atom) -> Atom:
+        """Return an import as it reads after the moves."""
+        to = self._modules.get(atom.module)
+        old, new = self._package
+        if to is None and old and new and f"{atom.module}.".startswith(f"{old}.") and not f"{atom.module}.".startswith(f"{new}."):
+            to = new + atom.module[len(old) :]
+        return atom if to is None else Atom(to, atom.name, atom.alias)
+
+
+def _package(module: str, to: str) -> tuple[str, str]:
+    """Return the parts in which the paths of a moved module differ: ``a.x`` and ``a.b.x`` make ``a`` and ``a.b``."""
+    old, new = module.split("."), to.split(".")
+    while old and new and old[-1] == new[-1]:
+        old.pop()
+        new.pop()
+    return ".".join(old), ".".join(new)
+
+
+def _contend(
+    base: Mapping[Atom, None], ours: Mapping[Atom, None], theirs: Mapping[Atom, None], wanted: Mapping[Atom, None]
+) -> bool:
+    """Tell whether a name would come from two sources that no version has together, or from none that a side gave it."""
+    sources: dict[str, set[Atom]] = {}
+    for atom in wanted:
+        sources.setdefault(atom.bound, set()).add(atom)
+    for found in sources.values():
+        if len(found) > 1 and not any(found <= set(side) for side in (ours, theirs)):
+            return True
+    # One side gave a name another source, the other dropped it or gave it a third.
+    for atom in base:
+        if atom in ours or atom in theirs:
+            continue
+        mine = {one for one in ours if one.bound == atom.bound}
+        its = {one for one in theirs if one.bound == atom.bound}
+        if mine != its and mine and its:
+            return True
+    return False
