@@ -31,7 +31,13 @@ def by_entities(scene: Scene, resolvers: Sequence[Resolver]) -> Pieces | None:
     """
     texts, ended = _ended(scene.texts)
     try:
-        cells = Weaving(Identities(texts), resolvers).cells()
+        # Moved definitions can leave a knot; without looking for them their old and new places are a conflict at most.
+        cells = next(
+            filter(
+                None, (Weaving(Identities(texts, afar=afar), resolvers).cells() for afar in (True, False))
+            ),
+            None,
+        )
     except RecursionError:  # lines nested beyond what anybody writes
         return None
     if cells is None:

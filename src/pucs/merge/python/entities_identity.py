@@ -50,9 +50,13 @@ class Entity:
 
 
 class Identities:
-    """The definitions of three versions of a file, each known by one number in all of them."""
+    """The definitions of three versions of a file, each known by one number in all of them.
 
-    def __init__(self, texts: Texts) -> None:
+    ``afar``: those that went to another class are known as well.
+    """
+
+    def __init__(self, texts: Texts, *, afar: bool = True) -> None:
+        self._far = afar
         self.lines: tuple[Lines, Lines, Lines] = (texts.base, texts.ours, texts.theirs)
         self.entities: list[Entity] = []
         self._numbers: dict[tuple[int, int], int] = {}
@@ -195,7 +199,7 @@ class Identities:
 
     def _likeness(self, before: Segment, side: int, after: Segment, *, near: bool) -> float:
         """Return how alike two bodies are, 0 if not enough to be the same."""
-        if before.kind is not after.kind or (not near and before.column != after.column):
+        if before.kind is not after.kind or not (near or (self._far and before.column == after.column)):
             return 0
         one, other = self._bag(BASE, before), self._bag(side, after)
         least = min(one.total(), other.total())

@@ -29,6 +29,8 @@ class Token:
     start: int
     """The first line that is not blank."""
     last: int
+    leads: bool = False
+    """Whether it is the first of its level."""
 
     @property
     def is_definition(self) -> bool:
@@ -49,7 +51,7 @@ def row(identities: Identities, version: int, level: Sequence[Segment], last: in
     for segment in level:
         if segment.is_definition:
             key = identities.number(version, segment)
-            found.append(Token(key, version, at, segment.start, segment.last))
+            found.append(Token(key, version, at, segment.start, segment.last, not found))
             at = segment.last
             continue
         for index in range(segment.first, segment.last):

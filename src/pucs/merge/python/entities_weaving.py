@@ -5,10 +5,11 @@ The cells of a level follow each other without gaps in all three versions, so th
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pucs.merge.pieces import by_lines, joined, lines_of, settle
 from pucs.merge.python.entities_identity import BASE, OURS, THEIRS, definitions
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from pucs.merge.python.segments import Segment
     from pucs.merge.records import Lines, Piece, Pieces
 
+_STRING: Final = re.compile(r"""\s*[bru]?("[^"\n]*"|'[^'\n]*')""", re.IGNORECASE)
 Span = tuple[int, int]
 Spans = tuple[Span, Span, Span]
 """One place as ranges of lines of base, ours and theirs."""
@@ -172,7 +174,7 @@ class Weaving:
                 yield Kept(lines[token.first : token.last])
             elif not self._placed[token.key]:
                 blanks = lines[token.first : token.start]
-                if before is not None and not blanks and before.is_definition:
+                if token.leads and not blanks and before is not None:
                     blanks = self._usual_blanks(order)
                 yield Kept(blanks)
                 for cell in self._entity(token.key):
@@ -222,6 +224,9 @@ class Weaving:
                 return (Kept(ours or theirs),)
             spans = _own(self._ids.entities[number].versions)
             clash = self._clash(spans, name, "added by both sides")
+            more = max(ours, theirs, key=len)
+            if _within(min(ours, theirs, key=len), more):
+                return (Settled(more, "definitions", Tier.REVIEW, clash),)
             return settle((clash,), self._resolvers)
         gone, stayed = ("ours", "theirs") if texts[OURS] is None else ("theirs", "ours")
         at = _place(_own(self._ids.entities[number].versions))
@@ -261,9 +266,10 @@ class Weaving:
         for region in regions(*rows, apart=0):
             here, there = rows[OURS][slice(*region.ours)], rows[THEIRS][slice(*region.theirs)]
             if region.changed == "clash":
-                if region.base[0] != region.base[1]:
+                new = [one for one in there if one not in here]
+                if region.base[0] != region.base[1] or set(map(_subject, here)) & set(map(_subject, new)):
                     return self._merged(spans, name)
-                here = [*here, *(one for one in there if one not in here)]
+                here = [*here, *new]
             for one in there if region.changed == "theirs" else here:
                 lines.extend(one)
         return Cell((Settled(tuple(lines), "decorators", Tier.REVIEW, self._clash(spans, name)),), spans)
@@ -318,6 +324,20 @@ def _own(versions: Sequence[Segment | None]) -> Spans:
 
 def _place(spans: Spans) -> Place:
     return Place(*(span[0] for span in spans))
+
+
+def _within(one: Lines, other: Lines) -> bool:
+    """Tell whether lines stand among others, in their order, blank ones aside."""
+    rest = iter([line.rstrip() for line in other])
+    return all(line.rstrip() in rest for line in one if line.strip())
+
+
+def _subject(decorator: Lines) -> str:
+    """Return what a decorator is about: its name, and its first argument if that is a string."""
+    text = "".join(decorator).strip()
+    name, _, rest = text.partition("(")
+    string = _STRING.match(rest)
+    return name + (string[0] if string else "")
 
 
 def _cut(one: Row, *, leading: bool) -> int | None:
