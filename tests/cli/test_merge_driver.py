@@ -58,8 +58,8 @@ def forked(
 ) -> Callable[..., Path]:
     """Return a function that makes a repository whose branches main and other change the same lines, with the driver."""
 
-    def make(name: str = "cart.py", ours: str = OURS, theirs: str = THEIRS) -> Path:
-        place = make_repository("shop", {name: BASE, "other.txt": "x\n"})
+    def make(name: str = "cart.py", base: str = BASE, ours: str = OURS, theirs: str = THEIRS) -> Path:
+        place = make_repository("shop", {name: base, "other.txt": "x\n"})
         monkeypatch.chdir(place)
         done("switch", "-qc", "other")
         Path(name).write_text(theirs, encoding="utf-8")
@@ -124,6 +124,27 @@ def test_what_cannot_be_settled_is_a_conflict_as_git_leaves_it(forked: Callable[
     assert len(done("ls-files", "-u").splitlines()) == 3
     done("merge", "--abort")
     assert Path("cart.py").read_text(encoding="utf-8") == OURS
+
+
+def test_conflicts_show_the_base_where_git_is_told_to_show_it(forked: Callable[..., Path]) -> None:
+    """What is left has the style that the person has chosen, also where some of it was settled."""
+    apart = "\n\ndef kept():\n    return 1\n\n\nname = 'base'\n"
+    sides = [apart.replace("base", side) for side in ("main", "other")]
+    forked(base=BASE + apart, ours=OURS + sides[0], theirs=THEIRS + sides[1])
+    done("config", "merge.conflictStyle", "diff3")
+    assert git("merge", "-q", "-m", "Both", "other").status == 1
+    text = Path("cart.py").read_text(encoding="utf-8")
+    assert text.startswith(BOTH)
+    left = [line[:20] for line in text.splitlines() if line.startswith(("<", "|", "=", ">", "name"))]
+    assert [line.split("(")[0].strip() for line in left] == [
+        "<<<<<<< ours",
+        "name = 'main'",
+        "||||||| base",
+        "name = 'base'",
+        "=======",
+        "name = 'other'",
+        ">>>>>>> theirs",
+    ]
 
 
 def test_a_linked_worktree_and_a_foreign_environment_change_nothing(

@@ -26,6 +26,8 @@ class Style:
     ours: str = "ours"
     theirs: str = "theirs"
     size: int = SIZE
+    base: str = ""
+    """Label of what was there before; empty: it is not shown (``merge.conflictStyle``)."""
 
 
 def rendered(pieces: Iterable[Piece], style: Style = Style()) -> tuple[Lines, tuple[Unresolved, ...]]:
@@ -38,13 +40,18 @@ def rendered(pieces: Iterable[Piece], style: Style = Style()) -> tuple[Lines, tu
             continue
         note = ": ".join(part for part in (piece.entity, piece.reason) if part)
         about = f" ({note})" if note else ""
-        for common, ours, theirs in shrunk(piece):
+        # Which part of the base belongs to which difference, nobody knows.
+        whole = (((), piece.ours, piece.theirs),)
+        for common, ours, theirs in whole if style.base else shrunk(piece):
             lines.extend(common)
             if not ours and not theirs:
                 continue
             first = len(lines) + 1
             lines.append(f"{'<' * style.size} {style.ours}{about}\n")
             lines.extend(_ended(ours))
+            if style.base:
+                lines.append(f"{'|' * style.size} {style.base}\n")
+                lines.extend(_ended(piece.base))
             lines.append(f"{'=' * style.size}\n")
             lines.extend(_ended(theirs))
             lines.append(f"{'>' * style.size} {style.theirs}\n")

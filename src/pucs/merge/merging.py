@@ -65,7 +65,7 @@ def merge(
             lines.content, Origin.GIT, objections=tuple(map(str, language.objections(read, result.ours)))
         )
     best = _gits(lines, marker_size)
-    style = markers.Style(*labels, marker_size)
+    style = markers.Style(*labels, marker_size, _base_label(lines, marker_size))
     for pieces in _attempts(language, read, accept):
         found = _merged(language, read, pieces, form, style)
         if _cost(found) < _cost(best):
@@ -121,6 +121,20 @@ def _merged(language: Language, read: Texts, pieces: Pieces, form: Form, style: 
             entity = piece.clash.entity or language.entity(read, piece.clash)
             resolutions.append(Resolution(piece.resolver, piece.tier, at + 1, len(piece.lines), entity))
     return Merged(written(tuple(lines), form), Origin.PUCS, tuple(conflicts), tuple(resolutions))
+
+
+def _base_label(lines: LineMerge, size: int) -> str:
+    """Return how git labels the base between its markers, empty if it does not show it."""
+    begin, base, end = b"<" * size + b" ", b"|" * size + b" ", b"=" * size
+    inside = False
+    for line in lines.content.split(b"\n") if lines.conflicts else ():
+        if line.startswith(begin):
+            inside = True
+        elif line.rstrip(b"\r") == end:
+            inside = False
+        elif inside and line.startswith(base):
+            return line[len(base) :].rstrip(b"\r").decode("utf-8", "surrogateescape")
+    return ""
 
 
 def _gits(lines: LineMerge, size: int) -> Merged:
