@@ -30,7 +30,7 @@ def objections(
     left, right = changed_symbols(before, ours), changed_symbols(before, theirs)
     twice = [
         name
-        for name in sorted(_touched(left) & _touched(right))
+        for name in sorted(touched(left) & touched(right))
         if one.texts.get(name) != other.texts.get(name)
     ]
     found = [f"both sides change {name}" for name in twice]
@@ -50,7 +50,7 @@ def touched_symbols(file: str, before: bytes | None, after: bytes | None) -> tup
     changes = changed_symbols(before, after)
     if not changes.parsed or changes.outside or changes.imports_changed:
         return ()
-    names = _touched(changes)
+    names = touched(changes)
     return tuple(sorted(name for name in names if not any(name.startswith(f"{outer}.") for outer in names)))
 
 
@@ -58,7 +58,7 @@ def _outline(source: bytes | None) -> Outline:
     return definitions(source or b"")
 
 
-def _touched(changes: Changes) -> set[str]:
+def touched(changes: Changes) -> set[str]:
     """Return every symbol a side changed, added, removed or renamed, under each of its names."""
     names = {name for pair in changes.renamed for name in pair}
     return names | {*changes.changed, *changes.added, *changes.removed}

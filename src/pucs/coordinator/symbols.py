@@ -129,9 +129,12 @@ def mixed(
             continue  # git's own verdict stands for what is no source
         if result in {ours, theirs}:
             continue
-        from pucs.syntax.changes import changed_symbols, common  # noqa: PLC0415 - only where both sides changed a file
+        from pucs.conflicts.merging import touched  # noqa: PLC0415 - only where both sides changed a file
+        from pucs.syntax.changes import changed_symbols  # noqa: PLC0415
 
-        new = common(changed_symbols(ours, result), changed_symbols(theirs, result))
-        if new.changed or new.added or new.removed or new.renamed or new.outside or not new.parsed:
+        one, other = changed_symbols(ours, result), changed_symbols(theirs, result)
+        # Whatever each comparison calls it: new beside the one, changed beside the other.
+        outside, unread = one.outside and other.outside, not (one.parsed or other.parsed)
+        if touched(one) & touched(other) or outside or unread:
             found.append(path)
     return tuple(found)

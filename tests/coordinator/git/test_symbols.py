@@ -329,8 +329,8 @@ def test_the_same_new_name_of_both_is_a_conflict(world: Any) -> None:
 
 
 @pytest.mark.slow
-def test_neighbours_that_git_cannot_merge_conflict(world: Any) -> None:
-    """Different symbols on neighbouring lines conflict as text; nothing is lost and the lease stays."""
+def test_neighbours_that_git_cannot_merge_land_by_syntax(world: Any) -> None:
+    """Different symbols on neighbouring lines conflict as text; both changes land, and nothing else changes."""
     world.agent("one")
     world.agent("two")
     world.lock("one", f"{SHOP}::price")
@@ -340,8 +340,10 @@ def test_neighbours_that_git_cannot_merge_conflict(world: Any) -> None:
     )
     change(world, "two", ("LIMIT = 3\n\n\n", "LIMIT = 4\n"))
     world.land("one")
-    assert world.not_landed("two").conflicts == (SHOP,)
-    assert world.held("two") == [f"{SHOP}::LIMIT"]
+    assert world.land("two").symbols == (f"{SHOP}::LIMIT",)
+    text = world.text("core", SHOP)
+    assert ("LIMIT = 4" in text, "LIMIT = 3" in text) == (True, False)
+    assert "# Costly.\ndef price(item):\n    return 2" in text
 
 
 @pytest.mark.slow
