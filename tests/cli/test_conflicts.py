@@ -113,6 +113,33 @@ def test_what_does_not_merge_says_so(parked: int, pucs: Any) -> None:
     assert "--winner SIDE" in asked.out
 
 
+def test_a_guess_is_shown_as_a_patch_and_taken_when_it_is_accepted(session: Path, pucs: Any) -> None:
+    """Status 1 and nothing changed until somebody accepts it; the log then says whose idea it was."""
+    base = "def f():\n    one = 1\n\n    two = 2\n\n    return one + two\n"
+    context = open_context(str(session))
+    places = {}
+    for agent, text in (("ben", base), ("ada", base.replace("1", "11")), ("ben", base.replace("2", "22"))):
+        pucs.ok("lock", "app/none.py", "--agent", agent, "--stream", "app")
+        pucs.ok("unlock", "--agent", agent)
+        places[agent] = Path(prepare_worktree(context, agent=agent).worktree)
+        if agent == "ada":
+            pucs.ok("sync", "--agent", agent)
+            pucs.ok("lock", "app/f.py", "--agent", "ben")
+        (places[agent] / "app" / "f.py").write_text(text, encoding="utf-8")
+        assert pucs("land", "--agent", agent).status == (1 if agent == "ada" else 0)
+    explained = pucs("conflicts", "1")
+    assert "guess        there is one; see it: pucs resolve 1 --strategy merge" in explained.out
+    shown = pucs("resolve", "1", "--strategy", "merge")
+    assert shown.status == 1
+    assert "To accept it: pucs resolve 1 --strategy merge --accept review." in shown.out
+    assert "\n-    one = 1\n+    one = 11\n" in shown.out
+    document = json.loads(pucs("resolve", "1", "--strategy", "merge", "--json").out)
+    assert (document["status"], "+    one = 11\n" in document["proposal"]) == ("open", True)
+    done = pucs.json("resolve", "1", "--strategy", "merge", "--accept", "review")
+    assert (done["status"], done["proposal"]) == ("resolved", "")
+    assert git("show", f"{done['commit']}:app/f.py") == base.replace("1", "11").replace("2", "22")
+
+
 @pytest.mark.parametrize(
     ("arguments", "status"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -210,3 +212,46 @@ def test_store_elsewhere_is_found_by_agents(shop: Path, tmp_path: Path, pucs: Pu
     pucs.ok("--store", "../elsewhere.db", "run", "--tasks", tasks)
     assert (tmp_path / "elsewhere.db").exists()
     assert not (shop / ".git" / "pucs" / "state.db").exists()
+
+
+def test_tasks_that_change_one_file_at_once_both_land(shop: Path, tmp_path: Path, pucs: Pucs) -> None:
+    """Each has a function of its own, and adds an import and a function where the other does; git alone would refuse."""
+    source = (
+        "import os\n\n\ndef one() -> str:\n    return os.name\n\n\ndef two() -> str:\n    return os.sep\n"
+    )
+    (shop / "app" / "a.py").write_text(source, encoding="utf-8")
+    git(shop, "commit", "-qam", "Functions")
+    meeting = tmp_path / "meeting"
+    os.mkfifo(meeting)  # neither goes on before the other has started
+
+    def command(name: str, module: str, wait: str) -> str:
+        lines = [
+            f"timeout 60 sh -c ': {wait}{meeting}'",
+            f"sed -i 's/^import os$/import os\\nimport {module}/' app/a.py",
+            f"printf '\\n\\ndef by_{name}() -> object:\\n    return {module}.path\\n' >>app/a.py",
+        ]
+        return "\n      ".join(lines)
+
+    tasks = tmp_path / "tasks.yaml"
+    tasks.write_text(
+        "tasks:\n"
+        + "".join(
+            f"  - id: {name}\n    stream: app\n    files: [app/a.py::{name}]\n"
+            f"    command: |\n      {command(name, module, wait)}\n"
+            for name, module, wait in (("one", "sys", "<"), ("two", "re", ">"))
+        ),
+        encoding="utf-8",
+    )
+    document = pucs.json("run", "--tasks", str(tasks), "--agents", "2")
+    assert (document["ok"], document["kept"], document["merged_streams"]) == (True, [], ["app"])
+    merged = git(shop, "show", f"{document['branch']}:app/a.py")
+    assert all(merged.count(f"\nimport {name}") == 1 for name in ("sys", "re"))
+    assert all(merged.count(f"def by_{name}(") == 1 for name in ("one", "two"))
+    compile(merged, "a.py", "exec")
+    (line,) = [line for line in pucs.ok("log", "--file", "app/a.py").splitlines() if "merged by rule" in line]
+    assert "tier=auto" in line
+    entries = [json.loads(one) for one in pucs.ok("log", "--file", "app/a.py", "--json").splitlines()]
+    (told,) = [one["details"] for one in entries if one["action"] == "merged by rule"]
+    assert {place["tier"] for place in told["places"]} == {"auto"}
+    assert git(shop, "merge-base", told["commit"], document["branch"]) == told["commit"]
+    assert pucs.ok("verify")
