@@ -59,7 +59,7 @@ class Segment:
     body: int = 0
     """The first line after the colon of a definition; ``last`` if all stands on one line."""
     members: tuple[Segment, ...] = ()
-    """What a definition's body consists of, without gaps; empty if there is no definition in it."""
+    """What a class's body consists of, without gaps, and a function's if it has definitions in it; else empty."""
 
     @property
     def is_definition(self) -> bool:
@@ -242,7 +242,7 @@ def _definition(lines: Lines, node: Node, extent: tuple[int, int, int], depth: i
     members: tuple[Segment, ...] = ()
     if block is not None and block.start_point.row >= body and depth < DEPTH_MAX:
         members = _level(lines, block, (body, last), block.start_point.column, depth + 1)
-        if not any(member.is_definition for member in members):
+        if kind is Kind.FUNCTION and not any(member.is_definition for member in members):
             members = ()
     return Segment(
         kind,
