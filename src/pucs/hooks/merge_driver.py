@@ -21,10 +21,10 @@ from pucs.merge.merging import BYTES_MAX, LineMerge, merge
 from pucs.merge.records import Origin, Tier, Versions
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from types import FrameType
 
-    from pucs.merge.records import Merged
+    from pucs.merge.records import Merged, Resolution
 
 LIMIT_S = 10.0
 """Longest time of one file: the slowest merges take half a second, and a person waits meanwhile."""
@@ -137,7 +137,7 @@ def told(path: str, merged: Merged) -> str:
     if merged.origin is Origin.GIT:
         left = len(merged.conflicts)
         return f"{name}: {left} conflict{'s' if left != 1 else ''} left, as git found {'them' if left != 1 else 'it'}"
-    settled = [f"{one.resolver} (line {one.first_line}, {one.tier.value})" for one in merged.resolutions]
+    settled = [_settled(group) for group in _grouped(merged.resolutions)]
     kept = [
         f"line {one.first_line}"
         + (
@@ -153,6 +153,20 @@ def told(path: str, merged: Merged) -> str:
     if kept:
         said.append(f"{len(kept)} conflict{'s' if len(kept) != 1 else ''} left: " + _listed(kept))
     return f"{name}: {'merged' if merged.clean else 'not all merged'}" + "".join(f"; {one}" for one in said)
+
+
+def _grouped(resolutions: Sequence[Resolution]) -> list[list[Resolution]]:
+    """Return resolutions by rule and tier: a rule that works element by element has many."""
+    groups: dict[tuple[str, Tier], list[Resolution]] = {}
+    for one in resolutions:
+        groups.setdefault((one.resolver, one.tier), []).append(one)
+    return list(groups.values())
+
+
+def _settled(group: list[Resolution]) -> str:
+    lines = list(dict.fromkeys(one.first_line for one in group))
+    where = f"line {lines[0]}" if len(lines) == 1 else f"{len(lines)} places from line {min(lines)}"
+    return f"{group[0].resolver} ({where}, {group[0].tier.value})"
 
 
 def shown(text: str) -> str:
