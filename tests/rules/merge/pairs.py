@@ -23,6 +23,8 @@ from tests.rules.merge.pair_layout import READING
 from tests.rules.merge.pair_templates import FILES
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pucs.merge.records import Merged
     from tests.rules.merge.pair_files import File
 
@@ -141,7 +143,17 @@ def _plain(node: ast.AST) -> str:
             continue
         rows = [_plain(one) if isinstance(one, ast.AST) else repr(one) for one in value]
         if name == "body":
-            free = [row for row, one in zip(rows, value, strict=True) if isinstance(one, FREE)]
-            rows = [*sorted(free), *(row for row in rows if row not in free)]
+            placed = [row for row, one in zip(rows, value, strict=True) if not isinstance(one, FREE)]
+            rows = [*sorted(_atoms(value)), *placed]
         found.append(f"{name}=[{', '.join(rows)}]")
     return f"({' '.join(found)})"
+
+
+def _atoms(body: list[ast.stmt]) -> Iterator[str]:
+    """Yield definitions, and what is imported name by name."""
+    for one in body:
+        if isinstance(one, (ast.Import, ast.ImportFrom)):
+            origin = ("." * one.level, one.module) if isinstance(one, ast.ImportFrom) else ()
+            yield from (repr((*origin, alias.name, alias.asname)) for alias in one.names)
+        elif isinstance(one, FREE):
+            yield _plain(one)
