@@ -57,10 +57,10 @@ def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Object
     With clashes in it: what is wrong whichever side stands in their place, and whether it can be read at all with each.
     """
     found = unaccounted(texts, pieces)
+    if found:  # what is lost explains what else goes wrong: once it is back, the next look shows what is left
+        return found
     lines = lines_of(pieces)
-    if lines is not None:
-        return (*found, *language.objections(texts, lines))
-    return (*found, *_either_way(language, texts, pieces))
+    return tuple(_either_way(language, texts, pieces)) if lines is None else language.objections(texts, lines)
 
 
 def _either_way(language: Language, texts: Texts, pieces: Pieces) -> Iterator[Objection]:
@@ -79,18 +79,24 @@ def _either_way(language: Language, texts: Texts, pieces: Pieces) -> Iterator[Ob
 def guilty(pieces: Pieces, against: Sequence[Objection]) -> dict[int, str]:
     """Return which settled pieces to put back, by index, with the reason; empty: none is left.
 
-    Those that an objection points at, guesses before what is proved. If it points at none: all guesses, then all.
+    Those at whose lines an objection points, else those that have what it is about, else all; guesses before what is
+    proved.
     """
-    reasons: dict[int, str] = {}
     settled = {index: piece for index, piece in enumerate(pieces) if isinstance(piece, Settled)}
+    here: dict[int, str] = {}
     first = 1
     for index, piece in enumerate(pieces):
         count = 0 if isinstance(piece, Clash) else len(piece.lines)
-        if isinstance(piece, Settled):
-            for one in against:
-                if first <= one.line < first + max(count, 1) or _mentions(piece, one.about):
-                    reasons.setdefault(index, one.words)
+        if index in settled:
+            last = first + max(count, 1)
+            here.update((index, one.words) for one in reversed(against) if first <= one.line < last)
         first += count
+    reasons = here or {
+        index: one.words
+        for index, piece in settled.items()
+        for one in reversed(against)
+        if _mentions(piece, one.about)
+    }
     if not reasons and against:
         reasons = dict.fromkeys(settled, against[0].words)
     guesses = {index: reason for index, reason in reasons.items() if settled[index].tier is Tier.REVIEW}

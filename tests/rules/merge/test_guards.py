@@ -191,6 +191,7 @@ def test_only_the_place_that_an_objection_points_at_goes_back() -> None:
     assert guards.guilty(pieces, [Objection("wrong", 4)]) == {2: "wrong"}
     assert guards.guilty(pieces, [Objection("wrong", 0, "old")]) == {2: "wrong"}
     assert guards.guilty(pieces, [Objection("wrong", 2, "ol")]) == {0: "wrong", 2: "wrong"}
+    assert guards.guilty(pieces, [Objection("wrong", 1, "old"), Objection("too", 1)]) == {0: "wrong"}
 
 
 def test_guesses_go_back_before_what_is_proved() -> None:
@@ -209,11 +210,10 @@ def test_a_merge_with_conflicts_has_to_be_readable_with_either_side() -> None:
     """Half a statement outside the conflict cannot be mended by choosing a side."""
     python = languages.of("m.py")
     assert python is not None
-    texts = three("a = 1\nb = 2\n", "a = 1\nb = 3\n", "a = 1\nb = 4\n")
-    clash = Clash(("b = 2\n",), ("b = 3\n",), ("b = 4\n",))
-    assert guards.objections(python, texts, (Kept(("a = 1\n",)), clash)) == ()
-    broken = Clash(("b = 2\n", "a = 1\n"), ("b = 3\n",), ("a = 1\n", "b = (\n"))
-    assert any(one.broken for one in guards.objections(python, texts, (broken,)))
+    texts = three("if a:\n    b()\nc = 0\n", "if a:\n    b()\nc = 1\n", "if a:\n    b()\nc = 2\n")
+    clash = Clash(("c = 0\n",), ("c = 1\n",), ("c = 2\n",))
+    assert guards.objections(python, texts, (Kept(("if a:\n", "    b()\n")), clash)) == ()
+    assert any(one.broken for one in guards.objections(python, texts, (Kept(("if a:\n", "b()\n")), clash)))
 
 
 def test_a_fault_beside_a_conflict_counts_if_no_choice_of_a_side_removes_it() -> None:
@@ -228,6 +228,8 @@ def test_a_fault_beside_a_conflict_counts_if_no_choice_of_a_side_removes_it() ->
     clash = Clash(("x = 0\n",), ("import re\n", "x = 1\n"), ("x = 2\n",))
     pieces = (Kept(("import os\n",)), clash, Kept(("print(os, re)\n",)))
     assert guards.objections(python, texts, pieces) == ()
+    function = "def f():\n    return 1\n\n\n"
+    texts = three("a = 1\nx = 0\n", f"{function}a = 1\nx = 1\n", f"a = 1\n{function}x = 2\n")
     clash = Clash(("x = 0\n",), ("x = 1\n",), ("x = 2\n",))
-    found = guards.objections(python, texts, (Kept(("import os\n",)), clash, Kept(("print(os, re)\n",))))
-    assert "`re` is used but not defined" in words(found)
+    found = guards.objections(python, texts, (Kept((*split(function), "a = 1\n", *split(function))), clash))
+    assert "`f` is defined twice" in words(found)
