@@ -70,7 +70,7 @@ def merge(
         found = _merged(language, read, pieces, form, style)
         if _cost(found) < _cost(best):
             best = found
-        if best.clean:
+        if best.clean and best.tier is Tier.AUTO:
             break
     return best
 
