@@ -151,3 +151,28 @@ def test_blobs_that_are_missing_or_too_large_are_none(root: Path, monkeypatch: p
     assert repository.blobs([]) == []
     monkeypatch.setattr(repositories, "CONTENT_BYTES_MAX", len(LINES) - 1)
     assert repository.blobs(names) == [None] * len(names)
+
+
+def test_our_own_driver_leaves_what_is_beyond_lines_to_the_caller(root: Path) -> None:
+    """Also where it is installed: a conflict stays one, a clean merge clean, and of a merge commit what it adds is told."""
+    (root / ".git" / "info").mkdir(exist_ok=True)
+    (root / ".git" / "info" / "attributes").write_text("*.txt merge=pucs\n")
+    git(root, "config", "merge.pucs.driver", "echo by the driver >%A")
+
+    def change(word: str, at: str) -> Callable[[], None]:
+        def apply() -> None:
+            (root / "a.txt").write_text(LINES.replace("5\n", f"{word}\n", 1))
+            (root / "b.txt").write_text(OTHER.replace(at, word))
+
+        return apply
+
+    ours, theirs = sides(root, change("x", "102"), change("y", "125"))
+    repository = GitRepository.open(str(root))
+    merged = repository.merge(ours, theirs)
+    assert ([each.path for each in merged.stages], merged.both) == (["a.txt"], ("b.txt",))
+    both = OTHER.replace("102", "x").replace("125", "y").encode()
+    assert repository.blobs([f"{merged.marked}:b.txt"]) == [both]
+    tree = repository.tree_replacing(merged.marked, {merged.stages[0].path: ("100644", b"by the driver\n")})
+    commit = repository.commit(tree, [ours, theirs], "merged", author="a1")
+    (facts,) = [each for each in repository.commits(ours, commit) if each.id == commit]
+    assert "a.txt" in facts.paths

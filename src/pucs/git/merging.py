@@ -15,6 +15,15 @@ if TYPE_CHECKING:
 
     from pucs.git.run import Git
 
+LINES_ALONE = {
+    "GIT_CONFIG_COUNT": "1",
+    "GIT_CONFIG_KEY_0": "merge.pucs.driver",
+    "GIT_CONFIG_VALUE_0": "git merge-file -q --marker-size=%L %A %O %B || exit 1",
+}
+"""Environment in which our own driver, where it is installed, is git's line merge.
+
+Whoever calls here judges what is beyond lines, keeps a record of it, and asks for what a merge commit adds to git's own.
+"""
 _BOTH_CHANGED = "Auto-merging"
 _CONFLICT = "CONFLICT ("
 _SAME_LINES = "CONFLICT (contents)"
@@ -25,7 +34,8 @@ _WHOLE = ("1", "2", "3")
 def merge_commits(git: Git, ours: str, theirs: str) -> Merged:
     """Merge two commits three-way and tell what git did with each file that both sides changed."""
     names = (checked_revision(ours), checked_revision(theirs))
-    output = git("merge-tree", "--write-tree", "-z", "--messages", *names, ok=(0, 1))
+    arguments = ("merge-tree", "--write-tree", "-z", "--messages", *names)
+    output = git(*arguments, ok=(0, 1), environment=LINES_ALONE)
     tree, *fields = output.text.split("\0")
     end = fields.index("")
     said: dict[Resource, set[str]] = {}

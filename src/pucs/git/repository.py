@@ -15,7 +15,7 @@ from pucs.coordinator.records import CommitFacts
 from pucs.core.errors import GitError, Refused, Usage
 from pucs.core.resources import Resource, file_path, path_resource
 from pucs.git.identity import identity
-from pucs.git.merging import merge_commits, read_blobs, replace_blobs
+from pucs.git.merging import LINES_ALONE, merge_commits, read_blobs, replace_blobs
 from pucs.git.paths import CONTENT_BYTES_MAX
 from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, require_git
 
@@ -197,7 +197,7 @@ class GitRepository:
         """Merge two commits three-way without any worktree.
 
         ``git merge-tree --write-tree`` (git-merge-tree(1)): merge drivers of ``info/attributes`` and of the main
-        checkout's ``.gitattributes`` take part.
+        checkout's ``.gitattributes`` take part, except ours: what is beyond lines is for the caller.
         """
         return merge_commits(self._git, ours, theirs)
 
@@ -242,7 +242,7 @@ class GitRepository:
             "--name-only",
             "--no-renames",
         )
-        output = self._git(*arguments, f"--format={_LOG_FORMAT}", *names, "--")
+        output = self._git(*arguments, f"--format={_LOG_FORMAT}", *names, "--", environment=LINES_ALONE)
         # git remerges two parents only; what an octopus did is told from its first parent, which is never too little.
         return [
             replace(facts, paths=tuple(self.changed(facts.parents[0], facts.id)))
