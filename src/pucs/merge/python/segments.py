@@ -123,12 +123,14 @@ def _level(
     imports: tuple[int, int] | None = None
     for node in _statements(parent, column):
         start, end = node.start_point.row, _end(node)
+        if node.type == "comment":
+            continue
         if start < floor:
             floor = max(floor, end)
             continue
         if node.type in _IMPORTS:
             imports = (imports[0] if imports else start, end)
-        elif node.type != "comment":
+        else:
             if imports is not None:
                 at = _between(lines, at, imports, found)
                 imports = None
