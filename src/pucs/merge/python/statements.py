@@ -179,7 +179,9 @@ def _further(base: Sequence[str], ours: Unit, theirs: Unit) -> Unit | None:
 
 
 def _at_an_end(part: Sequence[Unit], whole: Sequence[Unit]) -> bool:
-    """Tell whether one insertion begins or ends with the other."""
+    """Tell whether one insertion begins or ends with the other, whole blocks with whole blocks."""
+    if part[-1].opens or (len(whole) > len(part) and whole[-len(part)].opens == "else"):
+        return False
     some, every = _keys(part), _keys(whole)
     return every[: len(some)] == some or every[-len(some) :] == some
 
@@ -264,7 +266,12 @@ def _alike(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
     counts = [[Counter(unit.words) for unit in units_] for units_ in (base, side)]
     best = [[0.0] * (len(side) + 1) for _ in range(len(base) + 1)]
     likeness = [
-        [_likeness(one, other, same=base[i].name == side[j].name != "") for j, other in enumerate(counts[1])]
+        [
+            _likeness(one, other, same=base[i].name == side[j].name != "")
+            if base[i].opens == side[j].opens
+            else 0.0
+            for j, other in enumerate(counts[1])
+        ]
         for i, one in enumerate(counts[0])
     ]
     for i in range(len(base) - 1, -1, -1):

@@ -30,6 +30,8 @@ _TEXTUAL = re.compile(
 )
 _QUOTES = {"'": '"', "'''": '"""'}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+_BRANCHES = frozenset({"elif", "else", "except", "finally", "case"})
+_OPENERS = _BRANCHES | {"if", "for", "while", "with", "try", "def", "class", "match"}
 ISLAND = 0.5
 """Weight of a run of common tokens, in tokens changed on its lesser side, below which it is chance."""
 _WORD = 1.0
@@ -77,6 +79,14 @@ class Unit:
         if first in {"def", "class"}:
             return f"{first} {rest[0]}" if rest else ""
         return f"{first} =" if rest and rest[0] in {"=", ":"} and first[:1].isidentifier() else ""
+
+    @cached_property
+    def opens(self) -> str:
+        """Keyword of the block that the statement opens, ``else`` for every branch; empty: it opens none."""
+        keys = self.keys[1:] if self.keys[:1] == ("async",) else self.keys
+        if keys[-1:] != (":",) or keys[0] not in _OPENERS:
+            return ""
+        return "else" if keys[0] in _BRANCHES else keys[0]
 
     @cached_property
     def text(self) -> str:
