@@ -40,6 +40,7 @@ class Superseded(Enum):
 SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
     "imports": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "members": frozenset({Superseded.REPEATS, Superseded.ORDER}),
+    "parameters": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "version": frozenset({Superseded.OTHER_SIDE}),
 }
 """By the rule's name. A rule without an entry has to keep every word of both sides, and what was added together in order."""
@@ -130,6 +131,7 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
         account.without(*inside)
     found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
     found.extend(_run_together(pieces))
+    found.extend(_ended_otherwise(texts, pieces))
     found.extend(_shuffled(texts, pieces))
     return tuple(found[:OBJECTIONS_MAX])
 
@@ -162,6 +164,20 @@ def _run_together(pieces: Pieces) -> Iterator[Objection]:
                 if place + 1 < len(lines):
                     yield unended
         at += len(lines)
+
+
+def _ended_otherwise(texts: Texts, pieces: Pieces) -> Iterator[Objection]:
+    """Yield whether the last line ends, or does not, although neither side has it so."""
+    sides = {side[-1].endswith("\n") for side in (texts.ours, texts.theirs) if side}
+    last = pieces[-1] if pieces else None
+    if len(sides) == 1 and isinstance(last, Kept | Settled) and last.lines:
+        line = last.lines[-1]
+        if line.endswith("\n") not in sides:
+            yield Objection("the end of the last line is neither side's", sum(_lengths(pieces)), line.strip())
+
+
+def _lengths(pieces: Pieces) -> Iterator[int]:
+    return (0 if isinstance(piece, Clash) else len(piece.lines) for piece in pieces)
 
 
 def _plain(lines: Lines) -> list[str]:

@@ -32,8 +32,11 @@ class Atom(NamedTuple):
 
     @property
     def bound(self) -> str:
-        """The name that a file gets by it; ``import a.b`` and ``import a.c`` do not contend for ``a``."""
-        return self.alias or (f"{self.module}.*" if self.name == "*" else self.name)
+        """The name that a file gets by it; ``import a.b`` and ``import a.c`` do not contend for ``a``.
+
+        All of a module is the same whether the module is named in full or by dots.
+        """
+        return self.alias or (f"{self.module.lstrip('.')}.*" if self.name == "*" else self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,48 +105,39 @@ def zone(layout: Layout, first: int, last: int) -> Zone | None:
     """Read the lines ``first`` to ``last`` (exclusive); None: they are cut through a statement, or imports stand apart."""
     if first < 0 or last >= len(layout.starts) or not layout.whole(first, last):
         return None
-    before: list[str] = []
+    lines = layout.lines[first:last]
+    spans = [(start - first, end - first) for start, end in layout.statements(first, last)]
+    read = [imported(lines[start:end]) for start, end in spans]
+    with_imports = [index for index, atoms in enumerate(read) if atoms]
+    if not with_imports:
+        return Zone(lines, (), 0, ())
+    one, behind = _begin(lines, spans, with_imports[0]), with_imports[-1] + 1
     blocks: list[Block] = []
     above: list[str] = []
-    after: list[str] = []
     gap = 0
-    for start, end in layout.statements(first, last):
-        lines = layout.lines[start:end]
-        text = lines[0].strip()
-        if after:
-            if imported(lines) and _indent(lines[0]) == blocks[0].indent:
-                return None  # imports between other statements: their order may matter
-            after.extend(lines)
-        elif not text and end == start + 1:
-            if above:  # comments that stand on nothing
-                if blocks:
-                    after.extend(["\n"] * gap + above + list(lines))
-                else:
-                    before.extend(["\n"] * gap + above)
-                gap, above = 0 if after else 1, []
-            else:
-                gap += 1
+    for (start, end), atoms in list(zip(spans, read, strict=True))[one:behind]:
+        text = lines[start].strip()
+        if atoms:
+            blocks.append(Block(lines[start:end], atoms, _indent(lines[start]), tuple(above), gap))
+            gap, above = 0, []
         elif text.startswith("#"):
-            above.extend(lines)
-        elif atoms := imported(lines):
-            if blocks and _indent(lines[0]) != blocks[0].indent:
-                return None
-            blocks.append(Block(lines, atoms, _indent(lines[0]), tuple(above), gap))
-            gap, above = 0, []
-        elif blocks:
-            after.extend([*above, *lines])
-            above = []
+            above.extend(lines[start:end])
+        elif text or above:
+            return None  # another statement between imports, or a comment that stands on none
         else:
-            before.extend(["\n"] * gap + above + list(lines))
-            gap, above = 0, []
-    if above:
-        if blocks:
-            after.extend(above)
-        else:
-            before.extend(["\n"] * gap + above)
-            gap = 0
-    found = Zone(tuple(before), tuple(blocks), gap, tuple(after))
-    return found if found.lines == layout.lines[first:last] else None
+            gap += 1
+    rest = spans[behind - 1][1]
+    trail = next((index for index, line in enumerate(lines[rest:]) if line.strip()), len(lines) - rest)
+    return Zone(lines[: spans[one][0]], tuple(blocks), trail, lines[rest + trail :])
+
+
+def _begin(lines: Lines, spans: Sequence[tuple[int, int]], at: int) -> int:
+    """Return where the comments on the first import, and the blank lines before those, begin."""
+    while at and lines[spans[at - 1][0]].lstrip().startswith("#"):
+        at -= 1
+    while at and not lines[spans[at - 1][0]].strip():
+        at -= 1
+    return at
 
 
 def everywhere(layout: Layout) -> Counter[Atom]:
@@ -227,7 +221,7 @@ def rewritten(block: Block, wanted: Sequence[Atom], more: Collection[Block], wid
             known.setdefault(key, element)
     elements = [known.get(key_of(atom)) or _plain(atom) for atom in wanted]
     if bracketed:
-        lines = _in_brackets(head, names, tail, elements, block.text, width)
+        lines = _in_brackets((head, names, tail), elements, block.text, width)
     else:
         lines = _bare(block, head, tail, elements, width)
     return replace(block, lines=lines, atoms=tuple(wanted)) if lines else None
@@ -239,13 +233,15 @@ def _plain(atom: Atom) -> Element:
 
 
 def _in_brackets(
-    head: str, names: Row, tail: str, elements: Sequence[Element], text: str, width: int
+    parts: tuple[str, Row, str], elements: Sequence[Element], text: str, width: int
 ) -> Lines | None:
+    head, names, tail = parts
     inner = text[len(head) : len(text) - len(tail)]
     flat = "\n" not in text[: len(text) - len(tail)]
     lead = inner[len(inner.rstrip()) :]
     frame = Frame(head, names, lead, tail, (), 0, flat)
-    bracket = Bracket("(", ("from", "import"), True, True, True, (frame, frame, frame))
+    frames = (frame, frame, frame)
+    bracket = Bracket("(", ("from", "import"), opened=True, closed=True, ends=True, frames=frames)
     return written(bracket, elements, "ours", tail, width)
 
 
@@ -256,7 +252,11 @@ def _bare(block: Block, head: str, tail: str, elements: Sequence[Element], width
     if len(line.rstrip("\n")) <= max(width, len(block.lines[0].rstrip("\n"))):
         return split(line)
     if not block.module:  # ``import a, b`` takes no brackets
-        return split("".join(f"{block.indent}import {one.code}\n" for one in elements)) if not tail.strip() else None
+        return (
+            split("".join(f"{block.indent}import {one.code}\n" for one in elements))
+            if not tail.strip()
+            else None
+        )
     return _stacked(block, head, tail, elements)
 
 

@@ -15,38 +15,55 @@ if TYPE_CHECKING:
     from pucs.merge.python.scene import Scene
 
 
-def merged_atoms(
-    base: Zone, ours: Zone, theirs: Zone, scene: Scene
-) -> tuple[dict[Atom, None], Tier] | None:
+def merged_atoms(base: Zone, ours: Zone, theirs: Zone, scene: Scene) -> tuple[dict[Atom, None], Tier] | None:
     """Return what is imported in the end, and how sure that is; None: the sides contend."""
-    b, o, t = base.atoms, ours.atoms, theirs.atoms
-    tier = Tier.AUTO
-    wanted: dict[Atom, None] = {}
-    moves = Moves(b, o), Moves(b, t)
+    sides = (base.atoms, ours.atoms, theirs.atoms)
+    b, o, t = sides
     elsewhere = _elsewhere(b, o, scene.imported[1]), _elsewhere(b, t, scene.imported[2])
+    added = _added(sides, elsewhere)
+    if added is None:
+        return None
+    followed = {atom: to for atom, to in added.items() if atom != to}
+    guess = bool(followed)
+    wanted: dict[Atom, None] = {}
     for atom in {**b, **o, **t}:
-        in_b, in_o, in_t = atom in b, atom in o, atom in t
-        if in_o and in_t:
+        if atom in o and atom in t:
             wanted[atom] = None
-        elif not in_b:
-            other = 1 if in_o else 0
-            if atom.module in {one.module for one in elsewhere[other] if one.module}:
-                return None  # the other side has moved the statement that this belongs to
-            target = moves[other].followed(atom)
-            if target != atom:
-                tier = Tier.REVIEW
-            wanted[target] = None
-        elif in_o or in_t:
-            keeper, dropper = (1, 2) if in_o else (2, 1)
-            if atom in elsewhere[dropper - 1]:
-                tier = Tier.REVIEW
-            elif _needed(atom, keeper, dropper, scene):
+        elif atom in added:
+            wanted[added[atom]] = None
+        elif atom in o or atom in t:
+            keeper, dropper = (1, 2) if atom in o else (2, 1)
+            moved = atom in elsewhere[dropper - 1]
+            if not moved and _needed(atom, keeper, dropper, scene):
                 wanted[atom] = None
-            elif scene.layouts[dropper].uses[atom.bound.split(".")[0]]:
-                tier = Tier.REVIEW  # it has the name from elsewhere
-    if b and any(not side and not (other.keys() <= b.keys()) for side, other in ((o, t), (t, o))):
-        tier = Tier.REVIEW  # what the one side cleared away, the other went on with
-    return None if _contend(b, o, t, wanted) else (wanted, tier)
+            else:  # of a name that the dropper still has nobody knows where from
+                guess |= moved or scene.layouts[dropper].uses[_name(atom)] > 0
+    if _contend(b, o, t, wanted):
+        return None
+    # What the one side cleared away, the other went on with.
+    guess |= bool(b) and any(not side and not other.keys() <= b.keys() for side, other in ((o, t), (t, o)))
+    return wanted, Tier.REVIEW if guess else Tier.AUTO
+
+
+def _added(
+    sides: tuple[dict[Atom, None], dict[Atom, None], dict[Atom, None]], elsewhere: tuple[set[Atom], set[Atom]]
+) -> dict[Atom, Atom] | None:
+    """Return what one side added, with how it reads after the other's moves; None: it belongs to a moved statement."""
+    b, o, t = sides
+    found: dict[Atom, Atom] = {}
+    for mine, its, moved in ((o, t, elsewhere[1]), (t, o, elsewhere[0])):
+        moves = Moves(b, its)
+        gone = {atom.module for atom in moved if atom.module}
+        for atom in mine:
+            if atom not in b and atom not in its:
+                if atom.module in gone:
+                    return None
+                found[atom] = moves.followed(atom)
+    return found
+
+
+def _name(atom: Atom) -> str:
+    return atom.bound.split(".")[0]
 
 
 def _elsewhere(base: Mapping[Atom, None], side: Mapping[Atom, None], everywhere: Counter[Atom]) -> set[Atom]:
@@ -56,8 +73,7 @@ def _elsewhere(base: Mapping[Atom, None], side: Mapping[Atom, None], everywhere:
 
 def _needed(atom: Atom, keeper: int, dropper: int, scene: Scene) -> bool:
     """Tell whether the side that keeps an import uses it in new places, and the other has nothing of that name."""
-    name = atom.bound.split(".")[0]
-    uses = [layout.uses[name] for layout in scene.layouts]
+    uses = [layout.uses[_name(atom)] for layout in scene.layouts]
     return uses[keeper] > uses[0] and uses[dropper] == 0
 
 
@@ -72,17 +88,28 @@ class Moves:
             if module and atom.module and module != atom.module:
                 modules.setdefault(atom.module, set()).add(module)
         left = {atom.module for atom in side}
-        self._modules = {one: next(iter(to)) for one, to in modules.items() if len(to) == 1 and one not in left}
-        packages = {_package(one, to) for one, to in self._modules.items()}
-        self._package = packages.pop() if len(packages) == 1 else ("", "")
+        self._modules = {
+            one: next(iter(to)) for one, to in modules.items() if len(to) == 1 and one not in left
+        }
+        packages = [_package(one, to) for one, to in self._modules.items()]
+        self._package = next((one for one in packages if self._fits(one)), ("", ""))
+
+    def _fits(self, package: tuple[str, str]) -> bool:
+        """Tell whether all moves are moves of one package."""
+        old, new = package
+        return all(_within(one, old) and _within(to, new) for one, to in self._modules.items())
 
     def followed(self, atom: Atom) -> Atom:
         """Return an import as it reads after the moves."""
         to = self._modules.get(atom.module)
         old, new = self._package
-        if to is None and old and new and f"{atom.module}.".startswith(f"{old}.") and not f"{atom.module}.".startswith(f"{new}."):
+        if to is None and old and new and _within(atom.module, old) and not _within(atom.module, new):
             to = new + atom.module[len(old) :]
         return atom if to is None else Atom(to, atom.name, atom.alias)
+
+
+def _within(module: str, package: str) -> bool:
+    return f"{module}.".startswith(f"{package}.")
 
 
 def _package(module: str, to: str) -> tuple[str, str]:
@@ -95,7 +122,10 @@ def _package(module: str, to: str) -> tuple[str, str]:
 
 
 def _contend(
-    base: Mapping[Atom, None], ours: Mapping[Atom, None], theirs: Mapping[Atom, None], wanted: Mapping[Atom, None]
+    base: Mapping[Atom, None],
+    ours: Mapping[Atom, None],
+    theirs: Mapping[Atom, None],
+    wanted: Mapping[Atom, None],
 ) -> bool:
     """Tell whether a name would come from two sources that no version has together, or from none that a side gave it."""
     sources: dict[str, set[Atom]] = {}

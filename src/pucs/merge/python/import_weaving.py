@@ -36,7 +36,9 @@ def woven(
                 return None
             _insert(blocks, whole, block, second.blocks, fresh if first is ours else set())
             continue
-        names = placed(list(blocks[at].atoms), new, list(block.atoms) if set(new) <= set(block.atoms) else new)
+        names = placed(
+            list(blocks[at].atoms), new, list(block.atoms) if set(new) <= set(block.atoms) else new
+        )
         blocks[at] = replace(blocks[at], atoms=tuple(names))  # written below, once all of its names are known
     for atom in wanted:
         if atom in have:
@@ -47,7 +49,7 @@ def woven(
             _add_moved(blocks, atom, second)
             continue
         blocks[at] = replace(blocks[at], atoms=tuple(placed(list(blocks[at].atoms), [atom], [atom])))
-    return _finished(blocks, wanted, base, first, second, width)
+    return _finished(blocks, wanted, (base, first, second), width)
 
 
 def _add_moved(blocks: list[Block], atom: Atom, second: Zone) -> None:
@@ -60,7 +62,7 @@ def _add_moved(blocks: list[Block], atom: Atom, second: Zone) -> None:
 
 
 def _finished(
-    blocks: Sequence[Block], wanted: Mapping[Atom, None], base: Zone, first: Zone, second: Zone, width: int
+    blocks: Sequence[Block], wanted: Mapping[Atom, None], zones: tuple[Zone, Zone, Zone], width: int
 ) -> list[Block] | None:
     """Write the statements whose names changed, leave out the empty ones, and take over the other side's comments."""
     found: list[Block] = []
@@ -72,7 +74,7 @@ def _finished(
             # The next statement of the group takes over the blank lines before it.
             found.append(replace(block, atoms=(), lines=()))
             continue
-        written = _written(block, names, base, first, second, width)
+        written = _written(block, names, zones, width)
         if written is None:
             return None
         found.append(written)
@@ -92,11 +94,9 @@ def _closed(blocks: Sequence[Block]) -> list[Block]:
     return found
 
 
-def _written(
-    block: Block, names: Sequence[Atom], base: Zone, first: Zone, second: Zone, width: int
-) -> Block | None:
+def _written(block: Block, names: Sequence[Atom], zones: tuple[Zone, Zone, Zone], width: int) -> Block | None:
     """Return one statement in the form of the side that changed its form, with these names."""
-    was, mine, its = (_counterpart(one, block) for one in (base, first, second))
+    was, mine, its = (_counterpart(one, block) for one in zones)
     above = _either(was, mine, its, lambda one: one.above)
     if above is None:
         return None
@@ -135,9 +135,7 @@ def _note(was: Block | None, mine: Block | None, its: Block | None) -> str | Non
     return _either(was, mine, its, lambda one: one.note)
 
 
-def _either(
-    was: Block | None, mine: Block | None, its: Block | None, of: Callable[[Block], T]
-) -> T | None:
+def _either(was: Block | None, mine: Block | None, its: Block | None, of: Callable[[Block], T]) -> T | None:
     """Return what one side made of something about a statement, None where both made different things of it."""
     if mine is None or its is None:
         left = mine or its

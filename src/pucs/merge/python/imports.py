@@ -86,14 +86,19 @@ def _behind(one: Zone) -> Zone:
     """Return a zone without imports as one whose statements all stand behind them."""
     lines = one.before
     gap = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-    return Zone((), (), gap if lines[gap:] else len(lines) + one.trail, lines[gap:] + ("\n",) * one.trail if lines[gap:] else ())
+    return Zone(
+        (),
+        (),
+        gap if lines[gap:] else len(lines) + one.trail,
+        lines[gap:] + ("\n",) * one.trail if lines[gap:] else (),
+    )
 
 
 def _beside(part: Clash) -> Piece:
     """Return what becomes of the lines beside the imports: settled if one side changed them at most."""
     if part.base == part.ours == part.theirs:
         return Kept(part.ours)
-    if part.ours == part.theirs or part.theirs == part.base:
+    if part.theirs in (part.ours, part.base):
         return Settled(part.ours, NAME, Tier.REVIEW if part.base else Tier.AUTO, part)
     if part.ours == part.base:
         return Settled(part.theirs, NAME, Tier.REVIEW if part.base else Tier.AUTO, part)

@@ -9,11 +9,13 @@ from pucs.merge.pieces import hunks, settle
 from pucs.merge.python import guards
 from pucs.merge.python.entities import by_entities
 from pucs.merge.python.imports import imports
+from pucs.merge.python.inserts import inserts
 from pucs.merge.python.members import members
 from pucs.merge.python.parameters import parameters
 from pucs.merge.python.scene import Scene
 from pucs.merge.python.segments import entity_of
 from pucs.merge.python.statements import formatting, statements
+from pucs.merge.python.version import version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,9 +25,11 @@ if TYPE_CHECKING:
 
 RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
     formatting,
+    version,
     imports,
     parameters,
     members,
+    inserts,
     statements,
 )
 """What looks at each clash, in this order: narrow rules first."""

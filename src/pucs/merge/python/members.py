@@ -75,6 +75,9 @@ def settled(
     tail = _tail(bracket)
     free = bracket.sign == "{" or bracket.imports or "__all__" in bracket.header
     base, ours, theirs = (frame.row for frame in bracket.frames)
+    values = [[one.value for one in side.elements] for side in (base, ours, theirs)]
+    if values[0] in values[1:] or values[1] == values[2]:
+        return None  # one side changed other things: statements know better
     found = merged(base, ours, theirs, free=free, mix=mix)
     if tail is None or found is None:
         return None

@@ -1,0 +1,171 @@
+"""Settles clashes of two insertions at one place that have nothing to do with each other: ours, then theirs.
+
+Definitions of different names are independent; so are statements of which neither reads or writes what the other writes,
+as long as they do nothing but bind names. Whatever may depend on its place stays a clash.
+"""
+
+from __future__ import annotations
+
+import ast
+from dataclasses import dataclass, field
+from textwrap import dedent
+from typing import TYPE_CHECKING, TypeAlias
+
+from pucs.merge.records import Settled, Tier
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pucs.merge.python.scene import Scene
+    from pucs.merge.records import Clash, Lines, Pieces
+
+LINES_MAX = 2_000
+"""Lines of one insertion beyond which it is not looked into: parsing them takes 0.1 s."""
+
+_Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+
+
+@dataclass(slots=True)
+class _Part:
+    """What one side inserted."""
+
+    indent: int
+    head: int
+    """Blank lines before it."""
+    tail: int
+    """Blank lines behind it."""
+    core: Lines
+    binds: set[str] = field(default_factory=set)
+    """Names and dotted names that it gives a value."""
+    reads: set[str] = field(default_factory=set)
+    calls: set[str] = field(default_factory=set)
+    """What it calls for the effect, with the first argument."""
+    callees: set[str] = field(default_factory=set)
+    constants: set[str] = field(default_factory=set)
+    """Values of constants that have names in capitals: numbers of an enumeration, codes."""
+    defined: bool = True
+    """It has definitions only."""
+    required: bool = False
+    """It has an annotated name without a value."""
+    valued: bool = False
+    """It has an annotated name with a value."""
+
+
+def inserts(clash: Clash, scene: Scene) -> Pieces | None:
+    """Keep both insertions if neither can matter to the other; None: it is no such clash, or they may."""
+    if any(line.strip() for line in clash.base):
+        return None
+    parts: list[_Part] = []
+    layouts = (scene.layouts[1], scene.layouts[2])
+    for layout, at, lines in zip(
+        layouts, (clash.at.ours, clash.at.theirs), (clash.ours, clash.theirs), strict=True
+    ):
+        last = at + len(lines)
+        if at < 0 or last >= len(layout.starts) or len(lines) > LINES_MAX or not layout.whole(at, last):
+            return None
+        part = _part(lines)
+        if part is None:
+            return None
+        parts.append(part)
+    ours, theirs = parts
+    tier = _independent(ours, theirs)
+    if tier is None:
+        return None
+    first, second = (theirs, ours) if theirs.indent > ours.indent else (ours, theirs)
+    between = max(ours.head, ours.tail, theirs.head, theirs.tail)
+    lines = (
+        *("\n",) * first.head,
+        *first.core,
+        *("\n",) * between,
+        *second.core,
+        *("\n",) * second.tail,
+    )
+    return (Settled(lines, "inserts", tier, clash),)
+
+
+def _independent(ours: _Part, theirs: _Part) -> Tier | None:
+    if ours.binds & theirs.binds or ours.binds & theirs.reads or theirs.binds & ours.reads:
+        return None
+    if ours.calls & theirs.calls or ours.constants & theirs.constants:
+        return None
+    if (ours.valued and theirs.required) or (ours.required and theirs.valued):
+        return None  # fields of a dataclass without a default stand first
+    if ours.indent != theirs.indent:
+        return Tier.AUTO if ours.defined or theirs.defined else None
+    if ours.callees != theirs.callees and (ours.callees or theirs.callees):
+        return Tier.REVIEW
+    return Tier.AUTO
+
+
+def _part(lines: Lines) -> _Part | None:
+    """Read one insertion; None: it is not made of whole statements that bind names or call something."""
+    head = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    end = next((index for index in range(len(lines), 0, -1) if lines[index - 1].strip()), 0)
+    core = lines[head:end]
+    if not core or not core[-1].endswith("\n"):
+        return None
+    try:
+        body = ast.parse(dedent("".join(core))).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
+    if not body:
+        return None  # comments alone
+    first = next(line for line in core if line.strip() and not line.lstrip().startswith("#"))
+    part = _Part(len(first) - len(first.lstrip()), head, len(lines) - end, core)
+    return part if all(_read(part, statement) for statement in body) else None
+
+
+def _read(part: _Part, statement: ast.stmt) -> bool:
+    """Take in what a statement binds, reads and calls; False: it does more than that."""
+    if isinstance(statement, _Definition):
+        part.binds.add(statement.name)
+        for one in (
+            *statement.decorator_list,
+            *(statement.bases if isinstance(statement, ast.ClassDef) else ()),
+        ):
+            part.reads |= _names(one)
+        return True
+    part.defined = False
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        return _assigned(part, statement)
+    if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
+        call = statement.value
+        part.callees.add(ast.dump(call.func))
+        about = call.args[0] if call.args else call
+        part.calls.add(ast.dump(call.func) + ast.dump(about))
+        for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
+            part.reads |= _names(argument)
+        return not any(isinstance(one, ast.Await | ast.Yield | ast.NamedExpr) for one in ast.walk(call))
+    return False
+
+
+def _assigned(part: _Part, statement: ast.Assign | ast.AnnAssign) -> bool:
+    value = statement.value
+    targets: Sequence[ast.expr]
+    if isinstance(statement, ast.Assign):
+        targets = statement.targets
+    else:
+        targets = (statement.target,)
+        part.required |= value is None
+        part.valued |= value is not None
+        part.reads |= _names(statement.annotation)
+    for target in targets:
+        if not isinstance(target, ast.Name | ast.Attribute):
+            return False
+        name = ast.unparse(target)
+        part.binds.add(name)
+        if isinstance(value, ast.Constant) and name.rsplit(".", 1)[-1].isupper():
+            part.constants.add(repr(value.value))
+    if value is not None:
+        part.reads |= _names(value)
+        return not any(isinstance(one, ast.Await | ast.Yield | ast.NamedExpr) for one in ast.walk(value))
+    return True
+
+
+def _names(node: ast.AST) -> set[str]:
+    """Return the names that an expression reads, and the dotted names that begin with them."""
+    return {
+        ast.unparse(one)
+        for one in ast.walk(node)
+        if isinstance(one, ast.Name) or (isinstance(one, ast.Attribute) and isinstance(one.value, ast.Name))
+    }
