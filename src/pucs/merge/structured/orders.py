@@ -1,0 +1,109 @@
+"""In which order the parts of a merged file stand."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from pucs.merge.structured.outline import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Sequence
+
+SORTED_MIN = 4
+"""Parts from which on an order counts as kept on purpose: fewer are in order by chance too often."""
+
+
+def merged_order(
+    base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], alive: Container[str], kind: Kind
+) -> list[str] | None:
+    """Return the keys that are ``alive`` in the order of the result, None: both sides changed the order.
+
+    The order is that of the side that changed it, else ours; what the other side added stands after what it stood after,
+    ours before theirs. Where all versions are in order (of letters or of versions), the result is.
+    """
+    known, here, there = set(base), set(ours), set(theirs)
+    common = known & here & there
+    was, mine, other = ([key for key in side if key in common] for side in (base, ours, theirs))
+    if was != mine and was != other and mine != other:
+        return None
+    ours_lead = mine != was or other == was
+    lead, rest = (ours, theirs) if ours_lead else (theirs, ours)
+    leading = [key for key in lead if key in alive]
+    result = _inserted(leading, [key for key in rest if key in alive], known, after_news=ours_lead)
+    for key_of in _KEYS:
+        if kind is not Kind.ROW and all(_sorted(side, key_of, kind) for side in (ours, theirs)):
+            return sorted(result, key=key_of) if all(map(key_of, result)) else result
+    return result
+
+
+def _inserted(leading: list[str], rest: list[str], known: set[str], *, after_news: bool) -> list[str]:
+    """Return ``leading`` with what only ``rest`` has, each after what it follows there."""
+    places = set(leading)
+    after: dict[str | None, list[str]] = {}
+    last: str | None = None
+    for key in rest:
+        if key in places:
+            last = key
+        else:
+            after.setdefault(last, []).append(key)
+    others = set(rest)
+    result: list[str] = []
+    waiting = after.get(None, [])
+    if not after_news:
+        result, waiting = list(waiting), []
+    for key in leading:
+        if waiting and (key in known or key in others):
+            result.extend(waiting)
+            waiting = []
+        result.append(key)
+        if after_news:
+            waiting = [*waiting, *after.get(key, ())]
+        else:
+            result.extend(after.get(key, ()))
+    return [*result, *waiting]
+
+
+def _letters(key: str) -> tuple[object, ...]:
+    return (key.casefold(),)
+
+
+def _newest_first(key: str) -> tuple[object, ...]:
+    """Return what sorts versions in falling order, empty for what is no version."""
+    numbers = version(key)
+    return (tuple(-number for number in numbers),) if numbers else ()
+
+
+def _oldest_first(key: str) -> tuple[object, ...]:
+    numbers = version(key)
+    return (numbers,) if numbers else ()
+
+
+_KEYS: tuple[Callable[[str], tuple[object, ...]], ...] = (_newest_first, _oldest_first, _letters)
+_VERSION = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+)(?:[-. ]?(a|alpha|b|beta|rc|c|pre|dev)[-. ]?(\d*))?", re.IGNORECASE)
+_STAGES = {"dev": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "pre": 3, "c": 3, "rc": 3}
+_FINAL = 4
+_PARTS = 6
+"""Numbers of a version that are compared; 1.2 and 1.2.0 are one."""
+
+
+def version(text: str) -> tuple[int, ...]:
+    """Return the first version in a text as numbers that can be compared, empty if there is none."""
+    found = _VERSION.search(text)
+    if found is None:
+        return ()
+    numbers = [int(part) for part in found[1].split(".")[:_PARTS]]
+    numbers += [0] * (_PARTS - len(numbers))
+    stage = _STAGES[found[2].lower()] if found[2] else _FINAL
+    return (*numbers, stage, int(found[3] or 0) if found[2] else 0)
+
+
+def _sorted(keys: Sequence[str], key_of: Callable[[str], tuple[object, ...]], kind: Kind) -> bool:
+    if key_of is _letters and (kind is not Kind.MAP or len(keys) < SORTED_MIN):
+        return False
+    values = [key_of(key) for key in keys]
+    if not values or not all(values):
+        return False
+    if key_of is not _letters and len(values) < 2:
+        return False
+    return all(one <= other for one, other in zip(values, values[1:], strict=False))  # type: ignore[operator]

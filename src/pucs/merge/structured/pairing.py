@@ -1,0 +1,81 @@
+"""Which part of one version is which of another when its words were changed."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from difflib import SequenceMatcher
+from typing import TYPE_CHECKING
+
+from pucs.merge.matching import matching
+from pucs.merge.structured.outline import Node, lines_of
+from pucs.merge.threeway import edits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+PAIRS_MAX = 400
+"""Pairs of parts that are compared at one place: a rewritten list of 20 entries; beyond, nothing is the same part."""
+WORDS_MAX = 400
+"""Words of one part that are compared; what follows them counts as equal."""
+EDITED = 0.6
+"""Share of common words from which on an entry in the place of another is that one, edited."""
+TWICE = 0.8
+"""Share of common words from which on two new entries tell the same thing."""
+_WORD = re.compile(r"\w+|[^\w\s]")
+_ISSUE = re.compile(r"(?:#|issues?/|pull/|:(?:issue|pr|pull|ghissue|ghpull):`|bpo-)(\d+)")
+
+
+def renamed(base: Sequence[Node], side: Sequence[Node]) -> list[Node]:
+    """Return the parts of a side, those that are edited ones of the base under their keys in the base."""
+    found = list(side)
+    if not any(kid.loose for kid in side):
+        return found
+    known = {kid.key for kid in base}
+    here = {kid.key for kid in side}
+    pairs = matching([kid.key for kid in base], [kid.key for kid in side])
+    for edit in edits(pairs, len(base), len(side)):
+        gone = [kid for kid in base[edit.start : edit.end] if kid.loose and kid.key not in here]
+        new = [k for k in range(edit.first, edit.last) if side[k].loose and side[k].key not in known]
+        if not gone or not new or len(gone) * len(new) > PAIRS_MAX:
+            continue
+        for k in new:
+            best = max(gone, key=lambda kid, k=k: likeness(kid, side[k]), default=None)
+            if best is not None and likeness(best, side[k]) >= EDITED:
+                found[k] = replace(side[k], key=best.key)
+                gone.remove(best)
+    return found
+
+
+def alike(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    """Yield pairs of new parts that seem to tell the same thing; nothing if there are too many to look at."""
+    if len(ours) * len(theirs) > PAIRS_MAX:
+        return
+    for one in ours:
+        for other in theirs:
+            mine, his = issues(one), issues(other)
+            if mine and his and not mine & his:
+                continue
+            if likeness(one, other) >= TWICE:
+                yield one, other
+
+
+def issues(node: Node) -> set[str]:
+    """Return the numbers of issues that a part names."""
+    return set(_ISSUE.findall("".join(lines_of(node))))
+
+
+def likeness(one: Node, other: Node) -> float:
+    """Return the share of words that two parts have in common, from 0 to 1."""
+    if one.kind is not other.kind:
+        return 0
+    mine, his = words(one), words(other)
+    matcher = SequenceMatcher(None, mine, his, autojunk=False)
+    if matcher.real_quick_ratio() < EDITED or matcher.quick_ratio() < EDITED:
+        return 0
+    return matcher.ratio()
+
+
+def words(node: Node) -> list[str]:
+    """Return the words and signs of a part."""
+    return _WORD.findall("".join(lines_of(node)))[:WORDS_MAX]

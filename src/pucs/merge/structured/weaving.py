@@ -1,0 +1,202 @@
+"""Three outlines in, one row of lines out: parts that one side changed are taken, parts that both changed are entered.
+
+What cannot be told stays open: such a place comes out as a bit without an answer, and the whole hunk of git's line merge
+around it stays a conflict (``fitting``).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from pucs.merge.pieces import by_lines, lines_of as joined_lines
+from pucs.merge.records import Tier
+from pucs.merge.structured.orders import merged_order
+from pucs.merge.structured.outline import Kind, Node, blank, lines_of, separated
+from pucs.merge.structured.pairing import alike, renamed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from pucs.merge.records import Lines
+
+
+@dataclass(frozen=True, slots=True)
+class Bit:
+    """Some lines of the result, and by which rule they came to be."""
+
+    lines: Lines
+    rule: str = ""
+    """Name of the rule beyond "one side changed it"; empty: no more than that."""
+    tier: Tier = Tier.AUTO
+    open: str = ""
+    """Why there is no answer here; empty: ``lines`` are the answer."""
+
+
+if TYPE_CHECKING:
+    Leaf = Callable[[Lines, Lines, Lines], "Bit | None"]
+
+
+class Weaver:
+    """Merges outlines of one kind of file."""
+
+    def __init__(self, leaves: Sequence[Leaf] = ()) -> None:
+        """Merge lines that both sides changed by the first of ``leaves`` that has an answer."""
+        self.leaves = leaves
+
+    def woven(self, base: Node, ours: Node, theirs: Node) -> list[Bit]:
+        """Return the merge of three versions of one part."""
+        if ours == theirs or base == theirs:
+            return [Bit(lines_of(ours))]
+        if base == ours:
+            return [Bit(lines_of(theirs))]
+        if Kind.LEAF in {base.kind, ours.kind, theirs.kind} or ours.kind is not theirs.kind:
+            return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
+        inner = self._kids(base, ours, theirs)
+        if inner is None:
+            return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
+        head = self.leaf(base.head, ours.head, theirs.head)
+        return [head, *inner, self.leaf(base.foot, ours.foot, theirs.foot)]
+
+    def leaf(self, base: Lines, ours: Lines, theirs: Lines) -> Bit:
+        """Return the merge of lines without parts."""
+        if ours == theirs or base == theirs:
+            return Bit(ours)
+        if base == ours:
+            return Bit(theirs)
+        if _bare(ours) == _bare(theirs) or _bare(base) == _bare(theirs):
+            return Bit(ours, "whitespace")
+        if _bare(base) == _bare(ours):
+            return Bit(theirs, "whitespace")
+        lines = joined_lines(by_lines(base, ours, theirs))
+        if lines is not None:
+            return Bit(lines)
+        for rule in self.leaves:
+            found = rule(base, ours, theirs)
+            if found is not None:
+                return found
+        return Bit((), open="both sides changed it")
+
+    def _kids(self, base: Node, ours: Node, theirs: Node) -> list[Bit] | None:
+        """Return the merged parts of a part, None: their orders contradict each other."""
+        here, there = renamed(base.kids, ours.kids), renamed(base.kids, theirs.kids)
+        sides = (_Side(base.kids, base.gaps), _Side(here, ours.gaps), _Side(there, theirs.gaps))
+        cells = dict(self._cells(*sides))
+        names = [[kid.key for kid in side.kids] for side in sides]
+        order = merged_order(names[0], names[1], names[2], cells, ours.kind)
+        if order is None:
+            return None
+        doubles = _doubles(*sides)
+        trailing = theirs.trailing if base.trailing == ours.trailing else ours.trailing
+        bits: list[Bit] = []
+        for index, key in enumerate(order):
+            gap = _gap(sides, order[index - 1] if index else None, key)
+            comma = None if trailing is None else "," if index < len(order) - 1 or trailing else ""
+            answer = cells[key]
+            if key in doubles:
+                answer = [Bit((), open="both sides added nearly the same")]
+            bits.append(Bit(gap))
+            bits.extend(
+                answer
+                if comma is None
+                else (replace(bit, lines=tuple(separated(bit.lines, comma))) for bit in answer)
+            )
+        return self._judged(bits, sides, ours.kind)
+
+    def _judged(self, bits: list[Bit], sides: tuple[_Side, _Side, _Side], kind: Kind) -> list[Bit]:
+        """Return the bits, marked as a guess if their order is one."""
+        if kind is not Kind.ROW:
+            return bits
+        base, ours, theirs = sides
+        both = any(
+            ours.before(one) == theirs.before(other)
+            for one in ours.places.keys() - base.places.keys()
+            for other in theirs.places.keys() - base.places.keys()
+            if one != other
+        )
+        return [*bits, Bit((), "order", Tier.REVIEW)] if both else bits
+
+    def _cells(self, base: _Side, ours: _Side, theirs: _Side) -> Iterator[tuple[str, list[Bit]]]:
+        """Yield every part that stays, under its key, merged."""
+        for key in {**ours.places, **theirs.places}:
+            was, mine, other = base.get(key), ours.get(key), theirs.get(key)
+            if mine is not None and other is not None:
+                empty = Node(key, kind=mine.kind, trailing=mine.trailing)
+                yield key, self.woven(was or empty, mine, other)
+            elif was is None:
+                added = mine or other
+                assert added is not None
+                yield key, [Bit(lines_of(added))]
+            else:
+                left = mine or other
+                if left != was:
+                    yield key, [Bit((), open="one side deleted what the other changed")]
+
+
+class _Side:
+    """The parts that one version has."""
+
+    def __init__(self, kids: Sequence[Node], gaps: Sequence[Lines]) -> None:
+        self.kids = kids
+        self.gaps = gaps
+        self.places = {kid.key: index for index, kid in enumerate(kids)}
+
+    def get(self, key: str) -> Node | None:
+        """Return the part of this name."""
+        place = self.places.get(key)
+        return None if place is None else self.kids[place]
+
+    def before(self, key: str) -> str | None:
+        """Return the name of the part before this one."""
+        place = self.places.get(key, 0)
+        return self.kids[place - 1].key if place else None
+
+    def gap(self, before: str | None, key: str) -> Lines | None:
+        """Return the blank lines between two parts that follow each other here."""
+        place = self.places.get(key)
+        return self.gaps[place] if place is not None and self.before(key) == before else None
+
+    def usual(self) -> Lines | None:
+        """Return the blank lines that parts mostly have between them here."""
+        counts = Counter(self.gaps[1:])
+        return counts.most_common(1)[0][0] if counts else None
+
+
+def _gap(sides: tuple[_Side, _Side, _Side], before: str | None, key: str) -> Lines:
+    """Return the blank lines between two parts that follow each other in the result."""
+    base, ours, theirs = sides
+    was, mine, other = (side.gap(before, key) for side in sides)
+    if mine is not None and other is not None:
+        return other if mine == was else mine
+    if mine is not None or other is not None:
+        return mine if mine is not None else other or ()
+    owner = ours if key in ours.places else theirs
+    if before is None:
+        return owner.gaps[0]
+    last = ours if before in ours.places else theirs
+    one, two = last.get(before), owner.get(key)
+    wide = (one is not None and one.apart) or (two is not None and two.apart)
+    if owner.before(key) is not None:
+        found = owner.gaps[owner.places[key]]
+    else:
+        after = last.places[before] + 1
+        found = last.gaps[after] if after < len(last.gaps) else ours.usual() or theirs.usual() or base.usual() or ()
+    return found or (("\n",) if wide else ())
+
+
+def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
+    """Return the keys of parts that both sides added in nearly the same words: one entry told twice."""
+    mine = [kid for kid in ours.kids if kid.loose and kid.key not in base.places and kid.key not in theirs.places]
+    other = [kid for kid in theirs.kids if kid.loose and kid.key not in base.places and kid.key not in ours.places]
+    return {key for one, two in alike(mine, other) for key in (one.key, two.key)}
+
+
+def _bare(lines: Lines) -> list[str]:
+    """Return what lines say, without the space at their ends and blank lines around."""
+    found = [line.rstrip() for line in lines]
+    while found and blank(found[-1]):
+        found.pop()
+    while found and blank(found[0]):
+        found.pop(0)
+    return found
