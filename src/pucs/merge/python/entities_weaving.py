@@ -119,11 +119,11 @@ class Weaving:
             yield from self._divided(rows, spans)
             return
         closed = self._closed(rows)
-        pieces = joined(self._emitted(order))
+        stays = set.intersection(*({token.key for token in one} for one in rows))
+        pieces = joined(self._emitted(order, stays))
         lines = lines_of(pieces)
         if changed == "clash" and closed and lines is not None:
-            tiers = {piece.tier for piece in pieces if isinstance(piece, Settled)}
-            tier = Tier.REVIEW if Tier.REVIEW in tiers else Tier.AUTO
+            tier = Tier.REVIEW if Tier.REVIEW in _tiers(pieces) else Tier.AUTO
             pieces = (Settled(lines, "definitions", tier, self._clash(spans)),)
         yield Cell(pieces, spans, closed)
 
@@ -165,8 +165,11 @@ class Weaving:
                     self._inside(version, self._ids.entities[token.key].versions[version])
         yield Cell(self._contested(spans), spans)
 
-    def _emitted(self, order: Row) -> Iterator[Piece]:
-        """Yield what a row of elements of both sides stands for; a definition that has its place already is left out."""
+    def _emitted(self, order: Row, stays: set[str | int]) -> Iterator[Piece]:
+        """Yield what a row of elements of both sides stands for; a definition that has its place already is left out.
+
+        ``stays``: what all versions have here.
+        """
         before: Token | None = None
         for token in order:
             lines = self._ids.lines[token.version]
@@ -177,7 +180,7 @@ class Weaving:
                 if token.leads and not blanks and before is not None:
                     blanks = self._usual_blanks(order)
                 yield Kept(blanks)
-                for cell in self._entity(token.key):
+                for cell in self._entity(token.key, elsewhere=token.key not in stays):
                     yield from cell.pieces
             before = token
 
@@ -188,32 +191,46 @@ class Weaving:
 
     # ---- definitions ----
 
-    def _entity(self, number: int) -> list[Cell]:
-        """Return what becomes of a definition."""
+    def _entity(self, number: int, *, elsewhere: bool = False) -> list[Cell]:
+        """Return what becomes of a definition; ``elsewhere``: a version has it in another place."""
         entity = self._ids.entities[number]
         self._placed[number] += 1
-        base, ours, theirs = entity.versions
         spans = _own(entity.versions)
         texts = [self._ids.text(version, number) for version in range(3)]
-        if not (base and ours and theirs):
+        if None in texts:
             for version, segment in enumerate(entity.versions):
                 self._inside(version, segment)
             return [Cell(self._one_sided(number, texts), spans)]
-        whole = self._clash(spans, entity.name)
-        if not self._afar:
-            same = texts[OURS] in (texts[BASE], texts[THEIRS])
-            if same or texts[THEIRS] == texts[BASE]:
-                side = THEIRS if texts[OURS] == texts[BASE] else OURS
-                self._inside(side, entity.versions[side])
-                return [Cell(joined([Kept(texts[side] or ())]), spans)]
-        cells = list(self._parts(base, ours, theirs, entity.name))
-        lines = lines_of(chain.from_iterable(cell.pieces for cell in cells))
-        names = {segment.name for segment in (base, ours, theirs)}
-        both = self._ids.changed(OURS, number) and self._ids.changed(THEIRS, number)
-        if lines is not None and both and (len(names) > 1 or entity.moved):
-            rule = "moved" if entity.moved else "renamed"
-            return [Cell((Settled(lines, rule, Tier.REVIEW, whole),), spans, not entity.moved)]
-        return cells
+        cells = self._changed(number, texts, spans)
+        rule = self._rule(entity, texts, elsewhere=elsewhere)
+        pieces = joined(chain.from_iterable(cell.pieces for cell in cells))
+        lines = lines_of(pieces)
+        if not rule or lines is None:
+            return cells
+        guess = entity.moved or rule == "renamed" or Tier.REVIEW in _tiers(pieces)
+        tier = Tier.REVIEW if guess else Tier.AUTO
+        return [Cell((Settled(lines, rule, tier, self._clash(spans, entity.name)),), spans, not entity.moved)]
+
+    def _changed(self, number: int, texts: Sequence[Lines | None], spans: Spans) -> list[Cell]:
+        """Return a definition that all versions have: the text of the side that changed it, or both merged inside."""
+        entity = self._ids.entities[number]
+        if not self._afar and (texts[OURS] in (texts[BASE], texts[THEIRS]) or texts[THEIRS] == texts[BASE]):
+            side = THEIRS if texts[OURS] == texts[BASE] else OURS
+            self._inside(side, entity.versions[side])
+            return [Cell(joined([Kept(texts[side] or ())]), spans)]
+        base, ours, theirs = entity.versions
+        return list(self._parts(base, ours, theirs, entity.name)) if base and ours and theirs else []
+
+    def _rule(self, entity: Entity, texts: Sequence[Lines | None], *, elsewhere: bool) -> str:
+        """Return by which rule one side's change comes to where, or under which name, the other has a definition."""
+        edited = [side for side in (OURS, THEIRS) if texts[side] != texts[BASE]]
+        if entity.moved:
+            went = [side for side in (OURS, THEIRS) if entity.parents[side] != entity.parents[BASE]]
+            return "moved" if any(side not in went or len(went) > 1 for side in edited) else ""
+        if elsewhere and edited:
+            return "moved"
+        names = {segment.name for segment in entity.versions if segment}
+        return "renamed" if len(names) > 1 and len(edited) > 1 else ""
 
     def _one_sided(self, number: int, texts: Sequence[Lines | None]) -> Pieces:
         """Return a definition that not all versions have."""
@@ -224,8 +241,8 @@ class Weaving:
                 return (Kept(ours or theirs),)
             spans = _own(self._ids.entities[number].versions)
             clash = self._clash(spans, name, "added by both sides")
-            more = max(ours, theirs, key=len)
-            if _within(min(ours, theirs, key=len), more):
+            less, more = sorted((ours, theirs), key=len)
+            if _within(less, more):
                 return (Settled(more, "definitions", Tier.REVIEW, clash),)
             return settle((clash,), self._resolvers)
         gone, stayed = ("ours", "theirs") if texts[OURS] is None else ("theirs", "ours")
@@ -324,6 +341,10 @@ def _own(versions: Sequence[Segment | None]) -> Spans:
 
 def _place(spans: Spans) -> Place:
     return Place(*(span[0] for span in spans))
+
+
+def _tiers(pieces: Pieces) -> set[Tier]:
+    return {piece.tier for piece in pieces if isinstance(piece, Settled)}
 
 
 def _within(one: Lines, other: Lines) -> bool:
