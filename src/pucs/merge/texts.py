@@ -44,10 +44,18 @@ def texts(versions: Versions) -> tuple[Texts, Form]:
     mixed = None in (ours_form, theirs_form) or (versions.base is not None and base_form is None)
     if mixed or ours_form is None or theirs_form is None:
         raw = [_split(side) for side in (versions.base or b"", versions.ours, versions.theirs)]
-        bom = versions.ours.startswith(BOM.encode())
-        return Texts(*raw), Form(bom=bom, crlf=False)
-    form = theirs_form if base_form == ours_form else ours_form
-    return Texts(base, ours, theirs), form
+        boms = [
+            (side or b"").startswith(BOM.encode()) for side in (versions.base, versions.ours, versions.theirs)
+        ]
+        return Texts(*raw), Form(bom=_merged(*boms), crlf=False)
+    base_form = base_form or ours_form
+    bom = _merged(base_form.bom, ours_form.bom, theirs_form.bom)
+    crlf = _merged(base_form.crlf, ours_form.crlf, theirs_form.crlf)
+    return Texts(base, ours, theirs), Form(bom=bom, crlf=crlf)
+
+
+def _merged(base: bool, ours: bool, theirs: bool) -> bool:  # noqa: FBT001 - three of a kind
+    return theirs if base == ours else ours
 
 
 def written(lines: Lines, form: Form) -> bytes:

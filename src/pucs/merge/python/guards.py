@@ -7,6 +7,7 @@ by how many places of the result a tolerant parser cannot read.
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 _KEPT: Final = 4
 """Texts whose judgement is remembered: two sides, and the results with either side in the place of what clashes."""
+_DECLARED: Final = re.compile(r"[ \t\f]*#.*?coding[:=][ \t]*([-\w.]+)")
 _UNREADABLE: Final = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowError)
 """What the parser and the compiler raise for text that they do not take."""
 
@@ -55,6 +57,9 @@ def objections(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
 
 def unreadable(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
     """Return why Python refuses a merge, if it takes both sides; if not, what a tolerant parser has against it."""
+    strange = _strange(texts, merged)
+    if strange:
+        return strange
     result = _read(merged)
     if result.refused is None:
         return ()
@@ -62,6 +67,34 @@ def unreadable(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         if side.refused is not None and (side.tree is None or result.tree is not None):
             return _more_errors(texts, merged)
     return (result.refused,)
+
+
+def _strange(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
+    """Return lines in another encoding than the one that the result declares: read with that, they say something else.
+
+    Only where the sides declare different ones; a line is in the encoding of the sides that have it.
+    """
+    declared = [_declared(side) for side in (texts.ours, texts.theirs)]
+    if declared[0] == declared[1]:
+        return ()
+    wanted = _declared(merged)
+    known = [
+        set(side) for side, name in zip((texts.ours, texts.theirs), declared, strict=True) if name == wanted
+    ]
+    return tuple(
+        Objection(f"not in the encoding that the file declares, {wanted}", at, line.strip(), broken=True)
+        for at, line in enumerate(merged, start=1)
+        if not line.isascii() and not any(line in side for side in known)
+    )
+
+
+def _declared(lines: Lines) -> str:
+    """Return the encoding that a file declares in one of its first two lines (PEP 263)."""
+    for line in lines[:2]:
+        found = _DECLARED.match(line)
+        if found:
+            return found[1].lower().replace("_", "-")
+    return "utf-8"
 
 
 def _words(faults: tuple[Objection, ...]) -> set[str]:
