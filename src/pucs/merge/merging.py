@@ -68,7 +68,8 @@ def merge(
     style = markers.Style(*labels, marker_size, _base_label(lines, marker_size))
     for pieces in _attempts(language, read, accept):
         found = _merged(language, read, pieces, form, style)
-        if _cost(found) < _cost(best):
+        # As many lines of conflict as git's, but labelled.
+        if _cost(found) < _cost(best) or (best.origin is Origin.GIT and _cost(found) == _cost(best)):
             best = found
         if best.clean and best.tier is Tier.AUTO:
             break

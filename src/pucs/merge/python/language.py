@@ -12,6 +12,7 @@ from pucs.merge.python.imports import imports
 from pucs.merge.python.inserts import inserts
 from pucs.merge.python.members import members
 from pucs.merge.python.parameters import parameters
+from pucs.merge.python.prose import prose
 from pucs.merge.python.scene import Scene
 from pucs.merge.python.segments import entity_of
 from pucs.merge.python.statements import formatting, statements
@@ -30,6 +31,7 @@ RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
     parameters,
     members,
     inserts,
+    prose,
     statements,
 )
 """What looks at each clash, in this order: narrow rules first."""

@@ -216,7 +216,7 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
             _lines("".join(_text(getattr(row, side)) for row in members))
             for side in ("base", "ours", "theirs")
         )
-        part = Clash(base, ours, theirs, place, clash.entity, clash.reason)
+        part = Clash(base, ours, theirs, place, clash.entity, clash.reason or _why(members))
         place = place.after(part)
         merged = _lines("".join(row.merged or "" for row in members))
         if changed == "clash":
@@ -229,6 +229,18 @@ def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
         else:
             found.append(Kept(merged))
     return found
+
+
+def _why(rows: Sequence[_Row]) -> str:
+    """Return in a few words why rows were not settled."""
+    changed = [row for row in rows if row.base]
+    if not changed:
+        return "both inserted here"
+    if any(not row.ours for row in changed):
+        return "ours deleted what theirs changed"
+    if any(not row.theirs for row in changed):
+        return "theirs deleted what ours changed"
+    return "both changed the same words"
 
 
 def _kind(row: _Row) -> tuple[str, Tier]:
