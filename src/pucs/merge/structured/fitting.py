@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
 from pucs.merge.pieces import joined
 from pucs.merge.records import Clash, Kept, Place, Settled, Tier
+from pucs.merge.structured.counts import lines_miscounted
 from pucs.merge.threeway import regions
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Sequence
+    from collections.abc import Hashable, Iterator, Sequence
 
-    from pucs.merge.records import Piece, Pieces, Texts
+    from pucs.merge.records import Lines, Piece, Pieces, Texts
     from pucs.merge.structured.weaving import Bit
 
 
@@ -24,15 +26,94 @@ def fitted(texts: Texts, bits: Sequence[Bit], resolver: str) -> Pieces:
     """
     rows, places = _line_merge(texts)
     stream, makers = _stream(bits)
-    found: list[Piece] = []
+    spans: list[_Span] = []
     i = j = 0
     for a, b in [*matching(rows, stream), (len(rows), len(stream))]:
         if (i, j) != (a, b):
-            found.append(_piece(_clash(texts, places[i], places[a]), stream[j:b], makers[j:b], resolver))
-        if b < len(stream):
-            found.append(Kept((str(stream[b]),)))
+            spans.append(_Span(i, a, j, b))
         i, j = a + 1, b + 1
-    return joined(found)
+    found: list[Piece] = []
+    j = 0
+    for span in _tied(spans, texts, places, stream):
+        found.append(Kept(tuple(map(str, stream[j : span.first]))))
+        j = span.last
+        clash = _clash(texts, places[span.start], places[span.end])
+        found.extend(_settled(clash, stream[span.first : j], makers[span.first : j], resolver))
+    return joined([*found, Kept(tuple(map(str, stream[j:])))])
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """Rows of the line merge and lines of the result that stand for each other and differ."""
+
+    start: int
+    end: int
+    first: int
+    last: int
+
+
+def _tied(
+    spans: Sequence[_Span], texts: Texts, places: Sequence[Place], stream: Sequence[Hashable]
+) -> Sequence[_Span]:
+    """Return the spans, those as one between which lines have moved: each by itself would seem to have lost them."""
+    odd = [index for index, span in enumerate(spans) if not _even(span, texts, places, stream)]
+    if len(odd) < 2:  # noqa: PLR2004 - one alone has nobody to exchange lines with
+        return spans
+    first, last = odd[0], odd[-1]
+    tied = _Span(spans[first].start, spans[last].end, spans[first].first, spans[last].last)
+    return [*spans[:first], tied, *spans[last + 1 :]] if _even(tied, texts, places, stream) else spans
+
+
+def _even(span: _Span, texts: Texts, places: Sequence[Place], stream: Sequence[Hashable]) -> bool:
+    """Tell whether a span has the lines that its three versions make, or has no answer anyway."""
+    lines = stream[span.first : span.last]
+    answer = tuple(line for line in lines if isinstance(line, str))
+    clash = _clash(texts, places[span.start], places[span.end])
+    if len(answer) < len(lines):
+        return True
+    versions = (_plain(clash.base), _plain(clash.ours), _plain(clash.theirs))
+    return not lines_miscounted(versions, _plain(answer))
+
+
+def _plain(lines: Lines) -> Lines:
+    return tuple(line.strip().rstrip(",") for line in lines)
+
+
+def _settled(
+    clash: Clash, stream: Sequence[Hashable], makers: Sequence[Bit], resolver: str
+) -> Iterator[Piece]:
+    """Yield what the result has in the place of a clash; where a version was chosen, that line by itself."""
+    for at, bit in enumerate(makers):
+        parts = _parted(clash, bit) if bit.versions and not any(one.open for one in makers) else None
+        if parts is None:
+            continue
+        end = at
+        while end < len(makers) and makers[end] is bit:
+            end += 1
+        if at:
+            yield from _settled(parts[0], stream[:at], makers[:at], resolver)
+        yield _piece(parts[1], stream[at:end], makers[at:end], resolver)
+        if end < len(stream) or any((parts[2].base, parts[2].ours, parts[2].theirs)):
+            yield from _settled(parts[2], stream[end:], makers[end:], resolver)
+        return
+    yield _piece(clash, stream, makers, resolver)
+
+
+def _parted(clash: Clash, bit: Bit) -> tuple[Clash, Clash, Clash] | None:
+    """Return what stands before, in and behind the lines of a bit in a clash, None if they are not all there once."""
+    cuts: list[tuple[int, int]] = []
+    sides = (clash.base, clash.ours, clash.theirs)
+    for side, lines in zip(sides, bit.versions, strict=True):
+        wanted, there = _plain(lines), _plain(side)
+        found = [k for k in range(len(there)) if there[k : k + len(wanted)] == wanted] if wanted else []
+        if len(found) != 1:
+            return None
+        cuts.append((found[0], found[0] + len(wanted)))
+    (b, b_end), (o, o_end), (t, t_end) = cuts
+    before = Clash(clash.base[:b], clash.ours[:o], clash.theirs[:t], clash.at)
+    inside = Clash(clash.base[b:b_end], clash.ours[o:o_end], clash.theirs[t:t_end], before.at.after(before))
+    behind = Clash(clash.base[b_end:], clash.ours[o_end:], clash.theirs[t_end:], inside.at.after(inside))
+    return before, inside, behind
 
 
 def _piece(clash: Clash, stream: Sequence[Hashable], makers: Sequence[Bit], resolver: str) -> Piece:
@@ -79,7 +160,9 @@ def _line_merge(texts: Texts) -> tuple[list[Hashable], list[Place]]:
                     min(first.theirs + count, region.theirs[1]),
                 )
             )
-    places = [Place(0, 0, 0), *places[1:]] if rows else []  # what is deleted at the top counts to the first row
+    places = (
+        [Place(0, 0, 0), *places[1:]] if rows else []
+    )  # what is deleted at the top counts to the first row
     return rows, [*places, Place(len(texts.base), len(texts.ours), len(texts.theirs))]
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pucs.merge.structured import listed
+from pucs.merge.structured.counts import lines_miscounted
 from pucs.merge.structured.leaves import higher_version, words
-from pucs.merge.structured.outline import blank
 from pucs.merge.structured.prose import Prose
 
 if TYPE_CHECKING:
@@ -26,11 +25,17 @@ _CHANGES = re.compile(
     r"(?i)(^|/)(changes|change-?log|history|news|releases?|whats-?new|release[-_]?notes)([-_.][\w.-]*)?$"
 )
 _LISTS = (
-    (re.compile(r"(?i)(^|/)([\w.-]*(requirements|constraints)[\w.-]*|requirements/[\w.-]+)\.(txt|in)$"), "requirement"),
+    (
+        re.compile(r"(?i)(^|/)([\w.-]*(requirements|constraints)[\w.-]*|requirements/[\w.-]+)\.(txt|in)$"),
+        "requirement",
+    ),
     (re.compile(r"(?i)(^|/)\.env(\.[\w-]+)*$|\.env(\.[\w-]+)?$"), "setting"),
     (re.compile(r"(^|/)(\.[a-z]*ignore|CODEOWNERS|MANIFEST\.in|\.mailmap|\.gitattributes)$"), ""),
     (re.compile(r"(?i)(^|/)(authors|contributors|thanks)(\.txt)?$"), ""),
 )
+
+_JSON = frozenset({".babelrc", ".eslintrc", ".prettierrc", ".stylelintrc", ".swcrc"})
+_INI = frozenset({".flake8", ".coveragerc", ".pylintrc", ".editorconfig", ".gitmodules", ".isort.cfg"})
 
 
 def of(path: str) -> Form | None:
@@ -44,6 +49,28 @@ def of(path: str) -> Form | None:
         return Texted("changelog" if _CHANGES.search(path) else "markdown", Prose(markdown=True))
     if path.endswith((".rst", ".rest")) or _CHANGES.search(path):
         return Texted("changelog" if _CHANGES.search(path) else "rst", Prose(markdown=False))
+    return _data(path)
+
+
+def _data(path: str) -> Form | None:
+    """Return the form of files that hold data."""
+    name = path.rsplit("/", 1)[-1]
+    if name.endswith((".json", ".jsonc", ".json5", ".webmanifest", ".code-workspace")) or name in _JSON:
+        from pucs.merge.structured.jsons import Json  # noqa: PLC0415 - what reads a form loads when it is met
+
+        return Json()
+    if name.endswith((".yml", ".yaml", ".cff")):
+        from pucs.merge.structured.yamls import Yaml  # noqa: PLC0415 - the same
+
+        return Yaml()
+    if name.endswith(".toml") or name == "Pipfile":
+        from pucs.merge.structured.tomls import Toml  # noqa: PLC0415 - the same
+
+        return Toml()
+    if name.endswith((".cfg", ".ini", ".conf")) or name in _INI:
+        from pucs.merge.structured.inis import Ini  # noqa: PLC0415 - the same
+
+        return Ini()
     return None
 
 
@@ -62,9 +89,9 @@ class Texted:
 
     def doubts(self, versions: Sequence[Lines], merged: Lines, *, guesses: int) -> str:
         """See ``Form``."""
-        return "" if guesses else miscounted(versions, merged)
+        return "" if guesses else lines_miscounted(tuple(versions), merged)
 
-    def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:
+    def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:  # noqa: ARG002
         """See ``Form``: any text is prose."""
         return ()
 
@@ -83,25 +110,8 @@ class Lists:
 
     def doubts(self, versions: Sequence[Lines], merged: Lines, *, guesses: int) -> str:
         """See ``Form``."""
-        return "" if guesses else miscounted(versions, merged)
+        return "" if guesses else lines_miscounted(tuple(versions), merged)
 
-    def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:
+    def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:  # noqa: ARG002
         """See ``Form``: any text is a list."""
         return ()
-
-
-def miscounted(versions: Sequence[Lines], merged: Lines) -> str:
-    """Return a line that the merge has more or less often than the sides' changes make it, empty if there is none."""
-    base, ours, theirs, found = (
-        Counter(line.strip() for line in lines if not blank(line)) for lines in (*versions, merged)
-    )
-    for line in {**base, **ours, **theirs, **found}:
-        was, mine, other = base[line], ours[line], theirs[line]
-        expected = {other if was == mine else mine}
-        if mine not in (was, other) and was != other:
-            expected = {mine, other, mine + other - was}
-        elif mine == other != was:
-            expected = {mine, max(0, mine + other - was)}
-        if found[line] not in expected:
-            return line
-    return ""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from pucs.merge.pieces import by_lines
 from pucs.merge.structured.fitting import fitted
-from pucs.merge.structured.outline import Unreadable, lines_of, trail
+from pucs.merge.structured.outline import Unreadable, labels, lines_of
 from pucs.merge.structured.weaving import Weaver
 
 if TYPE_CHECKING:
@@ -20,9 +21,13 @@ if TYPE_CHECKING:
 class Form(Protocol):
     """One kind of file."""
 
-    name: str
-    """As resolutions are called: ``json``."""
-    leaves: Sequence[Leaf]
+    @property
+    def name(self) -> str:
+        """How its resolutions are called: ``json``."""
+
+    @property
+    def leaves(self) -> Sequence[Leaf]:
+        """Return the rules for lines that both sides changed, in order."""
 
     def outlines(self, versions: Sequence[Lines]) -> tuple[Node, ...]:
         """Return the versions as outlines.
@@ -44,6 +49,7 @@ class Structured:
     def __init__(self, form: Form) -> None:
         """Merge files of one form."""
         self.form = form
+        self._labels: tuple[Lines, list[str]] = ((), [])
 
     def attempts(self, texts: Texts) -> Iterator[Pieces]:
         """Yield the line merge, then the merge of the outlines if all versions can be read."""
@@ -74,11 +80,14 @@ class Structured:
 
     def entity(self, texts: Texts, clash: Clash) -> str:
         """Return the names of the parts around a clash: ``tool.ruff.lint``."""
-        try:
-            [outline] = self.form.outlines([_ended(texts.ours)])
-        except (Unreadable, RecursionError):
-            return ""
-        return " › ".join(trail(outline, max(0, clash.at.ours)))
+        if self._labels[0] is not texts.ours:
+            try:
+                [outline] = self.form.outlines([_ended(texts.ours)])
+                self._labels = (texts.ours, labels(outline))
+            except (Unreadable, RecursionError):
+                self._labels = (texts.ours, [])
+        found = self._labels[1]
+        return found[clash.at.ours] if 0 <= clash.at.ours < len(found) else ""
 
 
 def _ended(lines: Lines) -> Lines:
@@ -90,8 +99,6 @@ def _ended(lines: Lines) -> Lines:
 
 def _last_line(bits: list[Bit], texts: Texts) -> list[Bit]:
     """Return the bits without the last line feed if the side that decides about it has none."""
-    from dataclasses import replace  # noqa: PLC0415 - rare
-
     ends = [not lines or lines[-1].endswith("\n") for lines in (texts.base, texts.ours, texts.theirs)]
     ended = ends[2] if ends[0] == ends[1] else ends[1]
     if ended:

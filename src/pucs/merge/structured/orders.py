@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pucs.merge.structured.outline import Kind
@@ -25,7 +26,7 @@ def merged_order(
     known, here, there = set(base), set(ours), set(theirs)
     common = known & here & there
     was, mine, other = ([key for key in side if key in common] for side in (base, ours, theirs))
-    if was != mine and was != other and mine != other:
+    if len({tuple(was), tuple(mine), tuple(other)}) > 2:  # noqa: PLR2004 - one side may differ
         return None
     ours_lead = mine != was or other == was
     lead, rest = (ours, theirs) if ours_lead else (theirs, ours)
@@ -80,9 +81,17 @@ def _oldest_first(key: str) -> tuple[object, ...]:
 
 
 _KEYS: tuple[Callable[[str], tuple[object, ...]], ...] = (_newest_first, _oldest_first, _letters)
-_VERSION = re.compile(r"(?<![\w.])v?(\d+(?:\.\d+)+)(?:[-. ]?(a|alpha|b|beta|rc|c|pre|dev)[-. ]?(\d*))?", re.IGNORECASE)
-_STAGES = {"dev": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "pre": 3, "c": 3, "rc": 3}
+_VERSION = re.compile(
+    r"(?<![\w.])v?(\d+(?:\.(?:\d+|x))+)(?:[-. ]?(alpha|a|beta|b|rc|canary|c|pre|dev|next)[-. ]?(\d*))?",
+    re.IGNORECASE,
+)
+_STAGES = {"dev": 0, "canary": 0, "next": 0, "a": 1, "alpha": 1, "b": 2, "beta": 2, "pre": 3, "c": 3, "rc": 3}
 _FINAL = 4
+_UNRELEASED = re.compile(
+    r"#?\W*(un-?released|next|upcoming|develop|development|dev|main|master|head|in progress)\b", re.IGNORECASE
+)
+_COMING = 10**9
+"""Number of what has no number yet: newer than all that have one."""
 _PARTS = 6
 """Numbers of a version that are compared; 1.2 and 1.2.0 are one."""
 
@@ -91,8 +100,8 @@ def version(text: str) -> tuple[int, ...]:
     """Return the first version in a text as numbers that can be compared, empty if there is none."""
     found = _VERSION.search(text)
     if found is None:
-        return ()
-    numbers = [int(part) for part in found[1].split(".")[:_PARTS]]
+        return (_COMING,) if _UNRELEASED.match(text) else ()
+    numbers = [int(part) if part.isdigit() else _COMING for part in found[1].lower().split(".")[:_PARTS]]
     numbers += [0] * (_PARTS - len(numbers))
     stage = _STAGES[found[2].lower()] if found[2] else _FINAL
     return (*numbers, stage, int(found[3] or 0) if found[2] else 0)
@@ -104,6 +113,4 @@ def _sorted(keys: Sequence[str], key_of: Callable[[str], tuple[object, ...]], ki
     values = [key_of(key) for key in keys]
     if not values or not all(values):
         return False
-    if key_of is not _letters and len(values) < 2:
-        return False
-    return all(one <= other for one, other in zip(values, values[1:], strict=False))  # type: ignore[operator]
+    return len(values) > 1 and all(one <= other for one, other in pairwise(values))

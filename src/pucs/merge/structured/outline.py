@@ -6,12 +6,12 @@ version is the same part in another; it never changes a line.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from pucs.merge.records import Lines
 
@@ -87,8 +87,6 @@ def separated(lines: Sequence[str], comma: str) -> list[str]:
 
 def unique(nodes: Sequence[Node]) -> tuple[Node, ...]:
     """Return siblings with keys that differ: the second of a kind is known by being the second."""
-    from dataclasses import replace  # noqa: PLC0415 - the one user
-
     seen: dict[str, int] = {}
     found = []
     for node in nodes:
@@ -110,15 +108,11 @@ def divided(lines: Sequence[str]) -> tuple[Lines, Lines]:
     return tuple(lines[:count]), tuple(lines[count:])
 
 
-def trail(node: Node, line: int) -> Iterator[str]:
-    """Yield the names of the parts around a line of the outline's text, the outermost first; ``line`` counts from 0."""
-    at = len(node.head)
+def labels(node: Node, around: str = "") -> list[str]:
+    """Return for each line of an outline the names of the parts around it, joined by dots."""
+    found = [around] * len(node.head)
     for gap, kid in zip(node.gaps, node.kids, strict=True):
-        at += len(gap)
-        size = len(lines_of(kid))
-        if at <= line < at + size:
-            if kid.name:
-                yield kid.name
-            yield from trail(kid, line - at)
-            return
-        at += size
+        found.extend([around] * len(gap))
+        found.extend(labels(kid, ".".join(name for name in (around, kid.name.strip('"')) if name)))
+    found.extend([around] * len(node.foot))
+    return found

@@ -20,6 +20,8 @@ WORDS_MAX = 400
 """Words of one part that are compared; what follows them counts as equal."""
 EDITED = 0.6
 """Share of common words from which on an entry in the place of another is that one, edited."""
+REPLACED = 0.25
+"""The same where as many entries came as went: they stand for each other."""
 TWICE = 0.8
 """Share of common words from which on two new entries tell the same thing."""
 _WORD = re.compile(r"\w+|[^\w\s]")
@@ -39,12 +41,21 @@ def renamed(base: Sequence[Node], side: Sequence[Node]) -> list[Node]:
         new = [k for k in range(edit.first, edit.last) if side[k].loose and side[k].key not in known]
         if not gone or not new or len(gone) * len(new) > PAIRS_MAX:
             continue
+        if len(gone) == len(new) and all(likeness(*pair) >= REPLACED for pair in _beside(gone, new, side)):
+            for old, k in zip(gone, new, strict=True):
+                found[k] = replace(side[k], key=old.key)
+            continue
         for k in new:
-            best = max(gone, key=lambda kid, k=k: likeness(kid, side[k]), default=None)
-            if best is not None and likeness(best, side[k]) >= EDITED:
-                found[k] = replace(side[k], key=best.key)
-                gone.remove(best)
+            shares = [(likeness(kid, side[k]), -place) for place, kid in enumerate(gone)]
+            share, place = max(shares, default=(0.0, 0))
+            if share >= EDITED:
+                found[k] = replace(side[k], key=gone.pop(-place).key)
     return found
+
+
+def _beside(gone: Sequence[Node], new: Sequence[int], side: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
+    for old, k in zip(gone, new, strict=True):
+        yield old, side[k]
 
 
 def alike(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, Node]]:
@@ -71,7 +82,7 @@ def likeness(one: Node, other: Node) -> float:
         return 0
     mine, his = words(one), words(other)
     matcher = SequenceMatcher(None, mine, his, autojunk=False)
-    if matcher.real_quick_ratio() < EDITED or matcher.quick_ratio() < EDITED:
+    if matcher.real_quick_ratio() < REPLACED or matcher.quick_ratio() < REPLACED:
         return 0
     return matcher.ratio()
 

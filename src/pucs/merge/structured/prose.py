@@ -106,7 +106,12 @@ class Prose:
         if sharp and (self.markdown or not self.rules):
             return _Heading(at, at + 1, len(sharp[1]), line.strip("# \n"))
         over = _RULE.match(line)
-        if over and at + 2 < len(lines) and not blank(lines[at + 1]) and lines[at + 2].rstrip() == line.rstrip():
+        if (
+            over
+            and at + 2 < len(lines)
+            and not blank(lines[at + 1])
+            and lines[at + 2].rstrip() == line.rstrip()
+        ):
             style = line[0] * 2
             if style in self.rules:
                 return _Heading(at, at + 3, self.rules.index(style) + 1, lines[at + 1].strip())
@@ -217,7 +222,12 @@ def _block(lines: Lines, at: int, end: int, *, markdown: bool) -> tuple[Node, in
         stop = _indented(lines, at + 1, end, 0)
         return _directive(lines[at:stop]), stop
     stop = at + 1
-    while stop < end and not blank(lines[stop]) and not _ITEM.match(lines[stop]) and not _REFERENCE.match(lines[stop]):
+    while (
+        stop < end
+        and not blank(lines[stop])
+        and not _ITEM.match(lines[stop])
+        and not _REFERENCE.match(lines[stop])
+    ):
         stop += 1
     return _leaf(lines[at:stop]), stop
 

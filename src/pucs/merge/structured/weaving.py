@@ -6,20 +6,26 @@ around it stays a conflict (``fitting``).
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pucs.merge.pieces import by_lines, lines_of as joined_lines
+from pucs.merge.pieces import by_lines
+from pucs.merge.pieces import lines_of as joined_lines
 from pucs.merge.records import Tier
 from pucs.merge.structured.orders import merged_order
-from pucs.merge.structured.outline import Kind, Node, blank, lines_of, separated
+from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
 from pucs.merge.structured.pairing import alike, renamed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from pucs.merge.records import Lines
+
+
+_HOLLOW = re.compile(rf"(^|[\[{{]\s*[\]}}]{SEPARATOR}?)\s*$")
+"""The text of a list or table without elements, or no text at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +38,8 @@ class Bit:
     tier: Tier = Tier.AUTO
     open: str = ""
     """Why there is no answer here; empty: ``lines`` are the answer."""
+    versions: tuple[Lines, ...] = ()
+    """The lines of base, ours and theirs where one of them was chosen; a comma may be missing at their ends."""
 
 
 if TYPE_CHECKING:
@@ -47,10 +55,12 @@ class Weaver:
 
     def woven(self, base: Node, ours: Node, theirs: Node) -> list[Bit]:
         """Return the merge of three versions of one part."""
-        if ours == theirs or base == theirs:
+        if theirs in (ours, base):
             return [Bit(lines_of(ours))]
         if base == ours:
             return [Bit(lines_of(theirs))]
+        if ours.kind is theirs.kind is not Kind.LEAF is base.kind and _HOLLOW.search("".join(base.head)):
+            base = Node(base.key, kind=ours.kind, trailing=ours.trailing)
         if Kind.LEAF in {base.kind, ours.kind, theirs.kind} or ours.kind is not theirs.kind:
             return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
         inner = self._kids(base, ours, theirs)
@@ -61,14 +71,13 @@ class Weaver:
 
     def leaf(self, base: Lines, ours: Lines, theirs: Lines) -> Bit:
         """Return the merge of lines without parts."""
-        if ours == theirs or base == theirs:
+        if theirs in (ours, base):
             return Bit(ours)
         if base == ours:
             return Bit(theirs)
-        if _bare(ours) == _bare(theirs) or _bare(base) == _bare(theirs):
-            return Bit(ours, "whitespace")
-        if _bare(base) == _bare(ours):
-            return Bit(theirs, "whitespace")
+        spaced = _spaced(base, ours, theirs)
+        if spaced is not None:
+            return Bit(spaced, "whitespace")
         lines = joined_lines(by_lines(base, ours, theirs))
         if lines is not None:
             return Bit(lines)
@@ -84,6 +93,8 @@ class Weaver:
         sides = (_Side(base.kids, base.gaps), _Side(here, ours.gaps), _Side(there, theirs.gaps))
         cells = dict(self._cells(*sides))
         names = [[kid.key for kid in side.kids] for side in sides]
+        if _uncertain(sides):
+            return None
         order = merged_order(names[0], names[1], names[2], cells, ours.kind)
         if order is None:
             return None
@@ -181,15 +192,37 @@ def _gap(sides: tuple[_Side, _Side, _Side], before: str | None, key: str) -> Lin
         found = owner.gaps[owner.places[key]]
     else:
         after = last.places[before] + 1
-        found = last.gaps[after] if after < len(last.gaps) else ours.usual() or theirs.usual() or base.usual() or ()
+        found = (
+            last.gaps[after]
+            if after < len(last.gaps)
+            else ours.usual() or theirs.usual() or base.usual() or ()
+        )
     return found or (("\n",) if wide else ())
 
 
 def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
     """Return the keys of parts that both sides added in nearly the same words: one entry told twice."""
-    mine = [kid for kid in ours.kids if kid.loose and kid.key not in base.places and kid.key not in theirs.places]
-    other = [kid for kid in theirs.kids if kid.loose and kid.key not in base.places and kid.key not in ours.places]
+    mine = [
+        kid for kid in ours.kids if kid.loose and kid.key not in base.places and kid.key not in theirs.places
+    ]
+    other = [
+        kid for kid in theirs.kids if kid.loose and kid.key not in base.places and kid.key not in ours.places
+    ]
     return {key for one, two in alike(mine, other) for key in (one.key, two.key)}
+
+
+def _uncertain(sides: tuple[_Side, _Side, _Side]) -> bool:
+    """Tell whether a name stands for a different number of parts in the versions: which is which, nobody knows."""
+    counts = [Counter(kid.key.split("\0")[0] for kid in side.kids if not kid.loose) for side in sides]
+    doubles = {name for count in counts for name, times in count.items() if times > 1}
+    return any(len({count[name] for count in counts}) > 1 for name in doubles)
+
+
+def _spaced(base: Lines, ours: Lines, theirs: Lines) -> Lines | None:
+    """Return the side that changed more than space, None: both did."""
+    if _bare(theirs) in (_bare(ours), _bare(base)):
+        return ours
+    return theirs if _bare(base) == _bare(ours) else None
 
 
 def _bare(lines: Lines) -> list[str]:
