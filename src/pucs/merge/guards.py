@@ -42,6 +42,11 @@ SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
     "members": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "parameters": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "version": frozenset({Superseded.OTHER_SIDE}),
+    # Parts with names, and entries that stand for themselves: each goes where its neighbours are.
+    **dict.fromkeys(
+        ("changelog", "ini", "json", "list", "markdown", "order", "rst", "toml", "yaml"),
+        frozenset({Superseded.ORDER}),
+    ),
 }
 """By the rule's name. A rule without an entry has to keep every word of both sides, and what was added together in order."""
 
