@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from pucs.coordinator.merge_settings import MergeSettings
+    from pucs.coordinator.past import PastMerges
     from pucs.coordinator.ports import (
         Bell,
         Bells,
         Clock,
         Index,
         Parsers,
-        PastMerges,
         Replacing,
         Repository,
         Sources,

@@ -14,8 +14,7 @@ from pucs.core.errors import NotFound, Usage
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from pucs.coordinator.past import PastMerge
-    from pucs.coordinator.ports import PastMerges
+    from pucs.coordinator.past import PastMerge, PastMerges
     from pucs.coordinator.replaying import Account
     from pucs.merge.records import Tier
 

@@ -1,9 +1,13 @@
-"""Records of merges that a repository has behind it, as they pass between git's hand and who replays them."""
+"""Merges that a repository has behind it: the port to git's hand, and the records that come through it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,3 +67,40 @@ class LeftOut:
     reason: Reason
     detail: str = ""
     """Git's own words, where it has some."""
+
+
+class PastMerges(Protocol):
+    """The merges of two commits in a repository's history, made again beside it: nothing in it is written."""
+
+    place: str
+    """The repository, as a path for people."""
+
+    def listing(self, *, after: str, beyond: str, merges_max: int) -> list[PastMerge]:
+        """Return the newest merges reachable from any branch or tag, newest first.
+
+        Args:
+            after: Only those committed since this wall time (ISO 8601); empty: any.
+            beyond: Only those not reachable from this revision; empty: any.
+            merges_max: Most merges to return.
+
+        Raises:
+            NotFound: ``beyond`` is no commit here.
+        """
+        ...
+
+    def one(self, revision: str) -> PastMerge:
+        """Return the merge of this name.
+
+        Raises:
+            NotFound: there is none, or it does not have two parents.
+        """
+        ...
+
+    def again(
+        self, merges: Sequence[PastMerge], wanted: Callable[[str], bool]
+    ) -> Iterator[PastMerge | PastConflict | LeftOut]:
+        """Merge again, and give for each merge the wanted files that git stops at and those left out, then the merge itself.
+
+        The same three versions of a file are given once.
+        """
+        ...

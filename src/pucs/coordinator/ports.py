@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
-    from pucs.coordinator.past import LeftOut, PastConflict, PastMerge
     from pucs.coordinator.records import CommitFacts, FactsKey, Location, Merged, Parsed, Ran
     from pucs.coordinator.tables import (
         AgentRows,
@@ -563,42 +562,5 @@ class Parsers(Protocol):
 
         A file on which a parser does not come back or dies has a problem among its facts. Leaving the iteration
         early ends whatever it started.
-        """
-        ...
-
-
-class PastMerges(Protocol):
-    """The merges of two commits in a repository's history, made again beside it: nothing in it is written."""
-
-    place: str
-    """The repository, as a path for people."""
-
-    def listing(self, *, after: str, beyond: str, merges_max: int) -> list[PastMerge]:
-        """Return the newest merges reachable from any branch or tag, newest first.
-
-        Args:
-            after: Only those committed since this wall time (ISO 8601); empty: any.
-            beyond: Only those not reachable from this revision; empty: any.
-            merges_max: Most merges to return.
-
-        Raises:
-            NotFound: ``beyond`` is no commit here.
-        """
-        ...
-
-    def one(self, revision: str) -> PastMerge:
-        """Return the merge of this name.
-
-        Raises:
-            NotFound: there is none, or it does not have two parents.
-        """
-        ...
-
-    def again(
-        self, merges: Sequence[PastMerge], wanted: Callable[[str], bool]
-    ) -> Iterator[PastMerge | PastConflict | LeftOut]:
-        """Merge again, and give for each merge the wanted files that git stops at and those left out, then the merge itself.
-
-        The same three versions of a file are given once.
         """
         ...

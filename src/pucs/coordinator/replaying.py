@@ -19,7 +19,7 @@ from pucs.merge.records import Origin, Tier, Versions
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from pucs.coordinator.ports import PastMerges
+    from pucs.coordinator.past import PastMerges
     from pucs.merge.records import Merged
 
 MERGES_MAX: Final = 2000

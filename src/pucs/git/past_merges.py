@@ -1,4 +1,4 @@
-"""Makes the merges of a repository's history again, beside the repository (``coordinator.ports.PastMerges``).
+"""Makes the merges of a repository's history again, beside the repository (``coordinator.past.PastMerges``).
 
 All merging happens in an empty repository of our own that borrows the objects. So nothing is written into the one that is
 looked at, not even objects, and neither its settings and merge drivers nor the user's take part: a driver that merges by

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -10,6 +10,9 @@ from pucs.coordinator import finalizing, joining, landing, syncing, verifying
 from pucs.coordinator.joining import MERGED_BY_RULE, join
 from pucs.crosslog.records import Entry, Query
 from pucs.streams.settings import MergeSettings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = pytest.mark.git
 
@@ -171,7 +174,7 @@ def test_a_merge_that_changes_what_neither_leased_is_a_conflict(
     world.edit("a2", "core/prices.py", BASE + MOST)
     world.edit("a1", "core/prices.py", BASE + MEAN)
     world.land("a2")
-    replacing = type(world.context.repository).tree_replacing
+    replacing: Callable[..., str] = type(world.context.repository).tree_replacing
 
     def careless(self: Any, tree: str, files: dict[Any, tuple[str, bytes]]) -> str:
         wrong = {
