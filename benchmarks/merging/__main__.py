@@ -91,9 +91,13 @@ def _clean(repos: Path, names: list[str], jobs: int) -> list[running.Clean]:
 
 
 def _drawn(outcomes: list[running.Outcome], size: int, seed: str) -> list[running.Outcome]:
-    """Return so many at random of those that a resolver settled without a guess."""
-    settled = [one for one in outcomes if one.resolved and not one.by_git]
-    return random.Random(seed).sample(settled, min(size, len(settled)))
+    """Return so many at random of those that a resolver settled without a guess.
+
+    The order is one of all conflicts: when rules change, most of what was drawn before is drawn again.
+    """
+    order = sorted(outcomes, key=lambda one: one.id)
+    random.Random(seed).shuffle(order)
+    return [one for one in order if one.resolved and not one.by_git][:size]
 
 
 def _version() -> str:

@@ -49,7 +49,11 @@ def _figures(document: dict[str, Any]) -> Iterator[str]:
     verdicts = document["verdicts"]
     yield ""
     yield f"RESOLVED (--accept {document['accept']})"
-    yield f"  {resolved} of {count(files, 'file')} ({_pct(resolved, files)}), in the time of p50 {document['ms']['p50']} ms, p95 {document['ms']['p95']} ms"
+    times = document["ms"]
+    yield (
+        f"  {resolved} of {count(files, 'file')} ({_pct(resolved, files)}); "
+        f"one takes {times['p50']:.0f} ms (p50), {times['p95']:.0f} ms (p95)"
+    )
     if resolved:
         yield (
             f"  {document['agrees']} as people did ({_pct(document['agrees'], resolved)} of them): "
@@ -78,7 +82,7 @@ def _figures(document: dict[str, Any]) -> Iterator[str]:
             for tier, one in document["tiers"].items()
             if one["resolved"]
         ]
-        yield from table(rows, ("RESOLVER", "TIER", "FILES", "AS PEOPLE", "")).splitlines()
+        yield from table(rows, ("RESOLVER", "TIER", "FILES", "AS PEOPLE", "SHARE")).splitlines()
         yield "A file that several resolvers took part in counts for each."
 
 

@@ -128,18 +128,13 @@ class GitPastMerges:
         return output.line if output.status == 0 else ""
 
     def _log(self, *arguments: str) -> list[PastMerge]:
+        # Not git log: it wants trees, which a partial clone may not have.
         text = self._git(
-            "log",
-            "-z",
-            "--format=%H %P %ct",
-            "--no-show-signature",
-            *arguments,
-            "--",
-            timeout_s=CHECKOUT_TIMEOUT_S,
+            "rev-list", "--timestamp", "--parents", *arguments, "--", timeout_s=CHECKOUT_TIMEOUT_S
         ).text
         found = []
-        for record in filter(None, text.split("\0")):
-            commit, ours, theirs, when = record.split()
+        for record in text.splitlines():
+            when, commit, ours, theirs = record.split()
             found.append(PastMerge(commit=commit, ours=ours, theirs=theirs, committed_at_s=int(when)))
         return found
 
