@@ -23,14 +23,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from pucs.merge.languages import Language
-    from pucs.merge.records import Lines, Pieces, Texts
+    from pucs.merge.records import Lines, Piece, Pieces, Texts
 
 
 class Superseded(Enum):
     """What a rule may leave out or change although a side brought it."""
 
     REPEATS = auto()
-    """What is said twice may be said once: sets of names."""
+    """What is said twice may be said once, anywhere in the rule's places: they are one set of names."""
+    REMOVALS = auto()
+    """What one side removed may stay: a name that the other side still uses."""
     ORDER = auto()
     """What a side added together may be put apart: sorted lists."""
     OTHER_SIDE = auto()
@@ -38,7 +40,7 @@ class Superseded(Enum):
 
 
 SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
-    "imports": frozenset({Superseded.REPEATS, Superseded.ORDER}),
+    "imports": frozenset({Superseded.REPEATS, Superseded.REMOVALS, Superseded.ORDER}),
     "members": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "parameters": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "version": frozenset({Superseded.OTHER_SIDE}),
@@ -117,21 +119,18 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     found: list[Objection] = []
     account = Account(_plain(texts.base), _plain(texts.ours), _plain(texts.theirs))
     result: Counter[str] = Counter()
-    at = 1
-    for piece in pieces:
+    for at, piece in _places(pieces):
         if isinstance(piece, Kept):
             result.update(_plain(piece.lines))
-            at += len(piece.lines)
             continue
         clash = piece.clash if isinstance(piece, Settled) else piece
         inside = (_plain(clash.base), _plain(clash.ours), _plain(clash.theirs))
         if isinstance(piece, Settled):
-            here, first = _plain(piece.lines), at
-            at += len(piece.lines)
+            here = _plain(piece.lines)
             if not any(Account(*inside).faults(Counter(here))):
                 result.update(here)
                 continue
-            found.extend(_misworded(piece, first))
+            found.extend(_misworded(piece, at))
         # What clashes, and what a rule has written anew, is judged by itself: neither column has it.
         account.without(*inside)
     found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
@@ -139,6 +138,30 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     found.extend(_ended_otherwise(texts, pieces))
     found.extend(_shuffled(texts, pieces))
     return tuple(found[:OBJECTIONS_MAX])
+
+
+def _places(pieces: Pieces) -> Iterator[tuple[int, Piece]]:
+    """Yield pieces with their first lines in the result; those of a rule that makes one set of its places as one."""
+    sets: dict[str, tuple[int, Settled]] = {}
+    at = 1
+    for piece in pieces:
+        if isinstance(piece, Settled) and Superseded.REPEATS in _may(piece):
+            first, before = sets.get(piece.resolver, (at, None))
+            sets[piece.resolver] = (first, piece if before is None else _together(before, piece))
+        else:
+            yield at, piece
+        at += 0 if isinstance(piece, Clash) else len(piece.lines)
+    yield from sets.values()
+
+
+def _together(one: Settled, other: Settled) -> Settled:
+    a, b = one.clash, other.clash
+    clash = Clash(a.base + b.base, a.ours + b.ours, a.theirs + b.theirs)
+    return Settled(one.lines + other.lines, one.resolver, one.tier, clash)
+
+
+def _may(piece: Settled) -> frozenset[Superseded]:
+    return SUPERSEDES.get(piece.resolver, frozenset())
 
 
 def _said(element: str, by: int) -> str:
@@ -196,7 +219,7 @@ def _plain(lines: Lines) -> list[str]:
 
 def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
     """Yield the words that a rule lost, brought back or doubled in the place that it settled."""
-    allowed = SUPERSEDES.get(piece.resolver, frozenset())
+    allowed = _may(piece)
     clash = piece.clash
     base, ours, theirs, here = (_words(side) for side in (clash.base, clash.ours, clash.theirs, piece.lines))
     if Superseded.OTHER_SIDE in allowed and here in (ours, theirs):
@@ -206,6 +229,8 @@ def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
         base, ours, theirs, here = (list(dict.fromkeys(words)) for words in (base, ours, theirs, here))
         once = dict(Account(base, ours, theirs).faults(Counter(here)))
         faults = {word: by for word, by in faults.items() if word in once}
+    if Superseded.REMOVALS in allowed:
+        faults = {word: by for word, by in faults.items() if by < 0 or word not in base}
     for word, by in faults.items():
         yield Objection(f"{piece.resolver}: {_said(word, by)}", at)
 
@@ -279,7 +304,7 @@ def _marks(pieces: Pieces, runs: dict[str, tuple[int, int]]) -> Iterator[tuple[s
     for piece in pieces:
         if isinstance(piece, Clash):
             continue
-        free = isinstance(piece, Settled) and Superseded.ORDER in SUPERSEDES.get(piece.resolver, frozenset())
+        free = isinstance(piece, Settled) and Superseded.ORDER in _may(piece)
         for line in piece.lines:
             at += 1
             plain = line.strip().rstrip(",")

@@ -172,7 +172,7 @@ def test_sorted_rules_may_put_lines_between_each_other() -> None:
 
 def test_a_line_without_an_end_may_only_be_the_last() -> None:
     """Written out, it would become one with the next."""
-    texts = three("a\nb\n", "a\nb\n", "a\nb\n")
+    texts = three("a\nb\n", "a\nb\n", "a\nb")
     assert words(guards.unaccounted(texts, (Kept(("a",)), Kept(("b\n",))))) == [
         "run together with the next line: a"
     ]
