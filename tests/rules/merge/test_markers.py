@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pucs.merge.markers import Style, rendered
-from pucs.merge.records import Clash, Kept, Settled, Tier
+from pucs.merge.records import Clash, Kept, Piece, Settled, Tier
 
 
 def lines(text: str) -> tuple[str, ...]:
@@ -42,6 +42,11 @@ def test_a_last_line_without_an_end_does_not_swallow_a_marker() -> None:
 def test_each_conflict_is_told_with_its_lines() -> None:
     """Places count from the first line of the whole result, settled pieces included."""
     settled = Settled(lines("st"), "imports", Tier.AUTO, Clash((), (), ()))
-    pieces = [Kept(lines("k")), settled, Clash((), lines("x"), lines("y")), Clash((), lines("p"), lines("q"))]
+    pieces: list[Piece] = [
+        Kept(lines("k")),
+        settled,
+        Clash((), lines("x"), lines("y")),
+        Clash((), lines("p"), lines("q")),
+    ]
     _, found = rendered(pieces)
     assert [(one.first_line, one.lines) for one in found] == [(4, 5), (9, 5)]
