@@ -396,9 +396,12 @@ def test_three_files_are_merged_outside_any_repository(files: Path, pucs: Pucs) 
 
 def test_a_guess_is_a_conflict_unless_it_is_accepted(files: Path, pucs: Pucs) -> None:
     """What is only probably right stays with git's markers, and the markers say that there is a proposal."""
+    for name, more in (("base", ""), ("ours", " + 1"), ("theirs", " + 1 + tax(b)")):
+        Path(name).write_text(f"def total(a, b):\n    return price(a){more}\n", encoding="utf-8")
     said = pucs("merge", "driver", "base", "ours", "theirs", "cart.py")
     assert (said.status, said.out) == (1, "")
     assert "<<<<<<< ours" in Path("ours").read_text(encoding="utf-8")
+    assert "proposed" in said.err
 
 
 def test_lines_without_conflict_are_merged_without_a_word(files: Path, pucs: Pucs) -> None:

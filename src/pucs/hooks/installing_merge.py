@@ -23,8 +23,23 @@ if TYPE_CHECKING:
     from pucs.coordinator.merge_settings import MergeSettings
 
 SCRIPT = "pucs-merge"
-PATTERNS: Final = ("*.py", "*.pyi")
-"""Files that are merged by what is in them."""
+PATTERNS: Final = (
+    *("*.py", "*.pyi"),
+    *("*.json", "*.jsonc", "*.yaml", "*.yml", "*.toml", "*.cfg", "*.ini"),
+    *(
+        "*.md",
+        "*.markdown",
+        "*.rst",
+        "CHANGES",
+        "CHANGES.txt",
+        "CHANGELOG",
+        "CHANGELOG.txt",
+        "NEWS",
+        "NEWS.txt",
+    ),
+    *("requirements*.txt", "requirements*.in", "constraints*.txt", ".gitignore", "CODEOWNERS", "MANIFEST.in"),
+)
+"""Files that are merged by what is in them: of what ``merge.languages`` knows, the names that repositories have."""
 BEGIN = "# >>> pucs merge install >>>"
 END = "# <<< pucs merge install <<<"
 WHAT = (
@@ -34,7 +49,7 @@ WHAT = (
 _OUT = "# Put here by PUCS. Take it out with: pucs merge uninstall"
 _MADE = "# The file was made for it."
 _ENDED = "# So was the end of the line above."
-_PARTS: Final = ("pucs", "tree_sitter", "tree_sitter_python", "tree_sitter_json", "pyflakes")
+_PARTS: Final = ("pucs", "tree_sitter", "tree_sitter_python", "tree_sitter_json", "pyflakes", "msgspec", "yaml")
 """Packages that a merge may load, beside the standard library."""
 _DRIVER = re.compile(r'^\s*driver = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 

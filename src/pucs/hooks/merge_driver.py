@@ -147,12 +147,12 @@ def told(path: str, merged: Merged) -> str:
         )
         for one in merged.conflicts
     ]
-    said = []
+    said = [] if kept else ["merged"]
     if settled:
         said.append("settled " + _listed(settled))
     if kept:
         said.append(f"{len(kept)} conflict{'s' if len(kept) != 1 else ''} left: " + _listed(kept))
-    return f"{name}: {'merged' if merged.clean else 'not all merged'}" + "".join(f"; {one}" for one in said)
+    return f"{name}: {'; '.join(said)}"
 
 
 def _grouped(resolutions: Sequence[Resolution]) -> list[list[Resolution]]:
