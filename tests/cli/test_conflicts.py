@@ -113,6 +113,7 @@ def test_what_does_not_merge_says_so(parked: int, pucs: Any) -> None:
     assert "--winner SIDE" in asked.out
 
 
+@pytest.mark.slow
 def test_a_guess_is_shown_as_a_patch_and_taken_when_it_is_accepted(session: Path, pucs: Any) -> None:
     """Status 1 and nothing changed until somebody accepts it; the log then says whose idea it was."""
     base = "def f():\n    one = 1\n\n    two = 2\n\n    return one + two\n"

@@ -73,6 +73,7 @@ def test_both_add_a_function_at_the_end_of_a_file(world: Any) -> None:
     assert verifying.verify(world.context).ok
 
 
+@pytest.mark.slow
 def test_both_add_imports_and_a_sync_brings_them_together(world: Any) -> None:
     """The worktree gets both, a commit of the merge, and an entry; the landing then has nothing left to merge."""
     both(
@@ -120,6 +121,7 @@ def test_one_name_defined_at_two_places_is_a_conflict_although_git_merges_it(wor
     assert isinstance(landing.land(world.context, agent="a1"), landing.Landed)
 
 
+@pytest.mark.slow
 def test_a_fault_that_a_side_brought_along_is_not_the_merges(world: Any) -> None:
     """A name that was undefined before stays so; neither side's landing is held up for it."""
     broken = BASE + "\n\ndef late() -> int:\n    return undefined_anywhere\n"
@@ -135,6 +137,7 @@ def test_a_fault_that_a_side_brought_along_is_not_the_merges(world: Any) -> None
     assert decisions(world) == []
 
 
+@pytest.mark.slow
 def test_what_is_deleted_here_and_changed_there_stays_a_conflict(world: Any) -> None:
     """Whether a change of what is gone still matters no rule knows; other files' merges do not hide it."""
     world.agent("a1")
@@ -149,6 +152,7 @@ def test_what_is_deleted_here_and_changed_there_stays_a_conflict(world: Any) -> 
     assert refused.reasons == ("core/b.py: one side changed it, the other deleted it",)
 
 
+@pytest.mark.slow
 def test_functions_under_their_own_leases_land_side_by_side(world: Any) -> None:
     """Two agents hold two functions and each adds one at the same place: merged, each under its own token."""
     for agent, name in (("a1", "total"), ("a2", "place")):
@@ -164,6 +168,7 @@ def test_functions_under_their_own_leases_land_side_by_side(world: Any) -> None:
     assert len(decisions(world)) == 1
 
 
+@pytest.mark.slow
 def test_a_merge_that_changes_what_neither_leased_is_a_conflict(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -193,6 +198,7 @@ def test_a_merge_that_changes_what_neither_leased_is_a_conflict(
     assert decisions(world) == []
 
 
+@pytest.mark.slow
 def test_streams_that_conflict_in_lines_alone_merge_by_syntax(
     world: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -249,6 +255,7 @@ GUESSING = [f"def f({names}):\n    return a\n" for names in ("a", "a, b", "a, c"
 """In which order a function takes what two sides added nobody can tell from the file."""
 
 
+@pytest.mark.slow
 def test_a_guess_is_not_applied_unless_the_configuration_accepts_it(make_world: Any) -> None:
     """With ``merge.accept: review`` it is; without, the conflict says that there is one, and for which files."""
     careful, trusting = make_world(FILES), make_world(FILES, merge=MergeSettings(accept="review"))
@@ -265,6 +272,7 @@ def test_a_guess_is_not_applied_unless_the_configuration_accepts_it(make_world: 
             assert [one.tier for one in joined.settled] == ["review"]
 
 
+@pytest.mark.slow
 def test_what_is_looked_into_is_bounded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limits of number and time a conflict is left as git has it."""
     names = [f"m{number}.py" for number in range(3)]
@@ -284,6 +292,7 @@ def test_what_is_looked_into_is_bounded(world: Any, monkeypatch: pytest.MonkeyPa
         assert joined.proposal == ""
 
 
+@pytest.mark.slow
 def test_other_files_and_versions_with_markers_are_left_to_people(world: Any) -> None:
     """No rule knows plain text, and a base that holds a conflict is no ground to stand on."""
     marked = BASE + "<<<<<<< ours\na = 1\n=======\na = 2\n>>>>>>> theirs\n"
