@@ -434,3 +434,46 @@ def test_no_result_at_all_is_told_apart_from_a_conflict(files: Path, pucs: Pucs)
     said = pucs("merge", "driver", "base", "ours", "theirs", "cart.py")
     assert said.status == 1
     assert Path("ours").read_text(encoding="utf-8") == OURS
+
+
+def test_places_that_cannot_be_written_or_read(files: Path) -> None:
+    """In a directory without write permission the file itself is written; what cannot be done is told, and changes nothing."""
+    bound = (
+        [] if os.geteuid() else ["setpriv", "--bounding-set=-dac_override,-dac_read_search,-fowner"]
+    )  # permissions bind root as well then
+    pucs = [*bound, str(Path(sys.executable).with_name("pucs")), "merge", "driver", "--accept", "review"]
+
+    def call(command: list[str]) -> SimpleNamespace:
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        return SimpleNamespace(
+            status=ended.returncode, err=ended.stderr, result=Path("ours").read_text("utf-8")
+        )
+
+    files.chmod(0o555)
+    try:
+        said = call([*pucs, "base", "ours", "theirs", "cart.py"])
+        assert (said.status, said.result) == (0, BOTH)
+        Path("ours").write_text(HOPELESS, encoding="utf-8")
+        names = ["base", "ours", "theirs", "7", "cart.py", "%S", "%X", "%Y"]
+        Path("theirs").write_text(OURS, encoding="utf-8")
+        said = call([
+            *bound,
+            "sh",
+            str(SCRIPT),
+            sys.executable,
+            installing_merge._imports(),
+            "review",
+            *names,
+        ])
+        assert (said.status, said.result.count("<<<<<<< ")) == (1, 1)
+        Path("ours").write_text(OURS, encoding="utf-8")
+        Path("theirs").write_text(THEIRS, encoding="utf-8")
+        Path("ours").chmod(0o444)
+        said = call([*pucs, "base", "ours", "theirs", "cart.py"])
+        assert (said.status, said.result) == (129, OURS)
+        Path("base").chmod(0)
+        said = call([*pucs, "base", "ours", "theirs", "cart.py"])
+        assert (said.status, said.result) == (129, OURS)
+        assert "base" in said.err
+    finally:
+        files.chmod(0o755)
