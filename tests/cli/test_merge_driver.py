@@ -222,6 +222,21 @@ def test_a_missing_installation_leaves_gits_own_merge(
     )
 
 
+def test_the_installation_may_lie_anywhere(
+    forked: Callable[..., Path], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Its path may hold what the shell, git's configuration or git's placeholders would take for something else."""
+    odd = tmp_path / 'it\'s \\ %A "$(touch gone)" # ;'
+    odd.mkdir()
+    (odd / "python").symlink_to(sys.executable)
+    monkeypatch.setattr(sys, "executable", str(odd / "python"))
+    forked()
+    ended = git("merge", "-q", "-m", "Both", "other")
+    assert ended.status == 0, ended.err
+    assert Path("cart.py").read_text(encoding="utf-8") == BOTH
+    assert not Path("gone").exists()
+
+
 class Three:
     """Three files, and the shell program called as git calls it."""
 
