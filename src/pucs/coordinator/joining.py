@@ -31,8 +31,10 @@ TIME_MAX_S = 20.0
 """Longest time for all of them; one takes at most about a second."""
 PLACES_NAMED = 3
 """Places of one file that a reason names."""
+PLACES_KEPT = 100
+"""Places of one file that its entry tells, the first ones: an entry is read, and carried by an intention."""
 REASONS_SAID = 5
-"""Reasons told in a message; documents hold all."""
+"""Reasons told in a message; documents hold more."""
 _MARKERS = re.compile(rb"(?m)^(?:<{7,}|>{7,}) ")
 """A version with markers is itself a merge that conflicts: git makes such a base where histories cross."""
 _SAME_LINES = "both sides change the same lines of"
@@ -75,7 +77,7 @@ class Settled:
                     "lines": one.lines,
                     "entity": one.entity,
                 }
-                for one in self.resolutions
+                for one in self.resolutions[:PLACES_KEPT]
             ],
         }
 
@@ -103,11 +105,11 @@ class Joined:
 
     def told(self, what: str) -> str:
         """Return what happened as a sentence, the paths named, and the first reasons behind it."""
-        more = f" And {len(self.reasons) - REASONS_SAID} more." if len(self.reasons) > REASONS_SAID else ""
-        said = "".join(f" {reason}." for reason in self.reasons[:REASONS_SAID])
+        more = [f"{len(self.reasons) - REASONS_SAID} more"] if len(self.reasons) > REASONS_SAID else []
+        why = "; ".join([*self.reasons[:REASONS_SAID], *more])
         guess = ", ".join(dict.fromkeys(rule for one in self.guesses for rule in one.rules))
         proposed = f" There is a guess at how to merge it ({guess})." if guess else ""
-        return f"{what}: {', '.join(self.conflicts)}.{said}{more}{proposed}"
+        return f"{what}: {', '.join(self.conflicts)}.{f' Why: {why}.' if why else ''}{proposed}"
 
     def but(self, paths: Sequence[str], reason: str) -> Joined:
         """Return it as a conflict in these paths, if there are any."""
@@ -188,7 +190,7 @@ def _settled(context: Context, merged: Merged, sides: tuple[str, str], accept: s
         tree = _tree(context, merged, made)
         done = Joined(tree=tree, settled=tuple(one for one, _ in made.values()))
         return _guarded(context, merged, sides, done)
-    found = Joined(conflicts=merged.conflicts, reasons=tuple(reasons.values()))
+    found = Joined(conflicts=merged.conflicts, reasons=tuple(reasons.values())[:FILES_MAX])
     if reasons.keys() != guessed.keys():
         return found
     tree = _tree(context, merged, made | guessed)
