@@ -164,16 +164,18 @@ def _header(side: _Side, index: int, level: int) -> tuple[str, ...]:
     """Return the code before a bracket, as far back as its statement or the clash begins."""
     if index >= 0:
         return tuple(token.text for token in side.code[:index])
-    if level > 1:
-        return ()
     first = side.layout.starts[side.first]
     found: list[str] = []
+    opened: list[int] = []
     for token in tokens("".join(side.layout.lines[first : side.first])):
+        if token.kind == "comment":
+            continue
         if token.kind == "sign" and token.text in OPEN:
-            break
-        if token.kind != "comment":
-            found.append(token.text)
-    return tuple(found)
+            opened.append(len(found))
+        elif token.kind == "sign" and token.text in CLOSE and opened:
+            opened.pop()
+        found.append(token.text)
+    return tuple(found[: opened[level - 1]]) if len(opened) >= level else ()
 
 
 def _at_end(side: _Side) -> bool:

@@ -270,8 +270,13 @@ def _stacked(block: Block, head: str, tail: str, elements: Sequence[Element]) ->
     return (f"{head}({note}\n", *body, f"{block.indent})\n")
 
 
-def placed(names: list[Atom], new: Sequence[Atom], beside: Sequence[Atom]) -> list[Atom]:
-    """Put names among others: where they belong if those are sorted, else behind their neighbours in ``beside``."""
+def placed(
+    names: Sequence[Atom], new: Sequence[Atom], beside: Sequence[Atom], *, last: bool = False
+) -> list[Atom]:
+    """Put names among others: where they belong if those are sorted, else behind their neighbours in ``beside``.
+
+    ``last``: behind what the others have there on their own.
+    """
     for way in WAYS:
         keys = [key_of(one) for one in names]
         if keys == sorted(keys, key=way):
@@ -280,7 +285,9 @@ def placed(names: list[Atom], new: Sequence[Atom], beside: Sequence[Atom]) -> li
                 return sorted([*names, *new], key=lambda atom, way=way: way(key_of(atom)))  # type: ignore[misc]
     found = list(names)
     for atom in new:
-        at = beside.index(atom)
-        neighbour = next((one for one in reversed(beside[:at]) if one in found), None)
-        found.insert(found.index(neighbour) + 1 if neighbour else len(found), atom)
+        neighbour = next((one for one in reversed(beside[: beside.index(atom)]) if one in found), None)
+        at = found.index(neighbour) + 1 if neighbour else len(found)
+        while last and at < len(found) and found[at] not in beside:
+            at += 1
+        found.insert(at, atom)
     return found

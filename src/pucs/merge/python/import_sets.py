@@ -40,8 +40,7 @@ def merged_atoms(base: Zone, ours: Zone, theirs: Zone, scene: Scene) -> tuple[di
                 guess |= moved or scene.layouts[dropper].uses[_name(atom)] > 0
     if _contend(b, o, t, wanted):
         return None
-    # What the one side cleared away, the other went on with.
-    guess |= bool(b) and any(not side and not other.keys() <= b.keys() for side, other in ((o, t), (t, o)))
+    guess |= _hollow(b, o, t) or _hollow(b, t, o)
     return wanted, Tier.REVIEW if guess else Tier.AUTO
 
 
@@ -60,6 +59,13 @@ def _added(
                     return None
                 found[atom] = moves.followed(atom)
     return found
+
+
+def _hollow(base: dict[Atom, None], side: dict[Atom, None], other: dict[Atom, None]) -> bool:
+    """Tell whether the other side went on with what this side cleared away: names of one module, or all of a block."""
+    cleared = {atom.module for atom in base} - {atom.module for atom in side} - {""}
+    added = [atom for atom in other if atom not in base and atom not in side]
+    return any(atom.module in cleared for atom in added) or (len(base) > 1 and not side and bool(added))
 
 
 def _name(atom: Atom) -> str:

@@ -36,9 +36,8 @@ def woven(
                 return None
             _insert(blocks, whole, block, second.blocks, fresh if first is ours else set())
             continue
-        names = placed(
-            list(blocks[at].atoms), new, list(block.atoms) if set(new) <= set(block.atoms) else new
-        )
+        beside = list(block.atoms) if set(new) <= set(block.atoms) else new
+        names = placed(blocks[at].atoms, new, beside, last=first is ours)
         blocks[at] = replace(blocks[at], atoms=tuple(names))  # written below, once all of its names are known
     for atom in wanted:
         if atom in have:
@@ -48,7 +47,7 @@ def woven(
         if at is None:
             _add_moved(blocks, atom, second)
             continue
-        blocks[at] = replace(blocks[at], atoms=tuple(placed(list(blocks[at].atoms), [atom], [atom])))
+        blocks[at] = replace(blocks[at], atoms=tuple(placed(blocks[at].atoms, [atom], [atom])))
     return _finished(blocks, wanted, (base, first, second), width)
 
 

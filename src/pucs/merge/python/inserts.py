@@ -39,8 +39,9 @@ class _Part:
     """Names and dotted names that it gives a value."""
     reads: set[str] = field(default_factory=set)
     calls: set[str] = field(default_factory=set)
-    """What it calls for the effect, with the first argument."""
+    """What it calls for the effect, with the first argument, and what it asserts."""
     callees: set[str] = field(default_factory=set)
+    """What it calls for the effect; all ways to assert are one."""
     constants: set[str] = field(default_factory=set)
     """Values of constants that have names in capitals: numbers of an enumeration, codes."""
     defined: bool = True
@@ -130,12 +131,18 @@ def _read(part: _Part, statement: ast.stmt) -> bool:
         return _assigned(part, statement)
     if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Call):
         call = statement.value
-        part.callees.add(ast.dump(call.func))
+        checks = isinstance(call.func, ast.Attribute) and call.func.attr.startswith("assert")
+        part.callees.add("assert" if checks else ast.dump(call.func))
         about = call.args[0] if call.args else call
-        part.calls.add(ast.dump(call.func) + ast.dump(about))
+        part.calls.add(ast.dump(call if checks else call.func) + ast.dump(about))
         for argument in (*call.args, *(keyword.value for keyword in call.keywords)):
             part.reads |= _names(argument)
         return not any(isinstance(one, ast.Await | ast.Yield | ast.NamedExpr) for one in ast.walk(call))
+    if isinstance(statement, ast.Assert):
+        part.callees.add("assert")
+        part.calls.add(ast.dump(statement.test))
+        part.reads |= _names(statement.test)
+        return True
     return False
 
 

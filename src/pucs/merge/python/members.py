@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pucs.merge.python.scene import Scene
     from pucs.merge.records import Clash, Pieces
 
-Arrange: TypeAlias = Callable[[Sequence[Element]], "Sequence[Element] | None"]
+Arrange: TypeAlias = Callable[[Sequence[Element], "Bracket"], "Sequence[Element] | None"]
 LEVELS_MAX = 4
 """Brackets around each other that are tried."""
 
@@ -75,14 +75,17 @@ def settled(
     tail = _tail(bracket)
     free = bracket.sign == "{" or bracket.imports or "__all__" in bracket.header
     base, ours, theirs = (frame.row for frame in bracket.frames)
-    values = [[one.value for one in side.elements] for side in (base, ours, theirs)]
-    if values[0] in values[1:] or values[1] == values[2]:
+    said = [
+        ([one.value for one in frame.row.elements], frame.tail_keys if bracket.signature else ())
+        for frame in bracket.frames
+    ]
+    if said[0] in said[1:] or said[1] == said[2]:
         return None  # one side changed other things: statements know better
     found = merged(base, ours, theirs, free=free, mix=mix)
     if tail is None or found is None:
         return None
     elements, like = found
-    arranged = arrange(elements) if arrange else elements
+    arranged = arrange(elements, bracket) if arrange else elements
     lines = written(bracket, arranged, like, tail, scene.width) if arranged is not None else None
     if lines is None:
         return None

@@ -15,11 +15,11 @@ from pucs.merge.python.members import LEVELS_MAX, settled
 from pucs.merge.records import Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from pucs.merge.python.frames import Bracket
     from pucs.merge.python.lexing import Token
-    from pucs.merge.python.rows import Element, Key
+    from pucs.merge.python.rows import Element, Key, Row
     from pucs.merge.python.scene import Scene
     from pucs.merge.records import Clash, Pieces
 
@@ -33,15 +33,16 @@ def parameters(clash: Clash, scene: Scene) -> Pieces | None:
 
 
 def _tier(bracket: Bracket) -> Tier:
-    """Return AUTO where both sides only added, and no caller can mean one side's parameter by the place of the other's.
+    """Return AUTO where nobody dropped a parameter, and no caller can mean one side's by the place of the other's.
 
     Callers of a test name nothing by place: a fixture is asked for by its name.
     """
     base, ours, theirs = (frame.row for frame in bracket.frames)
     known = base.by_key
     kept = all(
-        key in side.by_key and side.by_key[key].value == known[key].value
-        for side in (ours, theirs)
+        key in ours.by_key
+        and key in theirs.by_key
+        and known[key].value in {ours.by_key[key].value, theirs.by_key[key].value}
         for key in known
     )
     tested = bracket.header[-1:] and bracket.header[-1].startswith("test_")
@@ -108,24 +109,33 @@ def _equals(element: Element) -> int:
     return len(element.code)
 
 
-def _arranged(elements: Sequence[Element]) -> Sequence[Element] | None:
+def _arranged(elements: Sequence[Element], bracket: Bracket) -> Sequence[Element] | None:
     """Return parameters in an order that Python takes: required, defaulted, ``*``, named only, ``**``."""
-    star = next((i for i, one in enumerate(elements) if one.value[0] == "*"), None)
     last = [one for one in elements if one.value[0] == "**"]
-    if len(last) > 1 or sum(one.value[0] == "*" for one in elements) > 1:
+    stars = [one for one in elements if one.value[0] == "*"]
+    if len(last) > 1 or len(stars) > 1:
         return None
-    cut = len(elements) if star is None else star
-    front = [one for one in elements[:cut] if one not in last]
-    back = [one for one in elements[cut:] if one not in last]
+    named = {key for frame in bracket.frames for key in _named_only(frame.row)}
+    others = [one for one in elements if one not in last and one not in stars]
+    front = [one for one in others if not (stars and one.key in named)]
+    back = [one for one in others if stars and one.key in named]
     slash = next((i for i, one in enumerate(front) if one.value == ("/",)), -1)
     found = [*_required_first(front[:slash]), *front[slash : slash + 1]] if slash >= 0 else []
-    defaulted = any(_divided(one)[2] for one in found)
     rest = _required_first(front[slash + 1 :])
-    if defaulted and any(not _divided(one)[2] for one in rest):
+    if any(_divided(one)[2] for one in found) and any(not _divided(one)[2] for one in rest):
         return None
-    if back and back[0].value == ("*",) and len(back) == 1:
+    if stars and stars[0].value == ("*",) and not back:
         return None  # nothing is left behind the bare star
-    return [*found, *rest, *back, *last]
+    return [*found, *rest, *stars, *back, *last]
+
+
+def _named_only(side: Row) -> Iterator[Key]:
+    """Yield the parameters that stand behind a star."""
+    starred = False
+    for one in side.elements:
+        if starred:
+            yield one.key
+        starred |= one.value[0] == "*"
 
 
 def _required_first(elements: Sequence[Element]) -> list[Element]:

@@ -82,7 +82,7 @@ def row(text: str, code: Sequence[Token], key: KeyOf) -> Row | None:  # noqa: C9
     found: list[Element] = []
     above: list[str] = []
     part: list[Token] = []
-    depth, comma = 0, False
+    depth, lambdas, comma = 0, 0, False
     line = -1  # where the last comma or element ended
     for token in code:
         if token.kind == "comment":
@@ -104,7 +104,12 @@ def row(text: str, code: Sequence[Token], key: KeyOf) -> Row | None:  # noqa: C9
                 return None
             line = token.end
             continue
-        if depth == 0 and token.text == ",":
+        if depth == 0 and token.text in {
+            "lambda",
+            ":",
+        }:  # commas between the parameters of a lambda divide nothing
+            lambdas = lambdas + 1 if token.text == "lambda" else max(0, lambdas - 1)
+        if depth == 0 and not lambdas and token.text == ",":
             if part:
                 found.append(_element(text, part, key, above, ""))
             elif comma or not found or not found[-1].note:
@@ -155,7 +160,9 @@ def merged(
     turned_ours, turned_theirs = _turned(base.keys, ours.keys), _turned(base.keys, theirs.keys)
     if turned_ours and turned_theirs and not free and ours.keys != theirs.keys:
         return None
-    like = "theirs" if turned_theirs and not turned_ours else _fuller(base, ours, theirs)
+    like = _fuller(base, ours, theirs)
+    if turned_ours != turned_theirs:
+        like = "ours" if turned_ours else "theirs"
     if not turned_ours and not turned_theirs:
         order = _in_place(rows, chosen)
     elif free or all(key[0] in NAMED for one in rows for key in one.keys):
@@ -289,6 +296,8 @@ def _behind(
     for key in second:
         if key not in placed and key in chosen:
             at = order.index(previous) + 1 if previous is not None else 0
+            if not known & set(order[at:]) or key == second[-1]:
+                at = len(order)  # last there, last here
             while like == "ours" and at < len(order) and order[at] not in base and order[at] not in known:
                 at += 1  # what ours added at the same place comes first
             order.insert(at, key)

@@ -32,7 +32,7 @@ def written(bracket: Bracket, elements: Sequence[Element], like: str, tail: str,
         return None
     form = replace(form, head=head, row=replace(form.row, below=below))
     tuple_of_one = bracket.sign == "(" and len(elements) == 1 and not (bracket.called or bracket.signature)
-    comma = not bracket.ends or form.row.comma or (tuple_of_one and not bracket.imports)
+    comma = not bracket.ends or _comma(bracket, form, len(elements)) or (tuple_of_one and not bracket.imports)
     if not elements:
         return _emptied(bracket, form, tail)
     if form.row.stacked:
@@ -42,6 +42,13 @@ def written(bracket: Bracket, elements: Sequence[Element], like: str, tail: str,
     if form.flat:
         return _flat(form, elements, tail, width, comma=comma) or _grown(bracket, form, elements, tail, width)
     return _filled(bracket, form, elements, tail, width, comma=comma)
+
+
+def _comma(bracket: Bracket, form: Frame, count: int) -> bool:
+    """Tell whether the last of several elements gets a comma, as in the form; a tuple of one has it for other reasons."""
+    if not form.flat or count == 1:
+        return form.row.comma
+    return form.row.comma and all(frame.row.comma for frame in bracket.frames if len(frame.row.elements) > 1)
 
 
 def _form(bracket: Bracket, elements: Sequence[Element], like: str, tail: str, width: int) -> Frame:
