@@ -39,6 +39,17 @@ def tree(source: bytes) -> ast.AST | None:
             return None
 
 
+def compiles(source: bytes) -> bool:
+    """Tell whether Python would take a file: some of what parses, it refuses (a late future import, a stray return)."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            compile(source, "merged", "exec", dont_inherit=True)
+        except (SyntaxError, ValueError, RecursionError, MemoryError):
+            return False
+    return True
+
+
 def form(node: Any) -> Any:
     """Return a tree as nested tuples in which the order of imports, definitions and exported names does not show."""
     if not isinstance(node, ast.AST):

@@ -78,13 +78,14 @@ def pct(part: int, whole: int) -> str:
 
 
 def _verdicts(found: dict[str, list[Outcome]]) -> Iterator[str]:
-    yield f"| | {' | '.join(VERDICTS)} | the product judges otherwise |"
-    yield "|---" * (len(VERDICTS) + 2) + "|"
+    yield f"| | {' | '.join(VERDICTS)} | does not compile | the product judges otherwise |"
+    yield "|---" * (len(VERDICTS) + 3) + "|"
     for tier, outcomes in found.items():
         count = Counter(one.verdict for one in outcomes)
         other = [one for one in outcomes if one.resolved and one.own_verdict in RIGHT and not one.right]
         other += [one for one in outcomes if one.right and one.own_verdict not in RIGHT]
-        yield f"| {words(tier)} | {' | '.join(str(count[name]) for name in VERDICTS)} | {len(other)} |"
+        cells = [*(count[name] for name in VERDICTS), sum(one.broken for one in outcomes), len(other)]
+        yield f"| {words(tier)} | {' | '.join(map(str, cells))} |"
 
 
 def _rules(tier: str, outcomes: Sequence[Outcome]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.merging.corpus import Case, Contents, contents, repository
-from benchmarks.merging.judging import RIGHT, judged, tree
+from benchmarks.merging.judging import RIGHT, compiles, judged, tree
 
 
 @dataclass(kw_only=True)
@@ -42,6 +42,8 @@ class Outcome:
     """Of the control that takes ours always."""
     sha256: str = ""
     """Of a merge without conflicts."""
+    broken: bool = False
+    """It does not compile, although all three versions do."""
     by_git: bool = False
     """Git's merge of the file alone has no conflict."""
     error: str = ""
@@ -124,6 +126,7 @@ def _one(case: Case, held: Contents, gits: tuple[bytes, int], control: str, tier
         outcome.own_verdict = verdict(case.path, merged.content, held.human, inputs).value
         if outcome.verdict == "does not parse" and any(tree(each) is None for each in inputs):
             outcome.verdict = "unread"
+        outcome.broken = not compiles(merged.content) and all(map(compiles, inputs))
     return outcome
 
 

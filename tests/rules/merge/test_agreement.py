@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.merging.judging import judged
 from pucs.merge.agreement import Verdict, verdict
 
 CODE = '''\
@@ -52,6 +53,32 @@ LATER = CODE.replace("import os\nfrom a import b, c\n", "from a import c\nfrom a
 def test_python_is_compared_by_what_it_says(merged: str, expected: Verdict) -> None:
     """Layout, order of imports and names do not count, everything else does; indentation is not mere white space."""
     assert verdict("a.py", merged.encode(), CODE.encode(), (CODE.encode(),)) == expected
+
+
+BLOCKS = st.sampled_from([
+    "import os\n",
+    "import os, re\n",
+    "from a import b\nfrom .a import c as d\n",
+    '__all__ = ["x", "y"]\n',
+    '__all__ = ["y", "x"]\n',
+    "def f():\n    import re\n    return re\n",
+    "def g(): return 'one  two'\n",
+    "def g():\n    return 'one two'\n",
+    "class A:\n    def f(self): ...\n    def g(self): ...\n",
+    "class A:\n    def g(self): ...\n    def f(self): ...\n",
+    "x = u'1'\n",
+    "x  =  '1'\n",
+    "if x:\n    f()\n    g()\n",
+    "if x:\n    f()\ng()\n",
+])  # fmt: skip
+
+
+@given(st.lists(BLOCKS, max_size=5), st.lists(BLOCKS, max_size=5))
+def test_the_benchmark_judges_alike_without_this_code(one: list[str], other: list[str]) -> None:
+    """Except where only indentation makes the difference, which its plain comparison takes for white space."""
+    merged, committed = "".join(one).encode(), "".join(other).encode()
+    own, plain = verdict("a.py", merged, committed), judged(merged, committed)
+    assert own == plain or (own, plain) == (Verdict.DIFFERS, "white space")
 
 
 def test_definitions_may_stand_in_another_order_at_every_depth() -> None:
