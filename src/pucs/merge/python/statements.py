@@ -205,6 +205,27 @@ def _doubt(rows: list[_Row]) -> None:
             row = rows[near]
             if (gap.ours and row.base and not row.theirs) or (gap.theirs and row.base and not row.ours):
                 gap.by = row.by = "clash"
+    for side, other in (("ours", "theirs"), ("theirs", "ours")):
+        _doubt_repeated(rows, side, other)
+        _doubt_swept(rows, side, other)
+
+
+def _doubt_repeated(rows: list[_Row], side: str, other: str) -> None:
+    """Take back a change that makes a statement of what the other side put in nearby: both did the same in two ways."""
+    inserted = {unit.keys for row in rows if not row.base for unit in getattr(row, other)}
+    for row in rows:
+        if row.base and row.merged and any(unit.keys in inserted for unit in getattr(row, side)):
+            row.by = "clash"
+
+
+def _doubt_swept(rows: list[_Row], side: str, other: str) -> None:
+    """Leave it to a reader where one side did away with a word here and the other side put in more that uses it."""
+    changed = [row for row in rows if row.base and getattr(row, side)]
+    before = {word for row in changed for word in row.base[0].words if word.isidentifier()}
+    gone = before - {word for row in changed for word in getattr(row, side)[0].words}
+    for row in rows:
+        if not row.base and any(gone.intersection(unit.words) for unit in getattr(row, other)):
+            row.tier = Tier.REVIEW
 
 
 def _pieces(rows: Sequence[_Row], clash: Clash) -> list[Piece]:
