@@ -416,3 +416,93 @@ def moved_two_ways(file: File, chance: random.Random) -> Made | None:
         each.parts.insert(each.parts.index(each.function(row[0].key)), old)
 
     return moved_to_end(one.key), up, up
+
+
+@kind(CHANGING, Owed.BOTH)
+def row_moved_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One moves a row of a function down, the other changes it."""
+    found = [
+        (one.key, row)
+        for one in file.functions()
+        for row, after in zip(one.body, one.body[1:], strict=False)
+        if row in straight(one) and after in straight(one) and " = " in row
+    ]
+    if not found:
+        return None
+    key, row = chance.choice(found)
+    new = altered(row, 1) or ""
+
+    def down(each: Function) -> None:
+        at = next(i for i, one in enumerate(each.body) if one in {row, new})
+        each.body.insert(at + 1, each.body.pop(at))
+
+    return changing(key, down), altering(key, row)
+
+
+@kind(CHANGING, Owed.BOTH)
+def condition_gone_and_extended(file: File, chance: random.Random) -> Made | None:
+    """One takes a condition or loop away from around a row, the other adds a row inside."""
+    found = [
+        (one.key, at)
+        for one in file.functions()
+        for at, row in enumerate(one.body[:-1])
+        if row.startswith(("if ", "for ", "with "))
+        and one.body[at + 1].startswith("    ")
+        and not one.body[at + 1].startswith(("    if", "    return", "    for"))
+        and (at + 2 == len(one.body) or not one.body[at + 2].startswith((" ", "el")))
+    ]
+    if not found:
+        return None
+    key, at = chance.choice(found)
+
+    def gone(each: Function) -> None:
+        end = next((i for i in range(at + 1, len(each.body)) if each.body[i][:1] != " "), len(each.body))
+        each.body[at:end] = [row[4:] for row in each.body[at + 1 : end]]
+
+    def more(each: Function) -> None:
+        each.body.insert(at + 2, '    print("working")')
+
+    return changing(key, gone), changing(key, more), together(changing(key, more), changing(key, gone))
+
+
+@kind(CHANGING, Owed.BOTH)
+def parameters_turned_and_added(file: File, chance: random.Random) -> Made | None:
+    """One lets two parameters change places, the other adds one at the end."""
+    found = a_function(
+        file,
+        chance,
+        lambda one: len(one.parameters) > 1 and "=" not in one.parameters[1] and one.parameters[0] != "self",
+    )
+    if found is None:
+        return None
+
+    def turn(each: Function) -> None:
+        each.parameters[:2] = each.parameters[1::-1]
+
+    return changing(found.key, turn), changing(found.key, lambda each: each.parameters.append("strict=False"))
+
+
+@kind(CHANGING, Owed.BOTH)
+def inlined_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One writes a variable's value where it is used and deletes the variable, the other changes the value."""
+    found = [
+        (one.key, row)
+        for one in file.functions()
+        for row in straight(one)
+        if " = " in row
+        and len(re.findall(rf"\b{re.escape(row.split(' = ')[0])}\b", "\n".join(one.body))) == 2
+        and row.split(" = ")[0].isidentifier()
+    ]
+    if not found:
+        return None
+    key, row = chance.choice(found)
+    name, _, value = row.partition(" = ")
+
+    def inlined(value: str) -> Edit:
+        def inline(each: Function) -> None:
+            each.body.remove(row)
+            each.body = [re.sub(rf"\b{name}\b", lambda _: f"({value})", one) for one in each.body]
+
+        return changing(key, inline)
+
+    return inlined(value), altering(key, row), inlined((altered(row, 1) or "").removeprefix(f"{name} = "))

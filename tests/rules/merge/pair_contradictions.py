@@ -296,3 +296,144 @@ def list_gone_and_extended(file: File, chance: random.Random) -> Made | None:
         lambda each: each.parts.remove(each.code(code.key)),
         in_code(code.key, lambda rows: rows.insert(-1, re.sub(r'"\w+"', '"alpha"', first, count=1))),
     )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def written_and_read(file: File, chance: random.Random) -> Made | None:
+    """One adds a statement that sets a variable, the other at the same place one that reads it."""
+    found = a_function(file, chance, lambda one: any(" = " in row for row in straight(one)))
+    if found is None:
+        return None
+    row = chance.choice([each for each in straight(found) if " = " in each])
+    name = row.split(" = ")[0]
+    return row_added(found.key, row, f"{name} = next({name})"), row_added(found.key, row, f"print({name})")
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def left_and_added(file: File, chance: random.Random) -> Made | None:
+    """One leaves a function early, the other adds a statement at the same place."""
+    found = a_function(file, chance, lambda one: any(" = " in row for row in straight(one)))
+    if found is None:
+        return None
+    row = chance.choice([each for each in straight(found) if " = " in each])
+    return row_added(found.key, row, "return None"), row_added(found.key, row, 'print("working")')
+
+
+@kind(CONTRADICTING, Owed.GUESS)
+def arguments_by_place(file: File, chance: random.Random) -> Made | None:
+    """Both add an argument without a name to one call."""
+    found = [
+        (one.key, row)
+        for one in file.functions()
+        for row in one.body
+        if re.search(r"\w\([\w.]+\)$", row) and one.body.count(row) == 1
+    ]
+    if not found:
+        return None
+    key, row = chance.choice(found)
+    one, other = chance.sample(["12", "None", "key", "False"], 2)
+    return (
+        row_changed(key, row, f"{row[:-1]}, {one})"),
+        row_changed(key, row, f"{row[:-1]}, {other})"),
+        row_changed(key, row, f"{row[:-1]}, {one}, {other})"),
+        row_changed(key, row, f"{row[:-1]}, {other}, {one})"),
+    )
+
+
+@kind(CONTRADICTING, Owed.GUESS)
+def required_parameters(file: File, chance: random.Random) -> Made | None:
+    """Both add a parameter that every caller has to give by its place."""
+    found = a_function(file, chance, lambda one: "=" not in "".join(one.parameters) and not one.decorators)
+    if found is None or "pytest" in dict(file.imports):
+        return None
+    one, other = chance.sample(["strict", "log", "unit"], 2)
+    return (
+        changing(found.key, lambda each: each.parameters.append(one)),
+        changing(found.key, lambda each: each.parameters.append(other)),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def one_member_two_values(file: File, chance: random.Random) -> Made | None:
+    """Both add a member of the same name to an enum, with different values."""
+    if not any("Enum" in one.head for one in file.classes()):
+        return None
+    one, other = chance.sample(["lost", "gone", "away"], 2)
+    return (
+        lambda each: each.class_("State").rows.append(f'LOST = "{one}"'),
+        lambda each: each.class_("State").rows.append(f'LOST = "{other}"'),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def two_members_one_number(file: File, chance: random.Random) -> Made | None:
+    """Both add a member to an enum and take the same next value, so that one becomes another name of the other."""
+    if not any("Enum" in one.head for one in file.classes()):
+        return None
+    one, other = chance.sample(["LOST", "RETURNED", "HELD"], 2)
+    value = chance.choice(["4", '"other"'])
+    return (
+        lambda each: each.class_("State").rows.append(f"{one} = {value}"),
+        lambda each: each.class_("State").rows.append(f"{other} = {value}"),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def one_option_two_meanings(file: File, chance: random.Random) -> Made | None:
+    """Both add the same option to a command line, with different meanings."""
+    if "argparse" not in dict(file.imports):
+        return None
+    after = chance.choice(file.function("parser").body[1:-1])
+    one, other = chance.sample(["type=int", 'action="store_true"', 'default="no"'], 2)
+    return (
+        row_added("parser", after, f'found.add_argument("--jobs", {one})'),
+        row_added("parser", after, f'found.add_argument("--jobs", {other})'),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def one_name_two_modules(file: File, chance: random.Random) -> Made | None:
+    """Both import the same name from different modules."""
+    at = chance.randrange(len(file.imports) + 1)
+    one, other = chance.sample(["shop.first", "shop.second", "tools"], 2)
+    return (
+        lambda each: each.imports.insert(at, (one, ["loads"])),
+        lambda each: each.imports.insert(at, (other, ["loads"])),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def one_new_constant_two_values(file: File, chance: random.Random) -> Made | None:
+    """Both add the same constant at the same place, with different values."""
+    found = constants(file)
+    if not found:
+        return None
+    code = chance.choice(found)
+    at = chance.randrange(1, len(code.rows) + 1)
+    one, other = chance.sample(["4", "5", '"x"', "None"], 2)
+    return (
+        in_code(code.key, lambda rows: rows.insert(at, f"DEPTH = {one}")),
+        in_code(code.key, lambda rows: rows.insert(at, f"DEPTH = {other}")),
+    )
+
+
+@kind(CONTRADICTING, Owed.NOTHING)
+def named_and_edited(file: File, chance: random.Random) -> Made | None:
+    """One gives a number a name, the other changes the number where it stands."""
+    found = [
+        (one.key, row)
+        for one in file.functions()
+        for row in straight(one)
+        if re.search(r"(?<![\w.\"])\d+(?![\w.\"])", row)
+    ]
+    if not found or not file.codes():
+        return None
+    key, row = chance.choice(found)
+    number = re.search(r"(?<![\w.\"])\d+(?![\w.\"])", row)
+    assert number is not None
+
+    def name(file_: File) -> None:
+        file_.codes()[0].rows.append(f"NAMED = {number[0]}")
+        row_changed(key, row, f"{row[: number.start()]}NAMED{row[number.end() :]}")(file_)
+
+    return name, row_changed(key, row, altered(row, 3) or "")

@@ -11,7 +11,7 @@ from typing import TypeAlias
 from tests.rules.merge.pair_files import Edit, File
 
 Made: TypeAlias = tuple[Edit, ...]
-"""Edits of ours, of theirs, and as a third what both together come to if that is more than one after the other."""
+"""Edits of ours, of theirs, and then what both may come to together if that is not one after the other."""
 Maker: TypeAlias = Callable[[File, random.Random], "Made | None"]
 """Returns None for a file that lacks what the kind is about."""
 
@@ -23,6 +23,8 @@ class Owed(Enum):
     """Both edits, in either order."""
     ONCE = "once"
     """What ours did: theirs did the same."""
+    GUESS = "guess"
+    """Both edits, in either order, but the orders mean different things: never without somebody who looks."""
     NOTHING = "nothing"
     """No result: they contradict each other."""
 

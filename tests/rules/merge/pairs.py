@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from pucs.merge.records import Versions
+from pucs.merge.records import Tier, Versions
 from tests.rules.merge.pair_additions import ADDING
 from tests.rules.merge.pair_changes import CHANGING
 from tests.rules.merge.pair_contradictions import CONTRADICTING
@@ -81,10 +81,9 @@ def _pair(one: Kind, path: str, file: File, chance: random.Random) -> Pair | Non
     right: tuple[File, ...] = ()
     if one.owed is Owed.ONCE:
         right = (applied(file, ours),)
-    elif one.owed is Owed.BOTH:
-        right = (
-            (applied(file, *both),) if both else (applied(file, ours, theirs), applied(file, theirs, ours))
-        )
+    elif one.owed is not Owed.NOTHING:
+        orders = [(ours, theirs), (theirs, ours)]
+        right = tuple(applied(file, *edits) for edits in ([(each,) for each in both] or orders))
     return Pair(
         one,
         path,
@@ -109,6 +108,8 @@ def outcome(pair: Pair, merged: Merged) -> Outcome:
     """Judge a merge of a pair."""
     if merged.conflicts:
         return Outcome.CONFLICT
+    if pair.kind.owed is Owed.GUESS and merged.tier is Tier.AUTO and not merged.objections:
+        return Outcome.WRONG
     text = merged.content.decode()
     if any(likeness(text) == likeness(right) for right in pair.right):
         return Outcome.RIGHT if not merged.objections else Outcome.OBJECTED
