@@ -9,7 +9,7 @@ import pytest
 from pucs.merge.pieces import by_lines, lines_of, side_of, withdrawn
 from pucs.merge.python.entities import by_entities
 from pucs.merge.python.scene import Scene
-from pucs.merge.records import Clash, Kept, Settled, Texts, Tier, clashes
+from pucs.merge.records import Clash, Settled, Texts, Tier, clashes
 from pucs.merge.texts import split
 
 BASE = """
@@ -135,9 +135,8 @@ def test_changes_of_neighbouring_definitions_do_not_meet() -> None:
     """Lines would be a conflict: one side changes the last line above a function, the other adds or removes one there."""
     ours = changed(("    return a + 1\n", "    return a + 2\n"))
     new = "    return a + 1\n\n\n" + function("new")
-    found, settled, _ = woven(ours, changed(("    return a + 1\n", new)))
+    found, _, _ = woven(ours, changed(("    return a + 1\n", new)))
     assert found == changed(("    return a + 1\n", new.replace("+ 1", "+ 2")))
-    assert not settled  # lines do as well: nothing was in conflict
     texts = Texts(split(BASE), split(ours), split(changed(("    return a + 1\n\n\n", new + "\n\n# note\n"))))
     pieces = by_entities(Scene(texts), ())
     assert pieces is not None
@@ -278,12 +277,11 @@ def test_the_end_of_the_last_line_is_merged_as_everything_else(ours: str, theirs
     assert woven(ours, theirs, base)[0] == changed_one
 
 
-def test_a_definition_that_only_one_side_changed_is_kept_as_that_side_has_it() -> None:
-    """Nothing is settled where nothing met."""
+def test_each_sides_definitions_are_taken_as_that_side_has_them() -> None:
+    """The same as by lines where those do not meet."""
     ours = changed(("a + 1", "a + 2"))
     theirs = changed(("print(one)", "print(one, one)"))
     texts = Texts(split(BASE), split(ours), split(theirs))
     pieces = by_entities(Scene(texts), ())
     assert pieces is not None
-    assert all(isinstance(one, Kept) for one in pieces)
     assert lines_of(pieces) == lines_of(by_lines(texts.base, texts.ours, texts.theirs))

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 from pucs.merge.pieces import joined, lines_of
 from pucs.merge.python.entities_identity import Identities
 from pucs.merge.python.entities_weaving import Weaving
-from pucs.merge.records import Clash, Kept, Place, Settled, Texts, Tier
-from pucs.merge.threeway import regions
+from pucs.merge.records import Clash, Kept, Place, Settled, Texts, Tier, clashes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +41,7 @@ def by_entities(scene: Scene, resolvers: Sequence[Resolver]) -> Pieces | None:
         return None
     if cells is None:
         return None
-    pieces = joined(_told(texts, cells))
+    pieces = joined(_told(texts, cells, scene.hunks))
     return pieces if ended else _unended(pieces)
 
 
@@ -70,19 +69,23 @@ def _unended(pieces: Pieces) -> Pieces:
 # ---- what git could not merge and this could is told as settled ----
 
 
-def _told(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
-    """Yield the pieces of cells; where git finds a conflict and here is none, the cells are one settled place."""
+def _told(texts: Texts, cells: list[Cell], hunks: Pieces) -> Iterator[Piece]:
+    """Yield the pieces of cells; where lines are in conflict and here nothing is, the cells are one settled place."""
     at = 0
-    for first, last in _runs(texts, cells):
+    conflicts = clashes(hunks)
+    # No conflict of lines: they were matched in one way of two, and so may be what is in a definition.
+    tier = Tier.AUTO if conflicts else Tier.REVIEW
+    places = conflicts or [piece.clash for piece in hunks if isinstance(piece, Settled)]
+    for first, last in _runs(texts, cells, places):
         for cell in cells[at:first]:
             yield from cell.pieces
-        yield from _settled(texts, cells[first:last])
+        yield from _settled(texts, cells[first:last], tier)
         at = last
     for cell in cells[at:]:
         yield from cell.pieces
 
 
-def _settled(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
+def _settled(texts: Texts, cells: list[Cell], tier: Tier) -> Iterator[Piece]:
     pieces = joined(chain.from_iterable(cell.pieces for cell in cells))
     lines = lines_of(pieces)
     if (
@@ -96,12 +99,15 @@ def _settled(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
         text[cells[0].spans[version][0] : cells[-1].spans[version][1]]
         for version, text in enumerate((texts.base, texts.ours, texts.theirs))
     ]
+    if sides[0] in sides[1:] or sides[1] == sides[2]:
+        yield from pieces
+        return
     head = _common([*sides, lines])
     tail = _common([side[head:][::-1] for side in (*sides, lines)])
     base, ours, theirs, merged = (side[head : len(side) - tail] for side in (*sides, lines))
     place = Place(*(span[0] + head for span in cells[0].spans))
     yield Kept(lines[:head])
-    yield Settled(merged, "entities", Tier.AUTO, Clash(base, ours, theirs, place))
+    yield Settled(merged, "entities", tier, Clash(base, ours, theirs, place))
     yield Kept(lines[len(lines) - tail :])
 
 
@@ -114,25 +120,34 @@ def _common(sides: Sequence[Lines]) -> int:
     return count
 
 
-def _runs(texts: Texts, cells: list[Cell]) -> Iterator[tuple[int, int]]:
-    """Yield first and last index (exclusive) of the cells that have to do with a conflict of git's, without overlaps."""
-    open_run: tuple[int, int] | None = None
-    for region in regions(texts.base, texts.ours, texts.theirs):
-        if region.changed != "clash":
-            continue
-        spans = (region.base, region.ours, region.theirs)
-        touched = [index for index, cell in enumerate(cells) if _touch(cell.spans, spans)]
+def _runs(texts: Texts, cells: list[Cell], conflicts: list[Clash]) -> Iterator[tuple[int, int]]:
+    """Yield first and last index (exclusive) of the cells that have to do with a conflict of lines, without overlaps."""
+    steady = [_steady(texts, cell) for cell in cells]
+    end = 0
+    for clash in conflicts:
+        spans = (
+            (clash.at.base, clash.at.base + len(clash.base)),
+            (clash.at.ours, clash.at.ours + len(clash.ours)),
+            (clash.at.theirs, clash.at.theirs + len(clash.theirs)),
+        )
+        touched = [index for index, cell in enumerate(cells) if index >= end and _touch(cell.spans, spans)]
         if not touched:
             continue
-        run = (touched[0], touched[-1] + 1)
-        if open_run is not None and run[0] < open_run[1]:
-            open_run = (min(open_run[0], run[0]), max(open_run[1], run[1]))
-            continue
-        if open_run is not None:
-            yield open_run
-        open_run = run
-    if open_run is not None:
-        yield open_run
+        first, last = touched[0], touched[-1] + 1
+        # What was moved may have left the place beside it: with one side in the place of both, that side is whole.
+        while first > end and not steady[first - 1]:
+            first -= 1
+        while last < len(cells) and not steady[last]:
+            last += 1
+        yield first, last
+        end = last
+
+
+def _steady(texts: Texts, cell: Cell) -> bool:
+    """Tell whether all versions have the same lines in a place, and some."""
+    base, ours, theirs = cell.spans
+    lines = texts.base[slice(*base)]
+    return bool(lines) and lines == texts.ours[slice(*ours)] == texts.theirs[slice(*theirs)]
 
 
 def _touch(one: Spans, other: Spans) -> bool:

@@ -199,7 +199,7 @@ class Identities:
 
     def _likeness(self, before: Segment, side: int, after: Segment, *, near: bool) -> float:
         """Return how alike two bodies are, 0 if not enough to be the same."""
-        if before.kind is not after.kind or not (near or (self._far and before.column == after.column)):
+        if before.kind is not after.kind or before.column != after.column or not (near or self._far):
             return 0
         one, other = self._bag(BASE, before), self._bag(side, after)
         least = min(one.total(), other.total())

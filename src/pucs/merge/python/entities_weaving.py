@@ -180,7 +180,7 @@ class Weaving:
                 if token.leads and not blanks and before is not None:
                     blanks = self._usual_blanks(order)
                 yield Kept(blanks)
-                for cell in self._entity(token.key, elsewhere=token.key not in stays):
+                for cell in self._entity(token.key, BASE if token.key in stays else token.version):
                     yield from cell.pieces
             before = token
 
@@ -191,8 +191,8 @@ class Weaving:
 
     # ---- definitions ----
 
-    def _entity(self, number: int, *, elsewhere: bool = False) -> list[Cell]:
-        """Return what becomes of a definition; ``elsewhere``: a version has it in another place."""
+    def _entity(self, number: int, mover: int = BASE) -> list[Cell]:
+        """Return what becomes of a definition; ``mover``: the side that put it in another place of its level, if one did."""
         entity = self._ids.entities[number]
         self._placed[number] += 1
         spans = _own(entity.versions)
@@ -202,7 +202,7 @@ class Weaving:
                 self._inside(version, segment)
             return [Cell(self._one_sided(number, texts), spans)]
         cells = self._changed(number, texts, spans)
-        rule = self._rule(entity, texts, elsewhere=elsewhere)
+        rule = self._rule(entity, texts, mover)
         pieces = joined(chain.from_iterable(cell.pieces for cell in cells))
         lines = lines_of(pieces)
         if not rule or lines is None:
@@ -221,13 +221,13 @@ class Weaving:
         base, ours, theirs = entity.versions
         return list(self._parts(base, ours, theirs, entity.name)) if base and ours and theirs else []
 
-    def _rule(self, entity: Entity, texts: Sequence[Lines | None], *, elsewhere: bool) -> str:
+    def _rule(self, entity: Entity, texts: Sequence[Lines | None], mover: int) -> str:
         """Return by which rule one side's change comes to where, or under which name, the other has a definition."""
         edited = [side for side in (OURS, THEIRS) if texts[side] != texts[BASE]]
         if entity.moved:
             went = [side for side in (OURS, THEIRS) if entity.parents[side] != entity.parents[BASE]]
             return "moved" if any(side not in went or len(went) > 1 for side in edited) else ""
-        if elsewhere and edited:
+        if mover != BASE and any(side != mover for side in edited):
             return "moved"
         names = {segment.name for segment in entity.versions if segment}
         return "renamed" if len(names) > 1 and len(edited) > 1 else ""
@@ -279,14 +279,18 @@ class Weaving:
         ]
         if any(sum(map(len, one)) != len(text) for one, text in zip(rows, own, strict=True)):
             return self._merged(spans, name)  # comments between them
+        mine, their = ([one for one in rows[side] if one not in rows[BASE]] for side in (OURS, THEIRS))
+        if {_subject(one) for one in mine if one not in their} & {
+            _subject(one) for one in their if one not in mine
+        }:
+            return Cell((self._clash(spans, name, "decorators about one thing"),), spans)
         lines: list[str] = []
         for region in regions(*rows, apart=0):
             here, there = rows[OURS][slice(*region.ours)], rows[THEIRS][slice(*region.theirs)]
             if region.changed == "clash":
-                new = [one for one in there if one not in here]
-                if region.base[0] != region.base[1] or set(map(_subject, here)) & set(map(_subject, new)):
+                if region.base[0] != region.base[1]:
                     return self._merged(spans, name)
-                here = [*here, *new]
+                here = [*here, *(one for one in there if one not in here)]
             for one in there if region.changed == "theirs" else here:
                 lines.extend(one)
         return Cell((Settled(tuple(lines), "decorators", Tier.REVIEW, self._clash(spans, name)),), spans)

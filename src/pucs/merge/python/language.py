@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pucs.merge.pieces import hunks, settle
+from pucs.merge.pieces import settle
 from pucs.merge.python import guards
 from pucs.merge.python.entities import by_entities
 from pucs.merge.python.imports import imports
@@ -44,7 +44,7 @@ class Python:
         """Yield the hunks' resolvers on git's hunks, then the merge by entities."""
         scene = Scene(texts)
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
-        yield settle(hunks(texts), resolvers)
+        yield settle(scene.hunks, resolvers)
         whole = by_entities(scene, resolvers)
         if whole is not None:
             yield whole

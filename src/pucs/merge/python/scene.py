@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from pucs.merge.pieces import hunks
 from pucs.merge.python.import_blocks import everywhere
 from pucs.merge.python.lexing import layout
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
     from pucs.merge.python.import_blocks import Atom
     from pucs.merge.python.lexing import Layout
-    from pucs.merge.records import Texts
+    from pucs.merge.records import Pieces, Texts
 
 
 WIDTHS = (79, 88, 100, 120)
@@ -26,6 +27,11 @@ class Scene:
     """One merge of a Python file; what costs time is worked out when first asked for, and kept."""
 
     texts: Texts
+
+    @cached_property
+    def hunks(self) -> Pieces:
+        """The merge of the lines, as git does it, with its clashes."""
+        return hunks(self.texts)
 
     @cached_property
     def layouts(self) -> tuple[Layout, Layout, Layout]:
