@@ -12,6 +12,7 @@ from pucs.cli import replay as door
 from pucs.cli.replay_text import lines, shown
 from pucs.coordinator import replaying
 from pucs.coordinator.past import PastConflict, PastMerge
+from pucs.merge.records import Tier
 from tests.cli.conftest import Pucs
 
 pytestmark = pytest.mark.git
@@ -162,8 +163,8 @@ def test_words_from_files_cannot_move_the_cursor() -> None:
         merged=b"<<<<<<< ours\n\x1b[31mone\n=======\ntwo\n>>>>>>> theirs\n",
         conflicts=1,
     )
-    told = replaying.again(conflict, accept=replaying.Tier.AUTO, clock=lambda: 0.0)
-    account = replaying.Account("/x\x1b[1m", replaying.Tier.AUTO, 1)
+    told = replaying.again(conflict, accept=Tier.AUTO, clock=lambda: 0.0)
+    account = replaying.Account("/x\x1b[1m", Tier.AUTO, 1)
     account.add(told)
     assert "\x1b" not in "\n".join([*shown(told), *lines(account.document())])
 

@@ -93,8 +93,8 @@ class GitPastMerges:
                     f"{beyond!r} names no commit here.", remedy="Name a commit, a branch or a tag."
                 )
             tips.append(f"^{found}")
-        found = [merge for merge in self._log(*_TWO, *bounds, *tips) if merge.committed_at_s >= since_s]
-        return found[:merges_max]
+        merges = self._log(*_TWO, *bounds, *tips)
+        return [merge for merge in merges if merge.committed_at_s >= since_s][:merges_max]
 
     def one(self, revision: str) -> PastMerge:
         """Return the merge of this name."""
