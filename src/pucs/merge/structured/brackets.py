@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from pucs.merge.structured.counts import READ_AGAIN
 from pucs.merge.structured.outline import DEPTH_MAX, SEPARATOR, Kind, Node, Unreadable, divided, unique
 
 if TYPE_CHECKING:
@@ -36,7 +38,8 @@ class Token:
     """Nothing but space stands before it in its line."""
 
 
-def tokens(lines: Lines, pattern: re.Pattern[str]) -> list[Token]:
+@lru_cache(maxsize=READ_AGAIN)
+def tokens(lines: Lines, pattern: re.Pattern[str]) -> tuple[Token, ...]:
     """Return what a text is made of, without space and comments; the pattern names those ``skip``.
 
     Raises:
@@ -61,7 +64,7 @@ def tokens(lines: Lines, pattern: re.Pattern[str]) -> list[Token]:
         end = (line, at - starts[line])
         found.append(Token(match[0], start, end, start[0] > filled))
         filled = end[0]
-    return found
+    return tuple(found)
 
 
 class Brackets:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from pucs.merge.structured.weaving import Bit, Leaf
 
 
+SIZE_MAX = 600_000
+"""Characters of a version beyond which it is not read: change logs of thirty years are smaller, reading takes a second."""
+
+
 class Form(Protocol):
     """One kind of file."""
 
@@ -52,23 +56,29 @@ class Structured:
         self._labels: tuple[Lines, list[str]] = ((), [])
 
     def attempts(self, texts: Texts) -> Iterator[Pieces]:
-        """Yield the line merge, then the merge of the outlines if all versions can be read."""
+        """Yield the merge of the outlines if all versions can be read, then the line merge."""
+        bits = self._woven(texts)
+        if bits is not None:
+            yield fitted(texts, bits, self.form.name)
         yield by_lines(texts.base, texts.ours, texts.theirs)
+
+    def _woven(self, texts: Texts) -> list[Bit] | None:
+        """Return the merge of the outlines, None: a version cannot be read, or the merge says what neither side said."""
+        if any(_too_large(lines) for lines in (texts.base, texts.ours, texts.theirs)):
+            return None
         versions = [_ended(lines) for lines in (texts.base, texts.ours, texts.theirs)]
         try:
             outlines = self.form.outlines(versions)
             if any(lines_of(outline) != lines for outline, lines in zip(outlines, versions, strict=True)):
-                return
-            bits = Weaver(self.form.leaves).woven(*outlines)
-        except (Unreadable, RecursionError):
-            return
-        bits = _last_line(bits, texts)
-        if not any(bit.open for bit in bits):
+                return None
+            bits = _last_line(Weaver(self.form.leaves).woven(*outlines), texts)
+            if any(bit.open for bit in bits):
+                return bits
             merged = tuple(line for bit in bits for line in bit.lines)
             guesses = sum(bit.rule in {"version", "words"} for bit in bits)
-            if self.form.doubts(versions, merged, guesses=guesses):
-                return
-        yield fitted(texts, bits, self.form.name)
+            return None if self.form.doubts(versions, merged, guesses=guesses) else bits
+        except (Unreadable, RecursionError):
+            return None
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what the form holds against a merge."""
@@ -82,12 +92,18 @@ class Structured:
         """Return the names of the parts around a clash: ``tool.ruff.lint``."""
         if self._labels[0] is not texts.ours:
             try:
+                if _too_large(texts.ours):
+                    raise Unreadable("too large")  # noqa: TRY301 - as if its form said so
                 [outline] = self.form.outlines([_ended(texts.ours)])
                 self._labels = (texts.ours, labels(outline))
             except (Unreadable, RecursionError):
                 self._labels = (texts.ours, [])
         found = self._labels[1]
         return found[clash.at.ours] if 0 <= clash.at.ours < len(found) else ""
+
+
+def _too_large(lines: Lines) -> bool:
+    return sum(map(len, lines)) > SIZE_MAX
 
 
 def _ended(lines: Lines) -> Lines:

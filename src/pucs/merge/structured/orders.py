@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pucs.merge.structured.outline import Kind
 
@@ -32,10 +32,23 @@ def merged_order(
     lead, rest = (ours, theirs) if ours_lead else (theirs, ours)
     leading = [key for key in lead if key in alive]
     result = _inserted(leading, [key for key in rest if key in alive], known, after_news=ours_lead)
-    for key_of in _KEYS:
-        if kind is not Kind.ROW and all(_sorted(side, key_of, kind) for side in (ours, theirs)):
-            return sorted(result, key=key_of) if all(map(key_of, result)) else result
-    return result
+    for key_of in (_newest_first, _oldest_first):
+        if kind is not Kind.ROW and all(_sorted(_sections(side), key_of) for side in (ours, theirs)):
+            falling = iter(sorted(_sections(result), key=key_of))
+            return [next(falling) if _is_section(key) else key for key in result]
+    kept = kind is Kind.MAP and all(
+        len(side) >= SORTED_MIN and _sorted(side, _letters) for side in (ours, theirs)
+    )
+    return sorted(result, key=_letters) if kept else result
+
+
+def _sections(keys: Sequence[str]) -> list[str]:
+    return [key for key in keys if _is_section(key)]
+
+
+def _is_section(key: str) -> bool:
+    """Tell whether a key is the heading of a version, as ``prose`` writes them."""
+    return key.startswith("#") and bool(version(key))
 
 
 def _inserted(leading: list[str], rest: list[str], known: set[str], *, after_news: bool) -> list[str]:
@@ -80,7 +93,6 @@ def _oldest_first(key: str) -> tuple[object, ...]:
     return (numbers,) if numbers else ()
 
 
-_KEYS: tuple[Callable[[str], tuple[object, ...]], ...] = (_newest_first, _oldest_first, _letters)
 _VERSION = re.compile(
     r"(?<![\w.])v?(\d+(?:\.(?:\d+|x))+)(?:[-. ]?(alpha|a|beta|b|rc|canary|c|pre|dev|next)[-. ]?(\d*))?",
     re.IGNORECASE,
@@ -107,10 +119,16 @@ def version(text: str) -> tuple[int, ...]:
     return (*numbers, stage, int(found[3] or 0) if found[2] else 0)
 
 
-def _sorted(keys: Sequence[str], key_of: Callable[[str], tuple[object, ...]], kind: Kind) -> bool:
-    if key_of is _letters and (kind is not Kind.MAP or len(keys) < SORTED_MIN):
-        return False
-    values = [key_of(key) for key in keys]
-    if not values or not all(values):
-        return False
+def _sorted(keys: Sequence[str], key_of: Callable[[str], tuple[object, ...]]) -> bool:
+    values: list[Any] = [key_of(key) for key in keys]
     return len(values) > 1 and all(one <= other for one, other in pairwise(values))
+
+
+def version_key(title: str) -> str:
+    """Return what tells the section of a version from others, in the form that ``version`` reads; empty: it names none."""
+    numbers = version(title)
+    if len(numbers) < _PARTS:
+        return ""
+    stage = next((name for name, stage in _STAGES.items() if stage == numbers[_PARTS]), "")
+    after = f"{stage}{numbers[-1]}" if stage else ""
+    return ".".join("x" if number == _COMING else str(number) for number in numbers[:_PARTS]) + after

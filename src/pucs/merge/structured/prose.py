@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from pucs.merge.structured.orders import version
+from pucs.merge.structured.orders import version_key
 from pucs.merge.structured.outline import DEPTH_MAX, Kind, Node, blank, unique
 
 if TYPE_CHECKING:
@@ -69,8 +69,7 @@ class Prose:
         for index, heading in enumerate(headings):
             end = headings[index + 1].first if index + 1 < len(headings) else len(lines)
             head = lines[heading.first : heading.end]
-            numbers = version(heading.title)
-            key = f"#{'.'.join(map(str, numbers))}" if numbers else f"#{heading.title.casefold()}"
+            key = f"#{version_key(heading.title) or heading.title.casefold()}"
             node = Node(key, head, kind=Kind.LIST, apart=True, name=heading.title)
             section = _Section(node, heading.level, self._blocks(lines, heading.end, end))
             while stack[-1].level >= heading.level:

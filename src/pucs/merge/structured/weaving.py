@@ -99,6 +99,7 @@ class Weaver:
         if order is None:
             return None
         doubles = _doubles(*sides)
+        guessed = _side_by_side(*sides) if ours.kind is Kind.ROW else ()
         trailing = theirs.trailing if base.trailing == ours.trailing else ours.trailing
         bits: list[Bit] = []
         for index, key in enumerate(order):
@@ -107,26 +108,12 @@ class Weaver:
             answer = cells[key]
             if key in doubles:
                 answer = [Bit((), open="both sides added nearly the same")]
-            bits.append(Bit(gap))
-            bits.extend(
-                answer
-                if comma is None
-                else (replace(bit, lines=tuple(separated(bit.lines, comma))) for bit in answer)
-            )
-        return self._judged(bits, sides, ours.kind)
-
-    def _judged(self, bits: list[Bit], sides: tuple[_Side, _Side, _Side], kind: Kind) -> list[Bit]:
-        """Return the bits, marked as a guess if their order is one."""
-        if kind is not Kind.ROW:
-            return bits
-        base, ours, theirs = sides
-        both = any(
-            ours.before(one) == theirs.before(other)
-            for one in ours.places.keys() - base.places.keys()
-            for other in theirs.places.keys() - base.places.keys()
-            if one != other
-        )
-        return [*bits, Bit((), "order", Tier.REVIEW)] if both else bits
+            elif key in guessed:
+                answer = [replace(bit, rule="order", tier=Tier.REVIEW) for bit in answer]
+            if comma is not None:
+                answer = [replace(bit, lines=tuple(separated(bit.lines, comma))) for bit in answer]
+            bits.extend((Bit(gap), *answer))
+        return bits
 
     def _cells(self, base: _Side, ours: _Side, theirs: _Side) -> Iterator[tuple[str, list[Bit]]]:
         """Yield every part that stays, under its key, merged."""
@@ -198,6 +185,21 @@ def _gap(sides: tuple[_Side, _Side, _Side], before: str | None, key: str) -> Lin
             else ours.usual() or theirs.usual() or base.usual() or ()
         )
     return found or (("\n",) if wide else ())
+
+
+def _side_by_side(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
+    """Return the keys of parts that both sides added at one place: which comes first is a guess."""
+    places: list[dict[str | None, list[str]]] = []
+    for side, there in ((ours, theirs), (theirs, ours)):
+        places.append({})
+        last: str | None = None
+        for key in side.places:
+            if key in base.places:
+                last = key
+            elif key not in there.places:
+                places[-1].setdefault(last, []).append(key)
+    mine, other = places
+    return {key for place in mine.keys() & other.keys() for key in (*mine[place], *other[place])}
 
 
 def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:

@@ -1,0 +1,138 @@
+"""Change logs, Markdown, reStructuredText and lists of lines take the entries of both sides."""
+
+import pytest
+
+from pucs.merge.records import Tier
+from tests.rules.merge.structured.merged import left_open, merged, settled
+
+CHANGES = """\
+# Changelog
+
+## Unreleased
+
+- Fix the cart (#1)
+
+## 1.2.0
+
+- Begin
+"""
+
+
+def test_both_add_an_entry_at_the_top() -> None:
+    """Both entries are there, ours first."""
+    at = "- Fix the cart (#1)\n"
+    ours, theirs = CHANGES.replace(at, "- Ours (#2)\n" + at), CHANGES.replace(at, "- Theirs (#3)\n" + at)
+    assert settled("CHANGELOG.md", CHANGES, ours, theirs) == CHANGES.replace(
+        at, "- Ours (#2)\n- Theirs (#3)\n" + at
+    )
+
+
+def test_both_add_an_entry_at_the_end_of_a_section() -> None:
+    """The blank line before the next section stays one."""
+    at = "- Fix the cart (#1)\n"
+    ours, theirs = CHANGES.replace(at, at + "- Ours\n  over lines\n"), CHANGES.replace(at, at + "- Theirs\n")
+    assert settled("CHANGELOG.md", CHANGES, ours, theirs) == CHANGES.replace(
+        at, at + "- Ours\n  over lines\n- Theirs\n"
+    )
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+def test_versions_stand_newest_first(swapped: bool) -> None:  # noqa: FBT001 - given by pytest
+    """Whoever added it: 1.10 stands above 1.3, and what is not released yet above both."""
+    base = "Changes\n=======\n\n1.2\n---\n\n* Old\n"
+    one = base.replace("1.2\n", "Unreleased\n----------\n\n* Next\n\n1.3\n---\n\n* Three\n\n1.2\n")
+    other = base.replace("1.2\n", "1.10\n----\n\n* Ten\n\n1.2\n")
+    sides = (other, one) if swapped else (one, other)
+    found = settled("docs/changes.rst", base, *sides)
+    assert [line for line in found.split("\n") if line.startswith(("Unr", "1."))] == [
+        "Unreleased",
+        "1.10",
+        "1.3",
+        "1.2",
+    ]
+    assert all(entry in found for entry in ("* Next", "* Ten", "* Three", "* Old"))
+
+
+def test_an_entry_that_both_have_is_there_once() -> None:
+    """A fix that was taken over from another branch brings its entry along."""
+    at = "- Fix the cart (#1)\n"
+    ours = CHANGES.replace(at, at + "- Both (#5)\n- Ours (#6)\n")
+    theirs = CHANGES.replace(at, at + "- Both (#5)\n- Theirs (#7)\n")
+    found = settled("CHANGELOG.md", CHANGES, ours, theirs)
+    assert [found.count(entry) for entry in ("(#5)", "(#6)", "(#7)")] == [1, 1, 1]
+
+
+def test_one_releases_while_the_other_adds_an_entry() -> None:
+    """The new entry goes to the section that is still open, not into the release."""
+    ours = CHANGES.replace("## Unreleased\n", "## Unreleased\n\n## 1.3.0\n")
+    theirs = CHANGES.replace("- Fix the cart (#1)\n", "- Late (#9)\n- Fix the cart (#1)\n")
+    found = settled("CHANGELOG.md", CHANGES, ours, theirs)
+    assert (
+        found.index("Unreleased") < found.index("Late") < found.index("1.3.0") < found.index("Fix the cart")
+    )
+
+
+def test_one_entry_in_two_wordings_stays_a_conflict() -> None:
+    """Nobody wants the same news twice."""
+    at = "- Fix the cart (#1)\n"
+    ours = CHANGES.replace(at, at + "- Speed up the search of products a lot (#8)\n")
+    theirs = CHANGES.replace(at, at + "- Speed up the search of products (#8)\n")
+    assert left_open("CHANGELOG.md", CHANGES, ours, theirs) == "both sides added nearly the same"
+
+
+def test_an_entry_deleted_here_and_reworded_there_stays_a_conflict() -> None:
+    """A deletion does not swallow the other side's words."""
+    at = "- Fix the cart (#1)\n"
+    reason = left_open(
+        "CHANGELOG.md", CHANGES, CHANGES.replace(at, ""), CHANGES.replace(at, "- Fix the cart twice (#1)\n")
+    )
+    assert reason == "one side deleted what the other changed"
+
+
+def test_a_paragraph_is_merged_word_by_word_as_a_guess() -> None:
+    """Both sides changed other words of one sentence."""
+    base = "# Shop\n\nThe shop sells red apples and pears to all of its customers.\n"
+    ours, theirs = base.replace("red", "green"), base.replace("all of its", "many")
+    assert not merged("README.md", base, ours, theirs, accept=Tier.AUTO).clean
+    found = settled("README.md", base, ours, theirs, accept=Tier.REVIEW)
+    assert found == base.replace("red", "green").replace("all of its", "many")
+
+
+def test_rows_sections_and_references() -> None:
+    """Rows of tables, sections and link targets of both sides are there."""
+    base = "# A\n\n| x | y |\n|---|---|\n| 1 | 2 |\n\n## End\n\ntext\n\n[one]: http://1\n"
+    ours = base.replace("| 1 | 2 |\n", "| 1 | 2 |\n| o | o |\n").replace("## End", "## Ours\n\nwe\n\n## End")
+    ours += "[ours]: http://o\n"
+    theirs = base.replace("| 1 | 2 |\n", "| 1 | 2 |\n| t | t |\n").replace(
+        "## End", "## Theirs\n\nthey\n\n## End"
+    )
+    theirs += "[theirs]: http://t\n"
+    assert settled("README.md", base, ours, theirs) == (
+        "# A\n\n| x | y |\n|---|---|\n| 1 | 2 |\n| o | o |\n| t | t |\n\n## Ours\n\nwe\n\n## Theirs\n\nthey\n\n"
+        "## End\n\ntext\n\n[one]: http://1\n[ours]: http://o\n[theirs]: http://t\n"
+    )
+
+
+def test_headings_in_code_are_code() -> None:
+    """A line between fences that looks like a heading opens no section; code that both changed stays a conflict."""
+    base = "# A\n\n```sh\n# comment\nrun\n```\n"
+    left_open("README.md", base, base.replace("run", "run one"), base.replace("run", "run two"))
+
+
+def test_requirements_are_known_by_their_names() -> None:
+    """New ones of both sides are there; two pins of one are the higher one as a guess, and never two lines."""
+    base = "click==8.0.0\nyaml==6.0\n"
+    assert settled("requirements.txt", base, base + "rich\n", base + "apsw\n") == base + "rich\napsw\n"
+    found = merged("requirements.txt", base, base.replace("8.0.0", "8.1.0"), base.replace("8.0.0", "8.2.0"))
+    assert found.content.decode() == base.replace("8.0.0", "8.2.0")
+    assert found.tier is Tier.REVIEW
+
+
+def test_patterns_to_ignore() -> None:
+    """Both add a pattern at the end, which has no line feed."""
+    assert settled(".gitignore", "*.pyc", "*.pyc\n/dist", "*.pyc\n/build") == "*.pyc\n/dist\n/build"
+
+
+def test_what_is_no_structured_file_is_git_s() -> None:
+    """Files of other names are left alone."""
+    left_open("notes.dat", "a\n", "a\nb\n", "a\nc\n")
