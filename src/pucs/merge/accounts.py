@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pucs.merge.matching import matching
 from pucs.merge.threeway import edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+
+    from pucs.merge.records import Lines
+
+LAYOUT: Final = frozenset("(),;\\\"'`")
+"""Signs that come and go with layout: brackets, quotes, the comma after a last element. The parser proves that they fit."""
+QUOTED_MAX: Final = 60
+"""Characters of a line in an objection, which becomes a label beside a conflict."""
+
+
+def plain(lines: Lines) -> list[str]:
+    """Return what lines say, without indentation, a last comma, and lines that say nothing."""
+    found = (line.strip().rstrip(",") for line in lines)
+    return [line for line in found if line and not LAYOUT.issuperset(line)]
 
 
 class Account:

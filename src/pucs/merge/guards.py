@@ -13,11 +13,10 @@ from dataclasses import replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from pucs.merge.accounts import Account
-from pucs.merge.matching import matching
+from pucs.merge.accounts import LAYOUT, QUOTED_MAX, Account, plain
+from pucs.merge.arrangement import Placed, disarranged
 from pucs.merge.pieces import lines_of, side_of
 from pucs.merge.records import Clash, Kept, Objection, Settled, Tier
-from pucs.merge.threeway import edits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,8 +53,6 @@ SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
 
 OBJECTIONS_MAX: Final = 50
 """How many objections are passed on: the first ones show what to put back, and the next round finds the rest."""
-_LAYOUT: Final = frozenset("(),;\\\"'`")
-"""Signs that come and go with layout: brackets, quotes, the comma after a last element. The parser proves that they fit."""
 _WORD: Final = re.compile(r"\w+|[^\w\s]")
 
 
@@ -117,16 +114,16 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     White space at the ends of lines, blank lines, and lines of nothing but brackets and quotes are set aside.
     """
     found: list[Objection] = []
-    account = Account(_plain(texts.base), _plain(texts.ours), _plain(texts.theirs))
+    account = Account(plain(texts.base), plain(texts.ours), plain(texts.theirs))
     result: Counter[str] = Counter()
     for at, piece in _places(pieces):
         if isinstance(piece, Kept):
-            result.update(_plain(piece.lines))
+            result.update(plain(piece.lines))
             continue
         clash = piece.clash if isinstance(piece, Settled) else piece
-        inside = (_plain(clash.base), _plain(clash.ours), _plain(clash.theirs))
+        inside = (plain(clash.base), plain(clash.ours), plain(clash.theirs))
         if isinstance(piece, Settled):
-            here = _plain(piece.lines)
+            here = plain(piece.lines)
             if not any(Account(*inside).faults(Counter(here))):
                 result.update(here)
                 continue
@@ -136,7 +133,7 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
     found.extend(_run_together(pieces))
     found.extend(_ended_otherwise(texts, pieces))
-    found.extend(_shuffled(texts, pieces))
+    found.extend(disarranged(texts, _placed(pieces)))
     return tuple(found[:OBJECTIONS_MAX])
 
 
@@ -164,13 +161,21 @@ def _may(piece: Settled) -> frozenset[Superseded]:
     return SUPERSEDES.get(piece.resolver, frozenset())
 
 
+def _placed(pieces: Pieces) -> Iterator[Placed]:
+    """Yield the lines of the result that their rules may not bring into another order."""
+    at = 0
+    for piece in pieces:
+        if isinstance(piece, Clash):
+            continue
+        clash = piece.clash if isinstance(piece, Settled) else None
+        if not isinstance(piece, Settled) or Superseded.ORDER not in _may(piece):
+            yield from (Placed(line, at + place, clash) for place, line in enumerate(piece.lines, start=1))
+        at += len(piece.lines)
+
+
 def _said(element: str, by: int) -> str:
-    quoted = element if len(element) <= _QUOTED_MAX else element[:_QUOTED_MAX] + "…"
+    quoted = element if len(element) <= QUOTED_MAX else element[:QUOTED_MAX] + "…"
     return f"lost: {quoted}" if by < 0 else f"deleted or added once, but there too often: {quoted}"
-
-
-_QUOTED_MAX: Final = 60
-"""Characters of a line in an objection, which becomes a label beside a conflict."""
 
 
 def _run_together(pieces: Pieces) -> Iterator[Objection]:
@@ -187,7 +192,7 @@ def _run_together(pieces: Pieces) -> Iterator[Objection]:
         for place, line in enumerate(lines):
             if not line.endswith("\n"):
                 unended = Objection(
-                    f"run together with the next line: {line.strip()[:_QUOTED_MAX]}", at + place + 1
+                    f"run together with the next line: {line.strip()[:QUOTED_MAX]}", at + place + 1
                 )
                 if place + 1 < len(lines):
                     yield unended
@@ -206,12 +211,6 @@ def _ended_otherwise(texts: Texts, pieces: Pieces) -> Iterator[Objection]:
 
 def _lengths(pieces: Pieces) -> Iterator[int]:
     return (0 if isinstance(piece, Clash) else len(piece.lines) for piece in pieces)
-
-
-def _plain(lines: Lines) -> list[str]:
-    """Return what lines say, without indentation, a last comma, and lines that say nothing."""
-    found = (line.strip().rstrip(",") for line in lines)
-    return [line for line in found if line and not _LAYOUT.issuperset(line)]
 
 
 # ---- one place, word by word ----
@@ -236,7 +235,7 @@ def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
 
 
 def _words(lines: Lines) -> list[str]:
-    return [word for word in _WORD.findall("".join(lines)) if word not in _LAYOUT]
+    return [word for word in _WORD.findall("".join(lines)) if word not in LAYOUT]
 
 
 def _mentions(piece: Settled, about: str) -> bool:
@@ -248,65 +247,3 @@ def _mentions(piece: Settled, about: str) -> bool:
         named = re.compile(rf"\b{re.escape(about)}\b")
         return any(named.search(line) for line in lines)
     return any(about in line for line in lines)
-
-
-# ---- order ----
-
-
-def _shuffled(texts: Texts, pieces: Pieces) -> Iterator[Objection]:
-    """Yield where lines that a side added together stand in another order, or two such runs alternate."""
-    runs = _runs(texts)
-    if not runs:
-        return
-    marks = list(_marks(pieces, runs))
-    left = Counter(run for _, run, _, _ in marks)
-    last: dict[int, int] = {}
-    open_runs: list[int] = []
-    for line, run, place, at in marks:
-        if place < last.get(run, -1):
-            yield Objection(_said_order(line), at, line)
-        last[run] = place
-        while open_runs and open_runs[-1] != run and not left[open_runs[-1]]:
-            open_runs.pop()
-        if run not in open_runs:
-            open_runs.append(run)
-        elif open_runs[-1] != run:
-            yield Objection(_said_order(line), at, line)
-        left[run] -= 1
-
-
-def _said_order(line: str) -> str:
-    return f"torn from the lines that it was added with: {line[:_QUOTED_MAX]}"
-
-
-def _runs(texts: Texts) -> dict[str, tuple[int, int]]:
-    """Return the number of the run and the place in it of each line that one side alone added, once, among others."""
-    base, ours, theirs = (_plain(side) for side in (texts.base, texts.ours, texts.theirs))
-    known = set(base)
-    found: dict[str, tuple[int, int]] = {}
-    number = 0
-    for side, other in ((ours, set(theirs)), (theirs, set(ours))):
-        counts = Counter(side)
-        for edit in edits(matching(base, side), len(base), len(side)):
-            number += 1
-            new = [
-                line
-                for line in side[edit.first : edit.last]
-                if line not in known and line not in other and counts[line] == 1
-            ]
-            found.update((line, (number, place)) for place, line in enumerate(new))
-    return found
-
-
-def _marks(pieces: Pieces, runs: dict[str, tuple[int, int]]) -> Iterator[tuple[str, int, int, int]]:
-    """Yield each line of a run that stands in the result, with its run, its place in it, and its line in the result."""
-    at = 0
-    for piece in pieces:
-        if isinstance(piece, Clash):
-            continue
-        free = isinstance(piece, Settled) and Superseded.ORDER in _may(piece)
-        for line in piece.lines:
-            at += 1
-            plain = line.strip().rstrip(",")
-            if plain in runs and not free:
-                yield plain, *runs[plain], at

@@ -170,6 +170,30 @@ def test_sorted_rules_may_put_lines_between_each_other() -> None:
     assert guards.unaccounted(texts, (settled(texts, lines, "wording"),)) != ()
 
 
+def test_lines_that_nobody_moved_stay_in_order() -> None:
+    """What one side moved may stand elsewhere; two lines that all versions have in one order may not change places."""
+    texts = three("a\nb\nc\nd\n", "b\nc\nd\na\n", "a\nb\nc\nd\ne\n")
+    assert guards.unaccounted(texts, (Kept(("b\n", "c\n", "d\n", "a\n", "e\n")),)) == ()
+    assert guards.unaccounted(texts, (Kept(("b\n", "c\n", "d\n", "e\n", "a\n")),)) == ()
+    assert words(guards.unaccounted(texts, (Kept(("c\n", "b\n", "d\n", "a\n", "e\n")),))) == [
+        "turned around: c"
+    ]
+
+
+def test_a_rule_may_not_put_a_line_deeper_than_any_version_has_it() -> None:
+    """It would be part of another block; it may follow a block that one side indented."""
+    base = "if a:\n    b()\nc()\nd()\n"
+    texts = three(base, base.replace("d()", "d(1)"), base.replace("d()", "d()\ne()"))
+    right, wrong = split("if a:\n    b()\nc()\nd(1)\ne()\n"), split("if a:\n    b()\n    c()\nd(1)\ne()\n")
+    assert guards.unaccounted(texts, (settled(texts, right),)) == ()
+    assert words(guards.unaccounted(texts, (settled(texts, wrong),))) == [
+        "indented as no version has it: c()"
+    ]
+    deeper = Texts(split("c()\nd()\n"), split("if a:\n    c()\n    d()\n"), split("c()\nb()\nd()\n"))
+    along = split("if a:\n    c()\n    b()\n    d()\n")
+    assert guards.unaccounted(deeper, (settled(deeper, along),)) == ()
+
+
 def test_a_line_without_an_end_may_only_be_the_last() -> None:
     """Written out, it would become one with the next."""
     texts = three("a\nb\n", "a\nb\n", "a\nb")

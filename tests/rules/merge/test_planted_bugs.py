@@ -128,6 +128,15 @@ PLANTS: dict[str, Plant] = {
     ),
     "loses an indentation": of_rules(lambda lines, _: tuple(line.removeprefix("    ") for line in lines)),
     "indents more": of_rules(lambda lines, _: tuple(f"    {line}" for line in lines)),
+    "puts a line into the block before": of_rules(
+        lambda lines, _: tuple(f"    {line}" if "return extra" in line else line for line in lines)
+    ),
+    "swaps statements that nobody changed": of_the_rest(
+        lambda lines: tuple(
+            {"LIMIT = 10\n": '"""A shop."""\n', '"""A shop."""\n': "LIMIT = 10\n"}.get(line, line)
+            for line in lines
+        )
+    ),
     "leaves out lines that nobody changed": of_the_rest(lambda lines: lines[:-1]),
     "doubles lines that nobody changed": of_the_rest(lambda lines: lines + lines[-1:]),
     "turns around lines that nobody changed": of_the_rest(lambda lines: lines[::-1]),
