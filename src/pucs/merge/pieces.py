@@ -59,14 +59,17 @@ def by_lines(
 def joined(pieces: Iterable[Piece]) -> Pieces:
     """Return the same pieces, neighbouring kept lines as one and empty ones left out."""
     found: list[Piece] = []
+    kept: list[str] = []
     for piece in pieces:
         if isinstance(piece, Kept):
-            if not piece.lines:
-                continue
-            if found and isinstance(found[-1], Kept):
-                found[-1] = Kept(found[-1].lines + piece.lines)
-                continue
+            kept.extend(piece.lines)
+            continue
+        if kept:
+            found.append(Kept(tuple(kept)))
+            kept = []
         found.append(piece)
+    if kept:
+        found.append(Kept(tuple(kept)))
     return tuple(found)
 
 

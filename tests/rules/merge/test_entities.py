@@ -7,9 +7,10 @@ from textwrap import dedent
 import pytest
 
 from pucs.merge.pieces import by_lines, lines_of, side_of, withdrawn
-from pucs.merge.python.entities import by_entities
+from pucs.merge.python.entities import LINES_MAX, by_entities
+from pucs.merge.python.entities_order import PLACE_MAX
 from pucs.merge.python.scene import Scene
-from pucs.merge.records import Clash, Settled, Texts, Tier, clashes
+from pucs.merge.records import Clash, Place, Settled, Texts, Tier, clashes
 from pucs.merge.texts import split
 
 BASE = """
@@ -285,3 +286,15 @@ def test_each_sides_definitions_are_taken_as_that_side_has_them() -> None:
     pieces = by_entities(Scene(texts), ())
     assert pieces is not None
     assert lines_of(pieces) == lines_of(by_lines(texts.base, texts.ours, texts.theirs))
+
+
+def test_more_definitions_than_can_be_ordered_in_time_stay_a_conflict() -> None:
+    """The whole place, with everything in it."""
+    mine, other = (tuple(f"def {side}{n}(): pass\n" for n in range(PLACE_MAX)) for side in "ot")
+    assert by_entities(Scene(Texts((), mine, other)), ()) == (Clash((), mine, other, Place(0, 0, 0)),)
+
+
+def test_a_file_too_large_is_left_to_its_lines() -> None:
+    """None says so."""
+    lines = ("x = 1\n",) * LINES_MAX
+    assert by_entities(Scene(Texts(lines, (*lines, "y = 1\n"), lines)), ()) is None

@@ -7,7 +7,7 @@ inside. What both put in one place stands there, ours first. What one side delet
 from __future__ import annotations
 
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pucs.merge.pieces import joined, lines_of
 from pucs.merge.python.entities_identity import Identities
@@ -23,12 +23,18 @@ if TYPE_CHECKING:
     from pucs.merge.records import Lines, Piece, Pieces
 
 
+LINES_MAX: Final = 60_000
+"""Lines of all versions together that are told apart: a second of work."""
+
+
 def by_entities(scene: Scene, resolvers: Sequence[Resolver]) -> Pieces | None:
     """Merge a file by its definitions; what both sides changed inside them goes through the resolvers.
 
-    None: this way leads nowhere, because a definition would be there twice, or not at all.
+    None: this way leads nowhere, because a definition would be there twice, or not at all, or the file is too large.
     """
     texts, ended = _ended(scene.texts)
+    if len(texts.base) + len(texts.ours) + len(texts.theirs) > LINES_MAX:
+        return None
     try:
         # Moved definitions can leave a knot; without looking for them their old and new places are a conflict at most.
         cells = next(
@@ -123,14 +129,15 @@ def _common(sides: Sequence[Lines]) -> int:
 def _runs(texts: Texts, cells: list[Cell], conflicts: list[Clash]) -> Iterator[tuple[int, int]]:
     """Yield first and last index (exclusive) of the cells that have to do with a conflict of lines, without overlaps."""
     steady = [_steady(texts, cell) for cell in cells]
-    end = 0
+    end = at = 0
     for clash in conflicts:
-        spans = (
-            (clash.at.base, clash.at.base + len(clash.base)),
-            (clash.at.ours, clash.at.ours + len(clash.ours)),
-            (clash.at.theirs, clash.at.theirs + len(clash.theirs)),
-        )
-        touched = [index for index, cell in enumerate(cells) if index >= end and _touch(cell.spans, spans)]
+        spans = _spans(clash)
+        while at < len(cells) and all(a[1] <= b[0] for a, b in zip(cells[at].spans, spans, strict=True)):
+            at += 1
+        first, last = max(at, end), max(at, end)
+        while last < len(cells) and any(a[0] < b[1] for a, b in zip(cells[last].spans, spans, strict=True)):
+            last += 1
+        touched = [index for index in range(first, last) if _touch(cells[index].spans, spans)]
         if not touched:
             continue
         first, last = touched[0], touched[-1] + 1
@@ -141,6 +148,15 @@ def _runs(texts: Texts, cells: list[Cell], conflicts: list[Clash]) -> Iterator[t
             last += 1
         yield first, last
         end = last
+
+
+def _spans(clash: Clash) -> Spans:
+    at = clash.at
+    return (
+        (at.base, at.base + len(clash.base)),
+        (at.ours, at.ours + len(clash.ours)),
+        (at.theirs, at.theirs + len(clash.theirs)),
+    )
 
 
 def _steady(texts: Texts, cell: Cell) -> bool:

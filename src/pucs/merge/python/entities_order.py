@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from pucs.merge.python.entities_identity import BASE, OURS, THEIRS
 from pucs.merge.threeway import Region, regions
@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from pucs.merge.python.entities_identity import Identities
     from pucs.merge.python.segments import Segment
 
-END = ""
+PLACE_MAX: Final = 1_000
+"""Elements of one place that are put in order; with more the file was written anew, and each is looked for in all."""
+END: Final = ""
 """What stands last in every row: no line is empty."""
 
 
@@ -105,8 +107,10 @@ def woven(identities: Identities, rows: Rows) -> Row | None:
     """Return the elements of a place in order: one side's, without what the other removed and with what it put there.
 
     What one side deleted and the other changed stays, to be told as a conflict. None: both sides changed the lines
-    between definitions.
+    between definitions, or there are too many of them.
     """
+    if sum(map(len, rows)) > PLACE_MAX:
+        return None
     base, ours, theirs = ([token.key for token in one if not token.is_definition] for one in rows)
     if theirs in (base, ours):
         first, other = OURS, THEIRS

@@ -129,18 +129,18 @@ class Weaving:
 
     def _closed(self, rows: Rows) -> bool:
         """Tell whether no definition of a place is elsewhere in another version."""
-        for number in {token.key for token in chain(*rows) if isinstance(token.key, int)}:
-            for version, one in enumerate(rows):
-                there = self._ids.entities[number].versions[version] is not None
-                if there and not any(token.key == number for token in one):
-                    return False
-        return True
+        numbers = [{token.key for token in one if isinstance(token.key, int)} for one in rows]
+        return all(
+            number in there or self._ids.entities[number].versions[version] is None
+            for version, there in enumerate(numbers)
+            for number in set.union(*numbers)
+        )
 
     def _divided(self, rows: Rows, spans: Spans) -> Iterator[Cell]:
         """Yield a place where both sides changed lines and definitions, lines and definitions apart if they stand apart."""
         for leading in (True, False):
             cuts = [_cut(one, leading=leading) for one in rows]
-            if None in cuts:
+            if None in cuts or not any(cuts) or cuts == [len(one) for one in rows]:
                 continue
             middle = [
                 one[cut].first if cut < len(one) else span[1]
