@@ -126,6 +126,20 @@ def test_what_cannot_be_settled_is_a_conflict_as_git_leaves_it(forked: Callable[
     assert Path("cart.py").read_text(encoding="utf-8") == OURS
 
 
+def test_gits_own_conflicts_are_one_word_away(forked: Callable[..., Path]) -> None:
+    """With a variable git merges alone, and shows its own markers again, in a merge that goes on."""
+    forked(base=BASE + "\n\nname = 1\n", ours=OURS + "\n\nname = 2\n", theirs=THEIRS + "\n\nname = 3\n")
+    ended = git("merge", "-q", "-m", "Both", "other", PUCS_MERGE="off")
+    assert (ended.status, ended.err) == (1, "")
+    alone = Path("cart.py").read_text(encoding="utf-8")
+    assert BOTH not in alone
+    done("checkout", "-m", "cart.py")
+    assert Path("cart.py").read_text(encoding="utf-8").startswith(BOTH)
+    git("checkout", "-m", "cart.py", PUCS_MERGE="off")
+    assert Path("cart.py").read_text(encoding="utf-8") == alone
+    assert done("status", "--porcelain", "--ignored") == "UU cart.py\n"
+
+
 def test_conflicts_show_the_base_where_git_is_told_to_show_it(forked: Callable[..., Path]) -> None:
     """What is left has the style that the person has chosen, also where some of it was settled."""
     apart = "\n\ndef kept():\n    return 1\n\n\nname = 'base'\n"
