@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from pucs.merge.pieces import by_lines
+from pucs.merge.records import clashes
 from pucs.merge.structured.fitting import fitted
 from pucs.merge.structured.outline import Unreadable, labels, lines_of
 from pucs.merge.structured.weaving import Weaver
@@ -60,7 +61,11 @@ class Structured:
         bits = self._woven(texts)
         if bits is not None:
             yield fitted(texts, bits, self.form.name)
-        yield by_lines(texts.base, texts.ours, texts.theirs)
+        pieces = by_lines(texts.base, texts.ours, texts.theirs)
+        if clashes(
+            pieces
+        ):  # where git's lines clash and these do not, luck has matched them: no proof of anything
+            yield pieces
 
     def _woven(self, texts: Texts) -> list[Bit] | None:
         """Return the merge of the outlines, None: a version cannot be read, or the merge says what neither side said."""

@@ -300,7 +300,12 @@ def _table(lines: Lines, at: int, end: int) -> tuple[Node, int]:
     stop = at + 2
     while stop < end and _ROWS.match(lines[stop]):
         stop += 1
-    rows = [Node(_said([line]), (line,), loose=True) for line in lines[at + 2 : stop]]
+    cells = [line.strip().strip("|").split("|")[0].strip() for line in lines[at + 2 : stop]]
+    named = len(set(cells)) == len(cells) and all(cells)
+    rows = [
+        Node(f"|{cell}" if named else _said([line]), (line,), loose=not named)
+        for cell, line in zip(cells, lines[at + 2 : stop], strict=True)
+    ]
     key = f"|{_said([lines[at]])}"
     return Node(key, lines[at : at + 2], unique(rows), ((),) * len(rows), kind=Kind.LIST, apart=True), stop
 

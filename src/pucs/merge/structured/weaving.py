@@ -16,7 +16,7 @@ from pucs.merge.pieces import lines_of as joined_lines
 from pucs.merge.records import Tier
 from pucs.merge.structured.orders import merged_order
 from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
-from pucs.merge.structured.pairing import alike, renamed
+from pucs.merge.structured.pairing import alike, renamed, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +41,11 @@ class Bit:
     versions: tuple[Lines, ...] = ()
     """The lines of base, ours and theirs where one of them was chosen; a comma may be missing at their ends."""
 
+
+TELLING_MIN = 12
+"""Characters from which on a line says enough to be the same one wherever it stands; shorter ones are brackets."""
+WORDS_MIN = 8
+"""Words and signs from which on a part that both sides replaced says something; shorter ones are "nothing yet"."""
 
 if TYPE_CHECKING:
     Leaf = Callable[[Lines, Lines, Lines], "Bit | None"]
@@ -80,7 +85,11 @@ class Weaver:
             return Bit(spaced, "whitespace")
         lines = joined_lines(by_lines(base, ours, theirs))
         if lines is not None:
-            return Bit(lines)
+            return (
+                Bit((), open="both sides added the same lines")
+                if _twice(lines, base, ours, theirs)
+                else Bit(lines)
+            )
         for rule in self.leaves:
             found = rule(base, ours, theirs)
             if found is not None:
@@ -99,7 +108,9 @@ class Weaver:
         if order is None:
             return None
         doubles = _doubles(*sides)
-        guessed = _side_by_side(*sides) if ours.kind is Kind.ROW else ()
+        news = _side_by_side(*sides)
+        guessed = {key for keys in news.values() for key in keys if ours.kind is Kind.ROW}
+        rewritten = _rewritten(*sides, news)
         trailing = theirs.trailing if base.trailing == ours.trailing else ours.trailing
         bits: list[Bit] = []
         for index, key in enumerate(order):
@@ -108,6 +119,8 @@ class Weaver:
             answer = cells[key]
             if key in doubles:
                 answer = [Bit((), open="both sides added nearly the same")]
+            elif key in rewritten:
+                answer = [Bit((), open="both sides rewrote it")]
             elif key in guessed:
                 answer = [replace(bit, rule="order", tier=Tier.REVIEW) for bit in answer]
             if comma is not None:
@@ -187,9 +200,9 @@ def _gap(sides: tuple[_Side, _Side, _Side], before: str | None, key: str) -> Lin
     return found or (("\n",) if wide else ())
 
 
-def _side_by_side(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
-    """Return the keys of parts that both sides added at one place: which comes first is a guess."""
-    places: list[dict[str | None, list[str]]] = []
+def _side_by_side(base: _Side, ours: _Side, theirs: _Side) -> dict[str | None, set[str]]:
+    """Return the keys of parts that both sides added at one place, under the part of the base before it."""
+    places: list[dict[str | None, set[str]]] = []
     for side, there in ((ours, theirs), (theirs, ours)):
         places.append({})
         last: str | None = None
@@ -197,9 +210,21 @@ def _side_by_side(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
             if key in base.places:
                 last = key
             elif key not in there.places:
-                places[-1].setdefault(last, []).append(key)
+                places[-1].setdefault(last, set()).add(key)
     mine, other = places
-    return {key for place in mine.keys() & other.keys() for key in (*mine[place], *other[place])}
+    return {place: mine[place] | other[place] for place in mine.keys() & other.keys()}
+
+
+def _rewritten(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, set[str]]) -> set[str]:
+    """Return the keys of parts that both sides put in the place of one that both took away: two versions of one thing."""
+    found: set[str] = set()
+    last: str | None = None
+    for kid in base.kids:
+        if kid.key in ours.places or kid.key in theirs.places:
+            last = kid.key
+        elif kid.loose and last in news and len(words(kid)) >= WORDS_MIN:
+            found |= news[last]
+    return found
 
 
 def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
@@ -218,6 +243,13 @@ def _uncertain(sides: tuple[_Side, _Side, _Side]) -> bool:
     counts = [Counter(kid.key.split("\0")[0] for kid in side.kids if not kid.loose) for side in sides]
     doubles = {name for count in counts for name, times in count.items() if times > 1}
     return any(len({count[name] for count in counts}) > 1 for name in doubles)
+
+
+def _twice(lines: Lines, base: Lines, ours: Lines, theirs: Lines) -> bool:
+    """Tell whether a line that both sides added once is there twice: they added it at places that seem different."""
+    was, mine, other, found = (Counter(map(str.strip, side)) for side in (base, ours, theirs, lines))
+    both = (mine.keys() & other.keys()) - was.keys()
+    return any(found[line] > max(mine[line], other[line]) for line in both if len(line) >= TELLING_MIN)
 
 
 def _spaced(base: Lines, ours: Lines, theirs: Lines) -> Lines | None:

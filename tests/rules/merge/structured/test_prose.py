@@ -3,6 +3,7 @@
 import pytest
 
 from pucs.merge.records import Tier
+from pucs.merge.structured.weaving import Weaver
 from tests.rules.merge.structured.merged import left_open, merged, settled
 
 CHANGES = """\
@@ -136,3 +137,37 @@ def test_patterns_to_ignore() -> None:
 def test_what_is_no_structured_file_is_git_s() -> None:
     """Files of other names are left alone."""
     left_open("notes.dat", "a\n", "a\nb\n", "a\nc\n")
+
+
+def test_a_paragraph_that_both_rewrote_stays_a_conflict() -> None:
+    """Two texts in the place of one are two versions of it, however little they have in common."""
+    base = "# A\n\nThe first of all sentences says what a reader expects from it here.\n\nEnd.\n"
+    old = base.split("\n")[2]
+    ours = base.replace(old, "Wholly other words, by ours, in a row.")
+    theirs = base.replace(old, "Nothing alike: theirs wrote that in a hurry!")
+    assert left_open("README.md", base, ours, theirs) in {"both sides changed it", "both sides rewrote it"}
+
+
+def test_a_row_that_both_added_in_other_words_stays_a_conflict() -> None:
+    """The first cell names a row: one name with two rows is not what either side meant."""
+    base = "| name | use |\n|---|---|\n| a | first |\n"
+    reason = left_open(
+        "README.md", base, base + "| b | by ours |\n", base + "| b | what theirs say of it |\n"
+    )
+    assert reason == "both sides changed it"
+
+
+def test_code_that_both_added_is_not_there_twice() -> None:
+    """The same lines at two places of one block are one addition that the sides put in different places."""
+    lines = ("```js\n", "first();\n", "second();\n", "third();\n", "```\n")
+    new = "{ title: 'Galaxy theme' },\n"
+    ours, theirs = (*lines[:2], new, *lines[2:]), (*lines[:3], new, *lines[3:])
+    assert Weaver().leaf(lines, ours, theirs).open == "both sides added the same lines"
+
+
+def test_requirements_that_share_a_name_are_not_mixed_up() -> None:
+    """Where a name stands for more lines in one version than in another, which is which nobody knows."""
+    base = "mitm; python < '3.7'\nother\n"
+    ours = "mitm @ git+x; python > '3.9'\nmitm == 4; python < '3.7'\nother\n"
+    theirs = "mitm >= 4.0.4; python < '3.7'\nother\n"
+    left_open("requirements.txt", base, ours, theirs)
