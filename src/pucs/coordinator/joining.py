@@ -130,11 +130,14 @@ def join(context: Context, ours: str, theirs: str, *, accept: str = "") -> Joine
 
 
 def log_settled(opened: Unit, documents: Iterable[Mapping[str, Any]], *, agent: str, stream: str) -> None:
-    """Write what the merge room merged into the cross-log, in the transaction that brings it in."""
+    """Write what the merge room merged into the cross-log, in the transaction that brings it in.
+
+    The change of the file is the landing's entry; these tell how it came about, and count as no change of their own.
+    """
     for each in documents:
         details = {name: value for name, value in each.items() if name != "file"}
         opened.log(
-            MERGED_BY_RULE, agent=agent, stream=stream, level=Level.CHANGE, files=[each["file"]], **details
+            MERGED_BY_RULE, agent=agent, stream=stream, level=Level.INFO, files=[each["file"]], **details
         )
 
 

@@ -22,6 +22,7 @@ _TOLD = {
     "task failed": "gives up on",
     "failed": "ends:",
     "merged": "is merged",
+    "merged by rule": "is merged by syntax in",
     "session finalized": "session finalized",
 }
 """Actions of the cross-log that make a story, in its words."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pucs.coordinator import finalizing, joining, landing, syncing, verifying
+from pucs.coordinator import finalizing, joining, landing, patterns, syncing, verifying
 from pucs.coordinator.joining import MERGED_BY_RULE, join
 from pucs.crosslog.records import Entry, Query
 from pucs.streams.settings import MergeSettings
@@ -166,6 +166,7 @@ def test_functions_under_their_own_leases_land_side_by_side(world: Any) -> None:
     text = world.text("core", "core/prices.py")
     assert all(words in text for words in ("place(up: int = 0)", "float(sum", "def mean(", "def most("))
     assert len(decisions(world)) == 1
+    assert patterns.detect(world.context) == ()  # they were in different functions, whoever merged
 
 
 @pytest.mark.slow
