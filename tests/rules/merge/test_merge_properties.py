@@ -80,7 +80,8 @@ def test_nothing_that_was_done_is_lost_or_undone(pair: tuple[str, Side, Side], a
     text = merged.content.decode()
     if merged.clean:
         assert owed(ours, theirs, base, text) == []
-        ast.parse(text)
+        if not merged.objections:  # git's own result may be broken, and then that is told
+            ast.parse(text)
     else:
         words = set(re.findall(r"\w+", text))
         assert merged.content == FORCED.content or not (ours.added | theirs.added) - words
