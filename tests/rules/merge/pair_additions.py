@@ -129,7 +129,7 @@ def fixtures(file: File, chance: random.Random) -> Made | None:
     return added(sources[0], after), added(sources[1], after)
 
 
-@kind(ADDING, Owed.BOTH)
+@kind(ADDING, Owed.BOTH, 1.0)
 def a_test_and_its_fixture(file: File, chance: random.Random) -> Made | None:
     """Both add a test and the same new fixture for it."""
     if not _tests(file):
@@ -307,7 +307,7 @@ def parameters(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(ADDING, Owed.BOTH)
+@kind(ADDING, Owed.BOTH, 0.0, 1.0)
 def decorators(file: File, chance: random.Random) -> Made | None:
     """Both add a decorator."""
     found = a_function(file, chance, lambda one: not one.decorators)
@@ -343,7 +343,7 @@ def branches(file: File, chance: random.Random) -> Made | None:
     return branch(one), branch(other)
 
 
-@kind(ADDING, Owed.BOTH)
+@kind(ADDING, Owed.BOTH, 0.0, 1.0)
 def independent_statements(file: File, chance: random.Random) -> Made | None:
     """Both add statements that have nothing to do with each other, at one place in a function."""
     found = a_function(file, chance, lambda one: len(_flat(one)) > 1)

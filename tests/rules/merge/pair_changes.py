@@ -153,7 +153,7 @@ def renamed_and_edited(file: File, chance: random.Random) -> Made | None:
     return renamed(one.key, f"{one.name}_now"), altering(one.key, row)
 
 
-@kind(CHANGING, Owed.BOTH)
+@kind(CHANGING, Owed.BOTH, 0.0, 1.0)
 def renamed_and_extended(file: File, chance: random.Random) -> Made | None:
     """One renames a function, the other adds a parameter to it."""
     one = chance.choice(free(file))
@@ -163,7 +163,7 @@ def renamed_and_extended(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(CHANGING, Owed.BOTH, 0.5)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def moved_and_edited(file: File, chance: random.Random) -> Made | None:
     """One moves a function to the end, the other changes its body."""
     found = [
@@ -214,7 +214,7 @@ def _extracted(found: Function, count: int) -> tuple[Edit, list[str]] | None:
     return edit, rows
 
 
-@kind(CHANGING, Owed.BOTH, 0.5)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def extracted_and_edited_elsewhere(file: File, chance: random.Random) -> Made | None:
     """One takes a helper out of a function, the other changes another row of it."""
     found = a_function(
@@ -271,7 +271,7 @@ def version_alike(file: File, chance: random.Random) -> Made | None:
     return None if edit is None else (edit, edit)
 
 
-@kind(CHANGING, Owed.BOTH)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def version_apart(file: File, chance: random.Random) -> Made | None:
     """Both raise the version, one of them further: the higher one counts."""
     lower, higher = _versioned(file, "2.9.1"), _versioned(file, "3.0.0")
@@ -327,7 +327,7 @@ def adjacent_constants(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(CHANGING, Owed.BOTH, 0.5)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def adjacent_rows(file: File, chance: random.Random) -> Made | None:
     """Both change a row of one function, one right below the other."""
     found = [
@@ -355,7 +355,7 @@ def entry_deleted_and_added(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(CHANGING, Owed.BOTH, 0.5)
+@kind(CHANGING, Owed.BOTH, 0.0, 1.0)
 def arguments_of_one_call(file: File, chance: random.Random) -> Made | None:
     """One changes an argument of a call, the other adds one to the same call."""
     pattern = re.compile(r"\w\(([^(),]+), [^()]+\)$")
@@ -439,7 +439,7 @@ def row_moved_and_edited(file: File, chance: random.Random) -> Made | None:
     return changing(key, down), altering(key, row)
 
 
-@kind(CHANGING, Owed.BOTH)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def condition_gone_and_extended(file: File, chance: random.Random) -> Made | None:
     """One takes a condition or loop away from around a row, the other adds a row inside."""
     found = [
@@ -465,7 +465,7 @@ def condition_gone_and_extended(file: File, chance: random.Random) -> Made | Non
     return changing(key, gone), changing(key, more), together(changing(key, more), changing(key, gone))
 
 
-@kind(CHANGING, Owed.BOTH)
+@kind(CHANGING, Owed.BOTH, 1.0)
 def parameters_turned_and_added(file: File, chance: random.Random) -> Made | None:
     """One lets two parameters change places, the other adds one at the end."""
     found = a_function(

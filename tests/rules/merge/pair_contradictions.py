@@ -319,7 +319,7 @@ def left_and_added(file: File, chance: random.Random) -> Made | None:
     return row_added(found.key, row, "return None"), row_added(found.key, row, 'print("working")')
 
 
-@kind(CONTRADICTING, Owed.GUESS)
+@kind(CONTRADICTING, Owed.GUESS, 0.0, 1.0)
 def arguments_by_place(file: File, chance: random.Random) -> Made | None:
     """Both add an argument without a name to one call."""
     found = [
@@ -340,7 +340,7 @@ def arguments_by_place(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(CONTRADICTING, Owed.GUESS)
+@kind(CONTRADICTING, Owed.GUESS, 0.0, 1.0)
 def required_parameters(file: File, chance: random.Random) -> Made | None:
     """Both add a parameter that every caller has to give by its place."""
     found = a_function(file, chance, lambda one: "=" not in "".join(one.parameters) and not one.decorators)

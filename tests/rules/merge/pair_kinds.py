@@ -36,15 +36,20 @@ class Kind:
     name: str
     owed: Owed
     floor: float
-    """Smallest share of its pairs that has to be merged; the others may conflict. 0: all may."""
+    """Smallest share of its pairs that has to be merged by AUTO; the others may conflict. 0: all may."""
+    guessed: float
+    """The same where guesses are accepted."""
     make: Maker
 
 
-def kind(into: list[Kind], owed: Owed, floor: float = 0.0) -> Callable[[Maker], Maker]:
+def kind(
+    into: list[Kind], owed: Owed, floor: float = 0.0, guessed: float | None = None
+) -> Callable[[Maker], Maker]:
     """Make a function a kind; its docstring is the name."""
 
     def named(make: Maker) -> Maker:
-        into.append(Kind((make.__doc__ or "").rstrip("."), owed, floor, make))
+        name = (make.__doc__ or "").rstrip(".")
+        into.append(Kind(name, owed, floor, floor if guessed is None else guessed, make))
         return make
 
     return named

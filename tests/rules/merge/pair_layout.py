@@ -43,7 +43,7 @@ def wrapped_and_edited(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(READING, Owed.BOTH, 0.5)
+@kind(READING, Owed.BOTH, 1.0)
 def wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
     """One wraps a signature over several lines, the other adds a parameter."""
     found = a_function(file, chance, lambda one: len(one.parameters) > 1)
@@ -70,7 +70,7 @@ def _quotes(file: File) -> None:
         code.rows = [turned(row) for row in code.rows]
 
 
-@kind(READING, Owed.BOTH, 0.5)
+@kind(READING, Owed.BOTH, 1.0)
 def quotes_and_edited(file: File, chance: random.Random) -> Made | None:
     """One turns all quotes, the other changes a row."""
     found = a_function(file, chance, lambda one: any('"' in row for row in straight(one)))
@@ -88,7 +88,7 @@ def quotes_and_edited(file: File, chance: random.Random) -> Made | None:
     return _quotes, changing(found.key, edit)
 
 
-@kind(READING, Owed.BOTH, 0.5)
+@kind(READING, Owed.BOTH, 1.0)
 def list_wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
     """One writes a list with one entry a line, the other adds an entry."""
     found = [(one, i) for one in file.codes() for i, row in enumerate(one.rows) if re.search(r"\[.+\]$", row)]
@@ -112,7 +112,7 @@ def list_wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
     return in_code(code.key, wrap), in_code(code.key, extend), in_code(code.key, both)
 
 
-@kind(READING, Owed.BOTH, 1.0)
+@kind(READING, Owed.BOTH)
 def docstrings_apart(file: File, chance: random.Random) -> Made | None:
     """Both change a docstring, in sentences on neighbouring lines."""
     found = a_function(file, chance, lambda one: len(one.doc) > 3)
@@ -124,7 +124,7 @@ def docstrings_apart(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(READING, Owed.BOTH)
+@kind(READING, Owed.BOTH, 0.0, 1.0)
 def docstring_of_one_line(file: File, chance: random.Random) -> Made | None:
     """Both change a docstring of one line, in different sentences."""
     found = a_function(file, chance, lambda one: len(one.doc) == 1 and one.doc[0].count(". ") == 1)
@@ -142,7 +142,7 @@ def docstring_of_one_line(file: File, chance: random.Random) -> Made | None:
     )
 
 
-@kind(READING, Owed.BOTH, 0.5)
+@kind(READING, Owed.BOTH, 1.0)
 def put_inside_and_edited(file: File, chance: random.Random) -> Made | None:
     """One puts a block inside `try`, `with` or `if`, the other changes a row in it."""
     found = a_function(file, chance, lambda one: len(one.body) > 2 and straight(one))
@@ -230,7 +230,7 @@ def formatted_strings_and_rows(file: File, chance: random.Random) -> Made | None
     return turn, add, together(add, turn)
 
 
-@kind(READING, Owed.BOTH, 0.5)
+@kind(READING, Owed.BOTH, 1.0)
 def formatted_string_and_row_above(file: File, chance: random.Random) -> Made | None:
     """One turns `%` into an f-string, the other changes the row above."""
     pattern = re.compile(r'"([^"]*)%[ds]([^"]*)" % (.*)\)$')
@@ -246,7 +246,7 @@ def formatted_string_and_row_above(file: File, chance: random.Random) -> Made | 
     return row_changed(key, row, pattern.sub(r'f"\1{\3}\2")', row)), altering(key, above)
 
 
-@kind(READING, Owed.BOTH)
+@kind(READING, Owed.BOTH, 1.0)
 def asynchronous_and_edited(file: File, chance: random.Random) -> Made | None:
     """One makes a function asynchronous, the other changes its docstring on the line below."""
     found = a_function(file, chance, lambda one: len(one.doc) == 1)

@@ -167,6 +167,14 @@ def test_other_statements_stay_as_a_smaller_clash() -> None:
     assert tiers(imports, base, ours, theirs) == {"auto"}
 
 
+def test_block_before_imports_is_taken_over() -> None:
+    """A block that one side put before its imports stays before them."""
+    base = "x = 0\n"
+    ours = "if T:\n    import t\n\nimport b\nx = 0\n"
+    theirs = "import c\nx = 0\n"
+    assert merged(imports, base, ours, theirs) == "if T:\n    import t\n\nimport b\nimport c\nx = 0\n"
+
+
 def test_groups_of_imports_stay_apart() -> None:
     """A statement goes to the group that it belongs to."""
     base = "import os\n\nfrom app import a\n"

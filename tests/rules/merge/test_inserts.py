@@ -41,11 +41,13 @@ def test_independent_insertions_are_both_kept(ours: str, theirs: str, between: s
         pytest.param("b = 1\n", "b = 2\n", id="one variable"),
         pytest.param("b = 1\n", "c = b\n", id="one reads the other"),
         pytest.param("b = c\n", "c = 1\n", id="the other way round"),
-        pytest.param("if x:\n    b = 1\n", "c = 1\n", id="control flow"),
+        pytest.param("if c:\n    b = 1\n", "c = 1\n", id="a block that reads the other"),
+        pytest.param("if x:\n    return 1\n", "c = 1\n", id="a block that leaves"),
+        pytest.param("for c in x:\n    pass\n", "c = 1\n", id="a loop over the same name"),
         pytest.param("return 1\n", "c = 1\n", id="leaves"),
         pytest.param("b = yield\n", "c = 1\n", id="yields"),
-        pytest.param("b, d = f()\n", "c = 1\n", id="unpacks"),
-        pytest.param("b += 1\n", "c = 1\n", id="adds to"),
+        pytest.param("b, c = f()\n", "c = 1\n", id="unpacks"),
+        pytest.param("b += 1\n", "b += 2\n", id="adds to"),
         pytest.param("p.add('--b', 1)\n", "p.add('--b', 2)\n", id="one registration twice"),
         pytest.param("RED = 1\n", "BLUE = 1\n", id="one number for two names"),
         pytest.param("b: int = 1\n", "c: int\n", id="a field with and one without a default"),
@@ -67,8 +69,9 @@ def test_method_stands_before_a_function() -> None:
 
 
 def test_different_calls_are_a_guess() -> None:
-    """Calls of different things may depend on their order."""
+    """Calls of different things may depend on their order, and so may blocks."""
     assert tiers(inserts, BASE, inserted("start(1)\n"), inserted("stop(2)\n")) == {"review"}
+    assert tiers(inserts, BASE, inserted("if x:\n    b = 1\n"), inserted("c = 1\n")) == {"review"}
 
 
 def test_changed_lines_are_no_insertion() -> None:
