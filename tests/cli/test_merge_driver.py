@@ -201,6 +201,21 @@ def test_a_name_is_only_a_name(forked: Callable[..., Path], name: str) -> None:
     assert not Path("gone").exists()
 
 
+def test_branches_that_merged_each_other_leave_it_to_git(forked: Callable[..., Path]) -> None:
+    """Their base is a merge that git made for itself, with conflicts in it: it says nothing about who changed what."""
+    forked(theirs=HOPELESS)
+    for branch, other, text in (("main", "other", "10, 0"), ("other", "main~1", "11, 0")):
+        done("switch", "-q", branch)
+        git("merge", "-q", "-m", "Both", other if branch == "main" else "main~1")
+        Path("cart.py").write_text(BASE.replace("1", text), encoding="utf-8")
+        done("commit", "-qam", "Both")
+    done("switch", "-q", "main")
+    assert len(done("merge-base", "--all", "main", "other").split()) == 2
+    ended = git("merge", "-q", "-m", "Both", "other")
+    assert "<<<<<<<<< " in done("show", ":1:cart.py")
+    assert (ended.status, "as git found it" in ended.err) == (1, True)
+
+
 def test_a_file_added_on_both_sides_has_no_base(forked: Callable[..., Path]) -> None:
     """An empty base is none: what both sides added is merged or left, and never lost."""
     forked()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -23,6 +24,11 @@ BYTES_MAX = 1_000_000
 
 ROUNDS_MAX = 4
 """How often places are put back until guards have nothing to say; each round parses the file twice. Then all are."""
+
+_OF_BASES = tuple(
+    re.compile(rb"^%s" % mark, re.MULTILINE) for mark in (rb"<{9,} ", rb"={9,}\r?$", rb">{9,} ")
+)
+"""Markers of a merge that git made for itself; they are longer than any others (git's merge-ll.c)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +59,7 @@ def merge(
     """
     language = languages.of(path)
     large = max(len(side) for side in (versions.base or b"", versions.ours, versions.theirs)) > BYTES_MAX
-    if language is None or large:
+    if language is None or large or _virtual(versions.base or b""):
         return _gits(lines, marker_size)
     try:
         read, form = texts(versions)
@@ -122,6 +128,17 @@ def _merged(language: Language, read: Texts, pieces: Pieces, form: Form, style: 
             entity = piece.clash.entity or language.entity(read, piece.clash)
             resolutions.append(Resolution(piece.resolver, piece.tier, at + 1, len(piece.lines), entity))
     return Merged(written(tuple(lines), form), Origin.PUCS, tuple(conflicts), tuple(resolutions))
+
+
+def _virtual(base: bytes) -> bool:
+    """Tell whether a base is itself a merge with conflicts, made by git of several bases: nobody ever wrote it."""
+    at = 0
+    for marker in _OF_BASES:
+        found = marker.search(base, at)
+        if found is None:
+            return False
+        at = found.end()
+    return True
 
 
 def _base_label(lines: LineMerge, size: int) -> str:
