@@ -37,6 +37,7 @@ REASONS_SAID = 5
 """Reasons told in a message; documents hold more."""
 _MARKERS = re.compile(rb"(?m)^(?:<{7,}|>{7,}) ")
 """A version with markers is itself a merge that conflicts: git makes such a base where histories cross."""
+_OFF = "merging by syntax is switched off (conflict_resolution.auto_merge)"
 _SAME_LINES = "both sides change the same lines of"
 _TROUBLES = {
     "modify/delete": "one side changed it, the other deleted it",
@@ -119,13 +120,19 @@ class Joined:
 
 
 def join(context: Context, ours: str, theirs: str, *, accept: str = "") -> Joined:
-    """Merge two commits; ``accept`` (``auto`` or ``review``) instead of what the configuration says."""
+    """Merge two commits; ``accept`` (``auto`` or ``review``) instead of what the configuration says.
+
+    Without ``accept``, ``conflict_resolution.auto_merge`` switches off what is beyond git's lines; the guards stay.
+    """
     merged = context.repository.merge(ours, theirs)
     if not merged.conflicts:
         return _guarded(context, merged, (ours, theirs), Joined(tree=merged.tree))
     if not accept:
         with context.store.read() as tx:
-            accept = tx.sessions.configuration().merge.accept
+            configuration = tx.sessions.configuration()
+        if not configuration.auto_merge:
+            return Joined(conflicts=merged.conflicts, reasons=(_OFF,))
+        accept = configuration.merge.accept
     return _settled(context, merged, (ours, theirs), accept)
 
 

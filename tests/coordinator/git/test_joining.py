@@ -274,6 +274,17 @@ def test_a_guess_is_not_applied_unless_the_configuration_accepts_it(make_world: 
 
 
 @pytest.mark.slow
+def test_merging_by_syntax_can_be_switched_off(make_world: Any) -> None:
+    """``conflict_resolution.auto_merge: false`` leaves conflicts to people, unless somebody asks for the merge by name."""
+    world = make_world(FILES, auto_merge=False)
+    sides = commits(world, {"m.py": BASE}, {"m.py": BASE + MEAN}, {"m.py": BASE + MOST})
+    joined = join(world.context, *sides)
+    assert (joined.conflicts, joined.settled) == (("m.py",), ())
+    assert "conflict_resolution.auto_merge" in joined.told("It does not merge")
+    assert join(world.context, *sides, accept="auto").tree
+
+
+@pytest.mark.slow
 def test_what_is_looked_into_is_bounded(world: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """Beyond the limits of number and time a conflict is left as git has it."""
     names = [f"m{number}.py" for number in range(3)]
