@@ -78,20 +78,18 @@ def _unended(pieces: Pieces) -> Pieces:
 def _told(texts: Texts, cells: list[Cell], hunks: Pieces) -> Iterator[Piece]:
     """Yield the pieces of cells; where lines are in conflict and here nothing is, the cells are one settled place."""
     at = 0
-    conflicts = clashes(hunks)
-    # No conflict of lines: they were matched in one way of two, and so may be what is in a definition.
-    tier = Tier.AUTO if conflicts else Tier.REVIEW
-    places = conflicts or [piece.clash for piece in hunks if isinstance(piece, Settled)]
+    # No conflict of lines: they can be matched in two ways, and git took the other one.
+    places = clashes(hunks) or [piece.clash for piece in hunks if isinstance(piece, Settled)]
     for first, last in _runs(texts, cells, places):
         for cell in cells[at:first]:
             yield from cell.pieces
-        yield from _settled(texts, cells[first:last], tier)
+        yield from _settled(texts, cells[first:last])
         at = last
     for cell in cells[at:]:
         yield from cell.pieces
 
 
-def _settled(texts: Texts, cells: list[Cell], tier: Tier) -> Iterator[Piece]:
+def _settled(texts: Texts, cells: list[Cell]) -> Iterator[Piece]:
     pieces = joined(chain.from_iterable(cell.pieces for cell in cells))
     lines = lines_of(pieces)
     if (
@@ -108,6 +106,8 @@ def _settled(texts: Texts, cells: list[Cell], tier: Tier) -> Iterator[Piece]:
     if sides[0] in sides[1:] or sides[1] == sides[2]:
         yield from pieces
         return
+    # Lines that both sides changed in one cell, yet not in conflict: matched there otherwise than in the whole file.
+    tier = Tier.REVIEW if any(_changed_by_both(texts, cell) for cell in cells) else Tier.AUTO
     head = _common([*sides, lines])
     tail = _common([side[head:][::-1] for side in (*sides, lines)])
     base, ours, theirs, merged = (side[head : len(side) - tail] for side in (*sides, lines))
@@ -157,6 +157,14 @@ def _spans(clash: Clash) -> Spans:
         (at.ours, at.ours + len(clash.ours)),
         (at.theirs, at.theirs + len(clash.theirs)),
     )
+
+
+def _changed_by_both(texts: Texts, cell: Cell) -> bool:
+    base, ours, theirs = (
+        text[slice(*span)]
+        for text, span in zip((texts.base, texts.ours, texts.theirs), cell.spans, strict=True)
+    )
+    return base not in (ours, theirs) and ours != theirs and any(line.strip() for line in (*base, *ours, *theirs))
 
 
 def _steady(texts: Texts, cell: Cell) -> bool:
