@@ -171,3 +171,38 @@ def test_requirements_that_share_a_name_are_not_mixed_up() -> None:
     ours = "mitm @ git+x; python > '3.9'\nmitm == 4; python < '3.7'\nother\n"
     theirs = "mitm >= 4.0.4; python < '3.7'\nother\n"
     left_open("requirements.txt", base, ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "edited",
+    [
+        "- Fix totals of the cart when vouchers and rebates come together (#1)\n",
+        "- New (#8)\n- Fix the cart for good (#1)\n",
+    ],
+)
+def test_an_entry_is_found_again_after_an_edit(edited: str) -> None:
+    """Much rewritten in its place, or a little beside a new one: deleted by the other side, it stays a conflict."""
+    base = CHANGES.replace("- Fix the cart (#1)\n", "- Fix the cart of a shop (#1)\n- Other\n")
+    at = "- Fix the cart of a shop (#1)\n"
+    reason = left_open("CHANGELOG.md", base, base.replace(at, edited), base.replace(at, ""))
+    assert reason == "one side deleted what the other changed"
+
+
+def test_blank_lines_are_those_of_the_side_that_changed_them() -> None:
+    """One side closes the list up, the other adds an entry."""
+    base = "# A\n\n* one\n\n* two\n\n* three\n"
+    theirs = base.replace("* one\n\n* two\n\n", "* one\n* two\n").replace("three", "3")
+    found = settled(
+        "CHANGES.md", base, base.replace("* one\n", "* one\n\n* new\n").replace("three", "3"), theirs
+    )
+    assert "* two\n* 3\n" in found
+    assert [found.count(entry) for entry in ("* one", "* new", "* two")] == [1, 1, 1]
+
+
+def test_a_name_for_several_lines_is_not_counted_through() -> None:
+    """The second of three is not the second of two: the list is left to git."""
+    base = "a==1.0\na==3.0\n"
+    ours, theirs = "a==0.5\n" + base, "a==1.0\na==3.1\nb\n"
+    found = merged("requirements.txt", base, ours, theirs)
+    assert not found.clean or found.content.decode() == "a==0.5\na==1.0\na==3.1\nb\n"
+    left_open("requirements.txt", base, "a==0.5\n" + base + "c\n", theirs)

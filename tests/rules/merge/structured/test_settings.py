@@ -6,6 +6,8 @@ import pytest
 import yaml
 
 from pucs.merge.records import Tier
+from pucs.merge.structured import forms
+from pucs.merge.texts import split
 from tests.rules.merge.structured.merged import left_open, merged, settled
 
 WORKFLOW = """\
@@ -162,3 +164,31 @@ def test_commands_keep_their_order_only_as_a_guess() -> None:
     ours, theirs = base + "    coverage\n", base + "    mypy\n"
     assert not merged("tox.ini", base, ours, theirs, accept=Tier.AUTO).clean
     assert settled("tox.ini", base, ours, theirs, accept=Tier.REVIEW) == base + "    coverage\n    mypy\n"
+
+
+def test_comments_stay_with_what_they_stand_under() -> None:
+    """A comment that is indented like the keys in a mapping belongs to it, one before the next key to that."""
+    base = "one:\n  a: 1\n  # b: 2\n# about two\ntwo:\n  c: 3\n"
+    ours = base.replace("  # b: 2\n", "  # b: 2\n  ours: 1\n")
+    theirs = base.replace("# about two\n", "zero: 0\n# about two\n")
+    assert settled("x.yml", base, ours, theirs) == base.replace(
+        "  # b: 2\n", "  # b: 2\n  ours: 1\nzero: 0\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "base", "merged_text"),
+    [
+        ("x.yml", "a: 1\nb: 2\n", "a: 1\n"),
+        ("x.toml", "a = 1\nb = 2\n", "a = 1\nb = 2\nc = 3\n"),
+        ("x.json", '{"a": [1, 2]}\n', '{"a": [1, 2, 2]}\n'),
+        ("x.ini", "[a]\nb = 1\n", "[a]\n"),
+    ],
+)
+def test_data_that_neither_side_made_is_doubted(path: str, base: str, merged_text: str) -> None:
+    """A result that lost or made up a value is told from one that holds what both said."""
+    form = forms.of(path)
+    assert form is not None
+    versions = [split(base)] * 3
+    assert form.doubts(versions, split(base), guesses=0) == ""
+    assert form.doubts(versions, split(merged_text), guesses=0)
