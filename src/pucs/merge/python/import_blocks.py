@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from pucs.merge.records import Lines
 
 
+BLOCKS_MAX = 500
+"""Import statements of one version of a clash beyond which nobody looks for the place of each."""
+
+
 class Atom(NamedTuple):
     """One imported thing, as small as an import can be."""
 
@@ -101,13 +105,28 @@ def emitted(blocks: Sequence[Block]) -> Lines:
     return tuple(line for one in blocks for line in (*("\n",) * one.gap, *one.above, *one.lines))
 
 
-def zone(layout: Layout, first: int, last: int) -> Zone | None:
-    """Read the lines ``first`` to ``last`` (exclusive); None: they are cut through a statement, or imports stand apart."""
-    if first < 0 or last >= len(layout.starts) or not layout.whole(first, last):
+def zones(places: Sequence[tuple[Layout, int, int]]) -> list[Zone] | None:
+    """Read lines of several versions, each from its first to its last (exclusive), for imports of one indentation.
+
+    None: they are cut through a statement, or other statements stand among the imports.
+    """
+    if any(first < 0 or last >= len(one.starts) or not one.whole(first, last) for one, first, last in places):
         return None
+    indents = [
+        _indent(one.lines[start])
+        for one, first, last in places
+        for start, end in one.statements(first, last)
+        if imported(one.lines[start:end])
+    ]
+    found = [_zone(*place, min(indents, key=len, default="")) for place in places]
+    complete = [one for one in found if one is not None and len(one.blocks) <= BLOCKS_MAX]
+    return complete if len(complete) == len(found) else None
+
+
+def _zone(layout: Layout, first: int, last: int, indent: str) -> Zone | None:
     lines = layout.lines[first:last]
     spans = [(start - first, end - first) for start, end in layout.statements(first, last)]
-    read = [imported(lines[start:end]) for start, end in spans]
+    read = [imported(lines[start:end]) if _indent(lines[start]) == indent else () for start, end in spans]
     with_imports = [index for index, atoms in enumerate(read) if atoms]
     if not with_imports:
         return Zone(lines, (), 0, ())

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from pucs.merge.python.frames import brackets
-from pucs.merge.python.import_blocks import Zone, emitted, zone
+from pucs.merge.python.import_blocks import Zone, emitted, zones
 from pucs.merge.python.import_sets import merged_atoms
 from pucs.merge.python.import_weaving import woven
 from pucs.merge.python.members import settled
@@ -30,10 +30,10 @@ NAME = "imports"
 
 def imports(clash: Clash, scene: Scene) -> Pieces | None:
     """Settle the imports of a clash, and leave what stands before and after them as smaller ones; None: it has none."""
-    zones = _zones(clash, scene)
-    if zones is None:
+    read = _zones(clash, scene)
+    if read is None:
         return _inside(clash, scene)
-    base, ours, theirs = zones
+    base, ours, theirs = read
     if not ours.blocks and not theirs.blocks and not base.blocks:
         return None
     found = merged_atoms(base, ours, theirs, scene)
@@ -63,21 +63,18 @@ def imports(clash: Clash, scene: Scene) -> Pieces | None:
 
 
 def _zones(clash: Clash, scene: Scene) -> tuple[Zone, Zone, Zone] | None:
-    found: list[Zone] = []
     places = (clash.at.base, clash.at.ours, clash.at.theirs)
-    for layout, at, lines in zip(scene.layouts, places, (clash.base, clash.ours, clash.theirs), strict=True):
-        read = zone(layout, at, at + len(lines))
-        if read is None:
-            return None
-        found.append(read)
-    if any(one.before and one.blocks for one in found):
-        # What has no imports stands where the others have something before theirs, or nobody knows.
-        if not all(one.blocks for one in found):
-            return None
-    else:
-        found = [one if one.blocks else _behind(one) for one in found]
-    if len({block.indent for one in found for block in one.blocks}) > 1:
+    lengths = (len(clash.base), len(clash.ours), len(clash.theirs))
+    spans = [(one, at, at + length) for one, at, length in zip(scene.layouts, places, lengths, strict=True)]
+    found = zones(spans)
+    if found is None:
         return None
+    without = [line for one in found if not one.blocks for line in one.before]
+    if any(one.before and one.blocks for one in found) and any(line.strip() for line in without):
+        return None  # does what has no imports stand before the others' imports, or behind?
+    found = [one if one.blocks else _behind(one) for one in found]
+    if any(one.lines != side for one, side in zip(found, (clash.base, clash.ours, clash.theirs), strict=True)):
+        return None  # blank lines with white space in them, or a last line without an end
     base, ours, theirs = found
     return base, ours, theirs
 
@@ -86,12 +83,9 @@ def _behind(one: Zone) -> Zone:
     """Return a zone without imports as one whose statements all stand behind them."""
     lines = one.before
     gap = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-    return Zone(
-        (),
-        (),
-        gap if lines[gap:] else len(lines) + one.trail,
-        lines[gap:] + ("\n",) * one.trail if lines[gap:] else (),
-    )
+    if gap == len(lines):
+        return Zone((), (), gap, ())
+    return Zone((), (), gap, lines[gap:])
 
 
 def _beside(part: Clash) -> Piece:

@@ -23,6 +23,11 @@ LINES_MAX = 2_000
 """Lines of one insertion beyond which it is not looked into: parsing them takes 0.1 s."""
 
 _Definition: TypeAlias = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+_LEAVING = (
+    ast.Return, ast.Raise, ast.Break, ast.Continue, ast.Yield, ast.YieldFrom, ast.Await, ast.Global, ast.Nonlocal,
+    ast.Match, ast.NamedExpr, ast.Delete,
+)  # fmt: skip
+"""What decides whether anything after it is reached, or binds names in other ways than by giving them a value."""
 
 
 @dataclass(slots=True)
@@ -50,6 +55,8 @@ class _Part:
     """It has an annotated name without a value."""
     valued: bool = False
     """It has an annotated name with a value."""
+    steps: bool = False
+    """It has statements with statements in them that are no definitions: what they do depends on more than names."""
 
 
 def inserts(clash: Clash, scene: Scene) -> Pieces | None:
@@ -92,8 +99,9 @@ def _independent(ours: _Part, theirs: _Part) -> Tier | None:
     if (ours.valued and theirs.required) or (ours.required and theirs.valued):
         return None  # fields of a dataclass without a default stand first
     if ours.indent != theirs.indent:
-        return Tier.AUTO if ours.defined or theirs.defined else None
-    if ours.callees != theirs.callees and (ours.callees or theirs.callees):
+        defined = (ours.defined or theirs.defined) and not (ours.steps or theirs.steps)
+        return Tier.AUTO if defined else None
+    if ours.steps or theirs.steps or (ours.callees != theirs.callees and (ours.callees or theirs.callees)):
         return Tier.REVIEW
     return Tier.AUTO
 
@@ -143,7 +151,28 @@ def _read(part: _Part, statement: ast.stmt) -> bool:
         part.calls.add(ast.dump(statement.test))
         part.reads |= _names(statement.test)
         return True
-    return False
+    return _stepped(part, statement)
+
+
+def _stepped(part: _Part, statement: ast.stmt) -> bool:
+    """Take in a block or another statement as a whole; False: it leaves its place, or its names are not all known."""
+    part.steps = True
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return False  # imports are merged as sets
+    for one in ast.walk(statement):
+        if isinstance(one, _LEAVING):
+            return False
+        if isinstance(one, _Definition):
+            part.binds.add(one.name)
+        elif isinstance(one, ast.Name | ast.Attribute):
+            (part.reads if isinstance(one.ctx, ast.Load) else part.binds).add(ast.unparse(one))
+        elif isinstance(one, ast.AugAssign):
+            part.reads.add(ast.unparse(one.target))
+        elif isinstance(one, ast.alias):
+            part.binds.add((one.asname or one.name).split(".")[0])
+        elif isinstance(one, ast.ExceptHandler) and one.name:
+            part.binds.add(one.name)
+    return True
 
 
 def _assigned(part: _Part, statement: ast.Assign | ast.AnnAssign) -> bool:

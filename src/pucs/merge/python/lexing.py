@@ -26,6 +26,7 @@ _CODE = re.compile(
     r"|(?P<sign>\*\*=?|//=?|>>=?|<<=?|->|:=|[!=<>+\-*/%&|^@]=|\.\.\.|.)",
     re.DOTALL,
 )
+_WORDS = re.compile(_STRING + r"|#[^\n]*|(\w+)", re.DOTALL)
 _NOTHING = re.compile(r"(?:\s|#[^\n]*|\\\n)*")
 OPEN = "([{"
 CLOSE = ")]}"
@@ -104,11 +105,11 @@ class Layout:
     @cached_property
     def uses(self) -> Counter[str]:
         """How often each word stands in the code, imports, strings and comments left out."""
-        found: Counter[str] = Counter()
-        for first, last in self.statements(0, len(self.lines)):
-            text = "".join(self.lines[first:last])
-            if not text.lstrip().startswith(("import ", "from ")):
-                found.update(token.text for token in tokens(text) if token.kind == "word")
+        found = Counter(_WORDS.findall("".join(self.lines)))
+        for first, line in enumerate(self.lines):
+            if self.starts[first] == first and line.lstrip().startswith(("import ", "from ")):
+                last = next(iter(self.statements(first, len(self.lines))))[1]
+                found.subtract(_WORDS.findall("".join(self.lines[first:last])))
         return found
 
 

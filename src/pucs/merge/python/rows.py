@@ -151,7 +151,7 @@ def merged(
     changed one element otherwise, put different ones in the place of one, or an element occurs twice.
     """
     rows = (base, ours, theirs)
-    if any(len(set(one.keys)) != len(one.keys) for one in rows):
+    if any(len(one.elements) > ELEMENTS_MAX or len(set(one.keys)) != len(one.keys) for one in rows):
         return None
     b, o, t = (one.by_key for one in rows)
     chosen = _choices(b, o, t, mix)
@@ -174,6 +174,8 @@ def merged(
     return [chosen[key] for key in order], like
 
 
+ELEMENTS_MAX = 1_000
+"""Elements of one row beyond which they are data: finding a place for each takes 0.1 s."""
 NAMED = frozenset({"name", "key"})
 """Kinds of keys that say what an element is, wherever it stands."""
 
