@@ -73,7 +73,9 @@ def _zones(clash: Clash, scene: Scene) -> tuple[Zone, Zone, Zone] | None:
     if any(one.before and one.blocks for one in found) and any(line.strip() for line in without):
         return None  # does what has no imports stand before the others' imports, or behind?
     found = [one if one.blocks else _behind(one) for one in found]
-    if any(one.lines != side for one, side in zip(found, (clash.base, clash.ours, clash.theirs), strict=True)):
+    if any(
+        one.lines != side for one, side in zip(found, (clash.base, clash.ours, clash.theirs), strict=True)
+    ):
         return None  # blank lines with white space in them, or a last line without an end
     base, ours, theirs = found
     return base, ours, theirs
