@@ -112,7 +112,7 @@ def list_wrapped_and_extended(file: File, chance: random.Random) -> Made | None:
     return in_code(code.key, wrap), in_code(code.key, extend), in_code(code.key, both)
 
 
-@kind(READING, Owed.BOTH)
+@kind(READING, Owed.BOTH, 0.0, 1.0)
 def docstrings_apart(file: File, chance: random.Random) -> Made | None:
     """Both change a docstring, in sentences on neighbouring lines."""
     found = a_function(file, chance, lambda one: len(one.doc) > 3)
