@@ -126,3 +126,19 @@ def test_broken_text_stays_git_s() -> None:
     ):
         found = merged("x.json", base, base + "x\n", base + "y\n")
         assert not found.clean
+
+
+def test_of_neighbouring_versions_each_side_has_a_higher_one() -> None:
+    """Two lines of one hunk are decided one by one."""
+    base = PACKAGE
+    ours = base.replace("1.0.0", "1.5.0").replace("18.0.0", "18.1.0")
+    theirs = base.replace("1.0.0", "1.2.0").replace("18.0.0", "18.9.0")
+    found = settled("package.json", base, ours, theirs, accept=Tier.REVIEW)
+    assert found == base.replace("1.0.0", "1.5.0").replace("18.0.0", "18.9.0")
+
+
+def test_equal_elements_stay_as_many_as_they_are() -> None:
+    """A list that says one thing twice keeps both while both sides add to it."""
+    base = '{\n  "files": [\n    "a",\n    "a"\n  ]\n}\n'
+    ours, theirs = (base.replace('"a"\n', f'"a",\n    "{new}"\n') for new in ("ours", "theirs"))
+    assert json.loads(settled("x.json", base, ours, theirs)) == {"files": ["a", "a", "ours", "theirs"]}

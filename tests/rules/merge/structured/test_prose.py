@@ -3,7 +3,9 @@
 import pytest
 
 from pucs.merge.records import Tier
+from pucs.merge.structured.prose import Prose
 from pucs.merge.structured.weaving import Weaver
+from pucs.merge.texts import split
 from tests.rules.merge.structured.merged import left_open, merged, settled
 
 CHANGES = """\
@@ -206,3 +208,24 @@ def test_a_name_for_several_lines_is_not_counted_through() -> None:
     found = merged("requirements.txt", base, ours, theirs)
     assert not found.clean or found.content.decode() == "a==0.5\na==1.0\na==3.1\nb\n"
     left_open("requirements.txt", base, "a==0.5\n" + base + "c\n", theirs)
+
+
+def test_an_entry_moves_out_of_a_release_past_lines_that_nobody_changed() -> None:
+    """Ours released and reworded the last entry, theirs added one after it: the new one goes back to the open section."""
+    base = (
+        "# C\n\n## Unreleased\n\n- First of the entries\n- Second\n- Third of them all\n\n## 1.0\n\n- Old\n"
+    )
+    ours = base.replace("## Unreleased\n", "## Unreleased\n\n## 1.1\n").replace("them all", "them")
+    theirs = base.replace("- Third of them all\n", "- Third of them all\n- Late\n")
+    found = settled("CHANGELOG.md", base, ours, theirs)
+    assert found == base.replace("## Unreleased\n", "## Unreleased\n\n- Late\n\n## 1.1\n").replace(
+        "them all", "them"
+    )
+
+
+def test_only_headings_outside_of_code_open_sections() -> None:
+    """A comment of a shell between fences is no heading."""
+    lines = split("# A\n\n```sh\n# B\n```\n\n## C\n\ntext\n")
+    outline = Prose(markdown=True).among([lines]).outline(lines)
+    assert [kid.name for kid in outline.kids] == ["A"]
+    assert [kid.name for kid in outline.kids[0].kids] == ["", "C"]
