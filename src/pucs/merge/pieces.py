@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeAlias
 
 from pucs.merge.matching import matching, plainly_matching
@@ -116,6 +117,13 @@ def put_back(pieces: Sequence[Piece], reasons: Mapping[int, str]) -> Pieces:
     return joined(
         _back(piece, reasons[index]) if isinstance(piece, Settled) and index in reasons else piece
         for index, piece in enumerate(pieces)
+    )
+
+
+def doubted(pieces: Iterable[Piece]) -> Pieces:
+    """Return the pieces with nothing settled but as a guess."""
+    return tuple(
+        replace(piece, tier=Tier.REVIEW) if isinstance(piece, Settled) else piece for piece in pieces
     )
 
 

@@ -69,6 +69,11 @@ def unreadable(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
     return (result.refused,)
 
 
+def readable(texts: Texts) -> bool:
+    """Tell whether Python takes both sides, so that what it says of a merge proves something."""
+    return all(_read(side).refused is None for side in (texts.ours, texts.theirs))
+
+
 def _strange(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
     """Return lines in another encoding than the one that the result declares: read with that, they say something else.
 

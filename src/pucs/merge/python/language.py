@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from pucs.merge.pieces import settle
+from pucs.merge.pieces import doubted, settle
 from pucs.merge.python import guards
 from pucs.merge.python.entities import by_entities
 from pucs.merge.python.imports import imports
@@ -41,13 +41,15 @@ class Python:
     """See ``languages.Language``."""
 
     def attempts(self, texts: Texts) -> Iterator[Pieces]:
-        """Yield the hunks' resolvers on git's hunks, then the merge by entities."""
+        """Yield the hunks' resolvers on git's hunks, then the merge by entities; guesses where the parser proves nothing."""
         scene = Scene(texts)
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
-        yield settle(scene.hunks, resolvers)
+        proving = guards.readable(texts)
+        hunks = settle(scene.hunks, resolvers)
+        yield hunks if proving else doubted(hunks)
         whole = by_entities(scene, resolvers)
         if whole is not None:
-            yield whole
+            yield whole if proving else doubted(whole)
 
     def objections(self, texts: Texts, merged: Lines) -> tuple[Objection, ...]:
         """Return what neither side brought along: it does not parse, names twice or undefined."""
