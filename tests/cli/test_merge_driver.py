@@ -521,3 +521,22 @@ def test_places_that_cannot_be_written_or_read(files: Path) -> None:
         assert "base" in said.err
     finally:
         files.chmod(0o755)
+
+
+def test_the_driver_loads_only_what_a_merge_needs() -> None:
+    """Git starts it for each file in conflict: no command line, no store, no processes."""
+    program = "import sys, pucs.hooks.merge_driver, pucs.merge.python.language; print(*sys.modules)"
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = set(ended.stdout.split())
+    assert {"pucs.merge.merging", "pucs.merge.python.language"} <= loaded
+    assert not loaded & {
+        "click",
+        "rich",
+        "apsw",
+        "yaml",
+        "msgspec",
+        "subprocess",
+        "asyncio",
+        "pucs.wiring",
+        "pucs.cli",
+    }

@@ -49,7 +49,15 @@ WHAT = (
 _OUT = "# Put here by PUCS. Take it out with: pucs merge uninstall"
 _MADE = "# The file was made for it."
 _ENDED = "# So was the end of the line above."
-_PARTS: Final = ("pucs", "tree_sitter", "tree_sitter_python", "tree_sitter_json", "pyflakes", "msgspec", "yaml")
+_PARTS: Final = (
+    "pucs",
+    "tree_sitter",
+    "tree_sitter_python",
+    "tree_sitter_json",
+    "pyflakes",
+    "msgspec",
+    "yaml",
+)
 """Packages that a merge may load, beside the standard library."""
 _DRIVER = re.compile(r'^\s*driver = "((?:[^"\\]|\\.)*)"$', re.MULTILINE)
 
