@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pucs.merge.python.import_blocks import Atom
+from pucs.merge.python.import_atoms import Atom
 from pucs.merge.records import Tier
 
 if TYPE_CHECKING:

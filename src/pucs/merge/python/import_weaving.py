@@ -11,7 +11,8 @@ from pucs.merge.python.import_blocks import placed, rewritten
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from pucs.merge.python.import_blocks import Atom, Block, Zone
+    from pucs.merge.python.import_atoms import Atom
+    from pucs.merge.python.import_blocks import Block, Zone
 
 T = TypeVar("T")
 

@@ -7,13 +7,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import hunks
-from pucs.merge.python.import_blocks import everywhere
+from pucs.merge.python.import_atoms import everywhere
 from pucs.merge.python.lexing import layout
 
 if TYPE_CHECKING:
     from collections import Counter
 
-    from pucs.merge.python.import_blocks import Atom
+    from pucs.merge.python.import_atoms import Atom
     from pucs.merge.python.lexing import Layout
     from pucs.merge.records import Pieces, Texts
 
