@@ -148,6 +148,11 @@ def test_every_merge_on_the_page_is_made(page: str) -> None:
             assert not merged(one, Tier.AUTO).clean
 
 
+def test_the_page_names_every_rule_that_may_leave_something_out(page: str) -> None:
+    """Whoever reads a resolver's name in a label finds it here."""
+    assert [name for name in guards.SUPERSEDES if f"`{name}`" not in page] == []
+
+
 @pytest.mark.git
 def test_the_conflicts_are_shown_as_git_shows_them(page: str, tmp_path: Path) -> None:
     """Git leaves these conflicts of these versions, and merges what is said to be merged."""

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from tests.rules.merge.pairs import Pair
 
-MORE, MORE_SEED = 2_000, 11
+MORE, MORE_SEED = 1_000, 11
 """Pairs of the long run, and another seed, so that rules are not made for the pairs of every day."""
 
 
