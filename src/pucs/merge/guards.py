@@ -70,31 +70,50 @@ def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Object
 
 def _either_way(language: Language, texts: Texts, pieces: Pieces) -> Iterator[Objection]:
     """Yield what a merge with clashes has wrong with either side in their place; unreadable with one of them is enough."""
-    # Lines count in texts that nobody gets; what an objection is about finds the place.
     ours, theirs = (side_of(pieces, side) for side in ("ours", "theirs"))
-    found = [replace(one, line=0) for one in language.objections(texts, ours)]
-    broken = [one for one in found if one.broken] or language.unreadable(texts, theirs)
-    if broken:
-        yield replace(broken[0], line=0)
-    elif found:
+    with_ours = language.objections(texts, ours)
+    found = [("ours", one) for one in with_ours if one.broken]
+    found = found or [("theirs", one) for one in language.unreadable(texts, theirs)]
+    if with_ours and not found:
         there = {one.words for one in language.objections(texts, theirs)}
-        yield from (one for one in found if one.words in there)
+        found = [("ours", one) for one in with_ours if one.words in there]
+    for side, one in found:
+        yield replace(one, line=_outside(pieces, side, one.line))
+
+
+def _outside(pieces: Pieces, side: str, line: int) -> int:
+    """Return where a line of the text with one side in it stands without what clashes; in it: the line before."""
+    left, at = line, 0
+    for piece in pieces:
+        clash = isinstance(piece, Clash)
+        lines: Lines = getattr(piece, side) if isinstance(piece, Clash) else piece.lines
+        if left <= len(lines):
+            return at if clash else at + left
+        left -= len(lines)
+        at += 0 if clash else len(lines)
+    return at
 
 
 def guilty(pieces: Pieces, against: Sequence[Objection]) -> dict[int, str]:
     """Return which settled pieces to put back, by index, with the reason; empty: none is left.
 
-    Those at whose lines an objection points, else those that have what it is about, else all; guesses before what is
-    proved.
+    Those at whose lines an objection points, else those that have what it is about, else the one that is nearest to its
+    line, else all; guesses before what is proved.
     """
     settled = {index: piece for index, piece in enumerate(pieces) if isinstance(piece, Settled)}
     here: dict[int, str] = {}
+    near: dict[tuple[int, int], str] = {}
     first = 1
     for index, piece in enumerate(pieces):
         count = 0 if isinstance(piece, Clash) else len(piece.lines)
         if index in settled:
             last = first + max(count, 1)
             here.update((index, one.words) for one in reversed(against) if first <= one.line < last)
+            near.update(
+                ((max(first - one.line, one.line - last + 1), index), one.words)
+                for one in against
+                if one.line
+            )
         first += count
     reasons = here or {
         index: one.words
@@ -102,6 +121,9 @@ def guilty(pieces: Pieces, against: Sequence[Objection]) -> dict[int, str]:
         for one in reversed(against)
         if _mentions(piece, one.about)
     }
+    if not reasons and near:
+        closest = min(near)
+        return {closest[1]: near[closest]}
     if not reasons and against:
         reasons = dict.fromkeys(settled, against[0].words)
     guesses = {index: reason for index, reason in reasons.items() if settled[index].tier is Tier.REVIEW}

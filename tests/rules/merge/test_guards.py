@@ -214,8 +214,10 @@ def test_only_the_place_that_an_objection_points_at_goes_back() -> None:
     assert guards.guilty(pieces, [Objection("wrong", 1)]) == {0: "wrong"}
     assert guards.guilty(pieces, [Objection("wrong", 4)]) == {2: "wrong"}
     assert guards.guilty(pieces, [Objection("wrong", 0, "old")]) == {2: "wrong"}
-    assert guards.guilty(pieces, [Objection("wrong", 2, "ol")]) == {0: "wrong", 2: "wrong"}
+    assert guards.guilty(pieces, [Objection("wrong", 0, "ol")]) == {0: "wrong", 2: "wrong"}
     assert guards.guilty(pieces, [Objection("wrong", 1, "old"), Objection("too", 1)]) == {0: "wrong"}
+    assert guards.guilty(pieces, [Objection("wrong", 2)]) == {0: "wrong"}
+    assert guards.guilty(pieces, [Objection("wrong", 3), Objection("too", 3)]) == {2: "too"}
 
 
 def test_guesses_go_back_before_what_is_proved() -> None:
