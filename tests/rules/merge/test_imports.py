@@ -63,6 +63,10 @@ from tests.rules.merge.clashing import merged, tiers
             "from m import a\nfrom m import b\nfrom m import c\nfrom m import d\n", id="one line for each name",
         ),
         pytest.param(
+            "x = 1\n", "import a\nx = 1\n", "from __future__ import b\nx = 1\n",
+            "from __future__ import b\n\nimport a\nx = 1\n", id="what has to stand first",
+        ),
+        pytest.param(
             "if x:\n    import a\n", "if x:\n    import a\n    import b\n", "if x:\n    import a\n    import c\n",
             "if x:\n    import a\n    import b\n    import c\n", id="indented",
         ),

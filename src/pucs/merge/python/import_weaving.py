@@ -187,6 +187,11 @@ def _insert(
 
     ``before`` are statements that come first of two added at one place.
     """
+    if not _late(new):  # stands first, or Python does not take it
+        blocks.insert(0, replace(new, gap=blocks[0].gap if blocks else new.gap))
+        if len(blocks) > 1:
+            blocks[1] = replace(blocks[1], gap=max(1, source.gap) if _late(blocks[1]) else 0)
+        return
     group = _group(others, others.index(source))
     start, end = _home(blocks, others, source, group)
     if start is None:
@@ -260,16 +265,21 @@ def _behind(blocks: Sequence[Block], others: Sequence[Block], source: Block, sta
     return end if others.index(source) else start
 
 
+def _late(block: Block) -> bool:
+    """Tell whether a statement may stand behind others."""
+    return block.module != "__future__"
+
+
 def _by_kind(block: Block) -> tuple[object, ...]:
-    return bool(block.module), (block.module or block.atoms[0].name).lower()
+    return _late(block), bool(block.module), (block.module or block.atoms[0].name).lower()
 
 
 def _by_module(block: Block) -> tuple[object, ...]:
-    return ((block.module or block.atoms[0].name).lower(),)
+    return _late(block), (block.module or block.atoms[0].name).lower()
 
 
 def _by_line(block: Block) -> tuple[object, ...]:
-    return (block.text,)
+    return _late(block), block.text
 
 
 KEYS: tuple[Callable[[Block], tuple[object, ...]], ...] = (_by_kind, _by_module, _by_line)
