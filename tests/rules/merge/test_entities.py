@@ -278,6 +278,24 @@ def test_the_end_of_the_last_line_is_merged_as_everything_else(ours: str, theirs
     assert woven(ours, theirs, base)[0] == changed_one
 
 
+def test_files_whose_last_line_does_not_end_are_merged_the_same_way() -> None:
+    """And the result's does not end either."""
+    found, settled, _ = woven("x = 1\n\n\ndef a(): pass", "x = 1\n\n\ndef b(): pass", "x = 1")
+    assert found == "x = 1\n\n\ndef a(): pass\n\n\ndef b(): pass"
+    assert settled == [("definitions", Tier.AUTO)]
+    assert woven("x = 1\ny = 2", "x = 1\nz = 3", "x = 1")[2]
+
+
+def test_lines_in_conflict_within_a_definition_are_told_by_its_name() -> None:
+    """Each definition is merged by lines for itself."""
+    base = "def f():\n    a()\n    b()\n    c()\ndef g():\n    a()\n"
+    ours = "def f():\n    a()\n    b(1)\n    c()\ndef g():\n    a()\n    d()\n"
+    theirs = "def f():\n    a()\n    b()\n    c(2)\ndef g():\n    a()\n    e()\n"
+    _, settled, left = woven(ours, theirs, base)
+    assert [one.entity for one in left] == ["f", "g"]
+    assert not settled
+
+
 def test_each_sides_definitions_are_taken_as_that_side_has_them() -> None:
     """The same as by lines where those do not meet."""
     ours = changed(("a + 1", "a + 2"))
