@@ -203,6 +203,17 @@ def test_a_line_without_an_end_may_only_be_the_last() -> None:
     assert guards.unaccounted(texts, (Kept(("a\n", "b")),)) == ()
 
 
+def test_the_last_line_ends_as_both_sides_have_it() -> None:
+    """With an end or without; where the sides differ, either will do."""
+    texts = Texts(("a\n", "b\n"), ("a\n", "b"), ("c\n", "b"))
+    assert guards.unaccounted(texts, (Kept(("c\n", "b")),)) == ()
+    assert words(guards.unaccounted(texts, (Kept(("c\n", "b\n")),))) == [
+        "the end of the last line is neither side's"
+    ]
+    texts = Texts(("a\n", "b\n"), ("a\n", "b"), ("c\n", "b\n"))
+    assert guards.unaccounted(texts, (Kept(("c\n", "b\n")),)) == ()
+
+
 # ---- which pieces are to blame ----
 
 
