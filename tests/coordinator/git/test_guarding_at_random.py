@@ -107,7 +107,8 @@ class Agents:
         edit = Edit(path=path, content=after.encode())
         if not self.call(Moment.BEFORE, name, edit) or after == before:
             return  # what changes nothing needs no lease
-        for resource in {path, "core/a.py" if path == "core/link.py" else path}:
+        # What was parked out of a worktree is gone there, the link too: then its name is that of a new file.
+        for resource in {path, "core/a.py" if target.is_symlink() else path}:
             self.check(name, resource, before.encode(), after.encode())
         target.write_text(after)
         self.call(Moment.AFTER, name, edit)
