@@ -32,7 +32,7 @@ def written(bracket: Bracket, elements: Sequence[Element], like: str, tail: str,
         return None
     form = replace(form, head=head, row=replace(form.row, below=below))
     tuple_of_one = bracket.sign == "(" and len(elements) == 1 and not (bracket.called or bracket.signature)
-    comma = not bracket.ends or _comma(bracket, form, len(elements)) or (tuple_of_one and not bracket.imports)
+    comma = _comma(bracket, form, len(elements)) or (tuple_of_one and not bracket.imports)
     if not elements:
         return _emptied(bracket, form, tail)
     if form.row.stacked:
