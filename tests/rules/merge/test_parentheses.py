@@ -18,7 +18,7 @@ THEIRS = BASE.replace("orders", "carts")
 @pytest.mark.parametrize("sides", [(OURS, THEIRS), (THEIRS, OURS)])
 def test_a_grouped_expression_stays_one(sides: tuple[str, str]) -> None:
     """One side changes a number in parentheses, the other the row below: no comma appears."""
-    lines, conflicts = rendered(by_lines(split(BASE), *map(split, sides)))
+    lines, conflicts = rendered(by_lines(split(BASE), split(sides[0]), split(sides[1])))
     versions = Versions(BASE.encode(), sides[0].encode(), sides[1].encode())
     merged = merge("a.py", versions, LineMerge("".join(lines).encode(), len(conflicts)), accept=Tier.REVIEW)
     assert merged.content.decode() == OURS.replace("orders", "carts")
