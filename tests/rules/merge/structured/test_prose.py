@@ -229,3 +229,10 @@ def test_only_headings_outside_of_code_open_sections() -> None:
     outline = Prose(markdown=True).among([lines]).outline(lines)
     assert [kid.name for kid in outline.kids] == ["A"]
     assert [kid.name for kid in outline.kids[0].kids] == ["", "C"]
+
+
+def test_both_add_the_file_with_a_section_each() -> None:
+    """A blank line stands between sections that no version has beside each other."""
+    assert (
+        settled("NEWS.md", None, "## 1.1\n\none\n", "## 1.0\n\ntwo\n") == "## 1.1\n\none\n\n## 1.0\n\ntwo\n"
+    )
