@@ -59,8 +59,29 @@ def test_changes_that_do_not_meet_are_both_made(base: str, ours: str, theirs: st
         ("from a import b\n", "from c.a import b\n", "from .a import b\n"),
         ("f(x.upper())\n", "f(g(x.upper()))\n", "f(g(x).upper())\n"),
         ("x = 1\n", "x = 1\na = 2\n", "x = 1\nb = 3\n"),
+        ("x = f(a)\n", "# x = f(a)\n", "x = f(a, 1)\n"),
+        (
+            "if a:\n    x = 1\n",
+            "if a:\n    x = 1\nelse:\n    x = 2\n",
+            "for i in a:\n    if i:\n        x = 1\n",
+        ),
+        (
+            "from a import b\n",
+            "try:\n    from c import b\nexcept E:\n    from a import b\n",
+            "from c import b\n",
+        ),
     ],
-    ids=["same word", "deleted and changed", "deleted and built on", "one name", "brackets", "insertions"],
+    ids=[
+        "same word",
+        "deleted and changed",
+        "deleted and built on",
+        "one name",
+        "brackets",
+        "insertions",
+        "commented out and changed",
+        "branch of a block built anew",
+        "the same in two ways",
+    ],
 )
 def test_changes_that_meet_stay_a_clash(base: str, ours: str, theirs: str) -> None:
     """Nothing is guessed where both sides changed the same thing, whichever side is ours."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
 from pucs.merge.pieces import joined
-from pucs.merge.python.tokens import Token, Unit, aligned, tokens, units
+from pucs.merge.python.tokens import BRANCH, Token, Unit, aligned, tokens, units
 from pucs.merge.records import Clash, Kept, Settled, Tier
 from pucs.merge.texts import split
 from pucs.merge.threeway import regions
@@ -180,7 +180,7 @@ def _further(base: Sequence[str], ours: Unit, theirs: Unit) -> Unit | None:
 
 def _at_an_end(part: Sequence[Unit], whole: Sequence[Unit]) -> bool:
     """Tell whether one insertion begins or ends with the other, whole blocks with whole blocks."""
-    if part[-1].opens or (len(whole) > len(part) and whole[-len(part)].opens == "else"):
+    if part[-1].opens or (len(whole) > len(part) and whole[-len(part)].opens == BRANCH):
         return False
     some, every = _keys(part), _keys(whole)
     return every[: len(some)] == some or every[-len(some) :] == some
@@ -208,6 +208,7 @@ def _doubt(rows: list[_Row]) -> None:
     for side, other in (("ours", "theirs"), ("theirs", "ours")):
         _doubt_repeated(rows, side, other)
         _doubt_swept(rows, side, other)
+        _doubt_branches(rows, side, other)
 
 
 def _doubt_repeated(rows: list[_Row], side: str, other: str) -> None:
@@ -215,6 +216,20 @@ def _doubt_repeated(rows: list[_Row], side: str, other: str) -> None:
     inserted = {unit.keys for row in rows if not row.base for unit in getattr(row, other)}
     for row in rows:
         if row.base and row.merged and any(unit.keys in inserted for unit in getattr(row, side)):
+            row.by = "clash"
+
+
+def _doubt_branches(rows: list[_Row], side: str, other: str) -> None:
+    """Take back an added branch where the other side built blocks anew: it would belong to another head."""
+    rebuilt = any(
+        any(unit.opens for unit in getattr(row, other))
+        if not row.base
+        else _shift(row, other) not in {None, ("", "")}
+        for row in rows
+    )
+    for row in rows:
+        added: list[Unit] = [] if row.base else getattr(row, side)
+        if rebuilt and any(unit.opens == BRANCH for unit in added):
             row.by = "clash"
 
 
@@ -301,7 +316,7 @@ def _alike(base: Sequence[Unit], side: Sequence[Unit]) -> list[tuple[int, int]]:
     likeness = [
         [
             _likeness(one, other, same=base[i].name == side[j].name != "")
-            if base[i].opens == side[j].opens
+            if (base[i].opens, base[i].comment) == (side[j].opens, side[j].comment)
             else 0.0
             for j, other in enumerate(counts[1])
         ]

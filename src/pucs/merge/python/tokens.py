@@ -30,6 +30,7 @@ _TEXTUAL = re.compile(
 )
 _QUOTES = {"'": '"', "'''": '"""'}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+BRANCH = "else"
 _BRANCHES = frozenset({"elif", "else", "except", "finally", "case"})
 _OPENERS = _BRANCHES | {"if", "for", "while", "with", "try", "def", "class", "match"}
 ISLAND = 0.5
@@ -82,11 +83,16 @@ class Unit:
 
     @cached_property
     def opens(self) -> str:
-        """Keyword of the block that the statement opens, ``else`` for every branch; empty: it opens none."""
+        """Keyword of the block that the statement opens, ``BRANCH`` for every branch; empty: it opens none."""
         keys = self.keys[1:] if self.keys[:1] == ("async",) else self.keys
         if keys[-1:] != (":",) or keys[0] not in _OPENERS:
             return ""
-        return "else" if keys[0] in _BRANCHES else keys[0]
+        return BRANCH if keys[0] in _BRANCHES else keys[0]
+
+    @property
+    def comment(self) -> bool:
+        """Whether it says nothing to Python."""
+        return self.tokens[0].text == "#"
 
     @cached_property
     def text(self) -> str:
