@@ -113,8 +113,8 @@ def _shifted(texts: Texts, lines: Sequence[Placed]) -> Iterator[Objection]:
     """Yield a line that a rule indented as no version has it and no side shifted any line."""
     known: dict[str, set[int]] = {}
     for side in (texts.base, texts.ours, texts.theirs):
-        for line in side:
-            known.setdefault(line.strip().rstrip(","), set()).add(_indentation(line))
+        for text in side:
+            known.setdefault(text.strip().rstrip(","), set()).add(_indentation(text))
     odd: list[tuple[Placed, set[int]]] = []
     for line in lines:
         if line.clash is None:
