@@ -71,6 +71,7 @@ def test_method_stands_before_a_function() -> None:
 def test_different_calls_are_a_guess() -> None:
     """Calls of different things may depend on their order, and so may blocks."""
     assert tiers(inserts, BASE, inserted("start(1)\n"), inserted("stop(2)\n")) == {"review"}
+    assert tiers(inserts, BASE, inserted("p.add(1)\nb = 1\n"), inserted("p.add(2)\n")) == {"review"}
     assert tiers(inserts, BASE, inserted("if x:\n    b = 1\n"), inserted("c = 1\n")) == {"review"}
 
 

@@ -101,8 +101,10 @@ def _independent(ours: _Part, theirs: _Part) -> Tier | None:
     if ours.indent != theirs.indent:
         defined = (ours.defined or theirs.defined) and not (ours.steps or theirs.steps)
         return Tier.AUTO if defined else None
-    if ours.steps or theirs.steps or (ours.callees != theirs.callees and (ours.callees or theirs.callees)):
-        return Tier.REVIEW
+    called = ours.callees or theirs.callees
+    alike = ours.callees == theirs.callees and not (ours.binds or theirs.binds)
+    if ours.steps or theirs.steps or (called and not alike):
+        return Tier.REVIEW  # registrations and assertions are certain where both sides do nothing else
     return Tier.AUTO
 
 
