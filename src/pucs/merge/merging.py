@@ -68,7 +68,9 @@ def merge(
     if not lines.conflicts:
         result, _ = texts(Versions(versions.base, lines.content, lines.content))
         return Merged(
-            lines.content, Origin.GIT, objections=tuple(map(str, language.objections(read, result.ours)))
+            lines.content,
+            Origin.GIT,
+            objections=tuple(str(one) for one in language.objections(read, result.ours) if not one.untidy),
         )
     best = _gits(lines, marker_size)
     style = markers.Style(*labels, marker_size, _base_label(lines, marker_size))

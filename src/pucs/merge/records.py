@@ -101,6 +101,8 @@ class Objection:
     """A name or a line that it is about: places that have it in one of their versions may be guilty; empty: none."""
     broken: bool = False
     """The result cannot be read at all."""
+    untidy: bool = False
+    """It breaks nothing: worth avoiding where PUCS merges, no reason to stop a merge that git found clean."""
 
     def __str__(self) -> str:
         return f"line {self.line}: {self.words}" if self.line else self.words

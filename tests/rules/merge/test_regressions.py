@@ -348,6 +348,16 @@ def test_a_merge_that_git_finds_clean_and_that_is_right_has_no_objections() -> N
     assert (found.clean, found.objections) == (True, ())
 
 
+def test_an_import_that_both_sides_add_is_no_reason_to_stop_a_merge_that_git_finds_clean() -> None:
+    """Twice the same import is untidy and breaks nothing; the same name from two modules does."""
+    base = "A = 1\nB = 2\nC = 3\nD = 4\n"
+    ours, theirs = base.replace("A = 1", "import os\nA = os"), base.replace("C = 3", "import os\nC = os")
+    assert (merged(base, ours, theirs).clean, merged(base, ours, theirs).objections) == (True, ())
+    other = base.replace("C = 3", "import path as os\nC = os")
+    unused = base.replace("A = 1", "import os\nA = 1")
+    assert merged(base, unused, other).objections != ()
+
+
 def test_two_new_files_of_json_become_one_that_reads_or_a_conflict() -> None:
     """Nothing was there before, so no line says what belongs together."""
     ours = '{\n  "name": "shop",\n  "port": 80\n}\n'

@@ -41,8 +41,25 @@ def merged(base: str, ours: str, theirs: str) -> str | None:
         ),
         ("x = 1\n", "x = 2  # two\n", "x = 2\n", "x = 2  # two\n"),
         ("x = 1\n", "", "x  =  1\n", ""),
+        (
+            "x = 1\n",
+            "\nx = 1\n",
+            "try:\n    x = 1\nfinally:\n    y()\n",
+            "try:\n    x = 1\nfinally:\n    y()\n",
+        ),
+        ("\n", "", "import a\n\n", "import a\n"),
     ],
-    ids=["neighbours", "two words", "wrapped", "quotes", "indented", "further", "deleted"],
+    ids=[
+        "neighbours",
+        "two words",
+        "wrapped",
+        "quotes",
+        "indented",
+        "further",
+        "deleted",
+        "blank line and indentation",
+        "blank line",
+    ],
 )
 def test_changes_that_do_not_meet_are_both_made(base: str, ours: str, theirs: str, expected: str) -> None:
     """Whichever side is ours."""

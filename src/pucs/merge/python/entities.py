@@ -164,7 +164,11 @@ def _changed_by_both(texts: Texts, cell: Cell) -> bool:
         text[slice(*span)]
         for text, span in zip((texts.base, texts.ours, texts.theirs), cell.spans, strict=True)
     )
-    return base not in (ours, theirs) and ours != theirs and any(line.strip() for line in (*base, *ours, *theirs))
+    return (
+        base not in (ours, theirs)
+        and ours != theirs
+        and any(line.strip() for line in (*base, *ours, *theirs))
+    )
 
 
 def _steady(texts: Texts, cell: Cell) -> bool:

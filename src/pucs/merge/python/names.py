@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from typing import TYPE_CHECKING, Final
 
 from pyflakes import messages
@@ -10,7 +11,6 @@ from pyflakes.checker import Checker
 from pucs.merge.records import Objection
 
 if TYPE_CHECKING:
-    import ast
     from collections.abc import Iterator
 
 _SAID: Final[dict[type[messages.Message], str]] = {
@@ -56,4 +56,20 @@ def misnamed(tree: ast.Module) -> Iterator[Objection]:
             words = said.partition(" ")[2]
         if words not in seen:
             seen.add(words)
-            yield Objection(words, message.lineno, about)
+            yield Objection(words, message.lineno, about, untidy=_imported_again(tree, message))
+
+
+def _imported_again(tree: ast.Module, message: messages.Message) -> bool:
+    """Tell whether a name is defined again by the very same import: untidy, and no fault."""
+    if not isinstance(message, messages.RedefinedWhileUnused):
+        return False
+    name, before = message.message_args
+    lines = {message.lineno, before}
+    found = [
+        (node.module if isinstance(node, ast.ImportFrom) else "", getattr(node, "level", 0), alias.name)
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.Import, ast.ImportFrom)) and node.lineno in lines
+        for alias in node.names
+        if (alias.asname or alias.name.partition(".")[0]) == name
+    ]
+    return len(found) > 1 and len(set(found)) == 1

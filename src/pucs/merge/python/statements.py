@@ -50,7 +50,15 @@ def formatting(clash: Clash, _scene: Scene) -> Pieces | None:
     else:
         return None
     merged = words(base, ours, theirs)
-    return None if merged is None else (Settled(split(merged.text), resolver, Tier.AUTO, clash),)
+    if merged is None:
+        return None
+    # A line that replaces a blank one still ends.
+    end = "\n" if merged.text and not merged.text.endswith("\n") and _all_end(clash) else ""
+    return (Settled(split(merged.text + end), resolver, Tier.AUTO, clash),)
+
+
+def _all_end(clash: Clash) -> bool:
+    return all(side[-1].endswith("\n") for side in (clash.base, clash.ours, clash.theirs) if side)
 
 
 @dataclass(slots=True)
@@ -383,10 +391,16 @@ def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token])
 def _token(base: Token, ours: Token, theirs: Token) -> Token:
     """Merge a token that all have: its layout, and how its quotes are written."""
     return Token(
-        _either(base.layout, ours.layout, theirs.layout),
+        _layout(base.layout, ours.layout, theirs.layout),
         _either(base.text, ours.text, theirs.text),
         ours.depth,
     )
+
+
+def _layout(base: str, ours: str, theirs: str) -> str:
+    """Merge the white space before a token: line ends and blank lines apart from the indentation behind them."""
+    parts = [side.rpartition("\n") for side in (base, ours, theirs)]
+    return "".join(_either(*three) for three in zip(*parts, strict=True))
 
 
 def _either(base: str, ours: str, theirs: str) -> str:
