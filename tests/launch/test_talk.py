@@ -117,6 +117,26 @@ def test_pipes_are_private_and_gone_once_the_program_has_them(
     assert not list(tmp_path.glob("*.in"))
 
 
+def test_a_program_that_breaks_off_before_it_is_spoken_to_is_not_waited_for(tmp_path: Path) -> None:
+    """It may say so before it has heard a word: its input ends, and what was about to be said is left."""
+    heard = Heard(tmp_path, "hello")
+    names = heard.talk.open(str(tmp_path / "early"))
+    hears, says = (
+        os.open(name, way | os.O_NONBLOCK)
+        for name, way in zip(names, (os.O_RDONLY, os.O_WRONLY), strict=True)
+    )
+    os.write(says, b"broke\n")
+    for descriptor in heard.talk.wanted():
+        heard.talk.attend(descriptor)
+    heard.talk.begun()
+    assert select.POLLOUT not in heard.talk.wanted().values()
+    assert os.read(hears, 100) == b"", "its input has ended"
+    assert heard.talk.over
+    heard.talk.close()
+    for descriptor in (hears, says):
+        os.close(descriptor)
+
+
 def test_a_program_that_lingers_after_its_turn_is_stopped(
     keeper: Keeper, order: Order, tmp_path: Path, line: Line, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,8 @@ class Talk:
         self._outbox = b""
         self._line = bytearray()
         self._skipping = False
+        self._broken = False
+        """It does not talk as it should; nothing is said to it any more, not even what was about to be."""
         self._leave_by = 0.0
 
     def open(self, base: str) -> list[str]:
@@ -76,7 +78,9 @@ class Talk:
 
     def wanted(self) -> dict[int, int]:
         """Return what to wait for: descriptors with their poll events."""
-        if self._mouth >= 0 and not self._names:  # as long as the pipes have names, nothing is said
+        if self._mouth >= 0 and not self._names and self._broken:
+            self._hang_up()
+        elif self._mouth >= 0 and not self._names:  # as long as the pipes have names, nothing is said
             self._outbox = self._outbox or self.conversation.outgoing()
             if self._outbox:
                 self.over = False
@@ -116,6 +120,7 @@ class Talk:
         """End the program's input: it has nothing more to do."""
         os.close(self._mouth)
         self._mouth = -1
+        self._outbox = b""
         self._leave_by = time.monotonic() + LEAVE_S
 
     def _speak(self) -> None:
@@ -161,4 +166,5 @@ class Talk:
             self._transcript.event(event)
             if isinstance(event, TurnEnded | Broke):
                 self.over = True
+            self._broken = self._broken or isinstance(event, Broke)
             self._heard(event)
