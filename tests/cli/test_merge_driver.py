@@ -446,6 +446,7 @@ def test_a_guess_is_a_conflict_unless_it_is_accepted(files: Path, pucs: Pucs) ->
     assert (said.status, said.out) == (1, "")
     assert "<<<<<<< ours" in Path("ours").read_text(encoding="utf-8")
     assert "proposed" in said.err
+    assert "what is proposed is taken with --accept review" in said.err
 
 
 def test_lines_without_conflict_are_merged_without_a_word(files: Path, pucs: Pucs) -> None:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from pucs.merge.merging import BYTES_MAX, LineMerge, merge
+from pucs.merge.pieces import PROPOSED
 from pucs.merge.records import Origin, Tier, Versions
 
 if TYPE_CHECKING:
@@ -152,6 +153,8 @@ def told(path: str, merged: Merged) -> str:
         said.append("settled " + _listed(settled))
     if kept:
         said.append(f"{len(kept)} conflict{'s' if len(kept) != 1 else ''} left: " + _listed(kept))
+    if any(one.reason.endswith(PROPOSED) for one in merged.conflicts):
+        said.append("what is proposed is taken with --accept review")
     return f"{name}: {'; '.join(said)}"
 
 

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 Resolver: TypeAlias = Callable[[Clash], "Pieces | None"]
 """Settles a clash, wholly or in part; None: it has nothing to say about it."""
 
+PROPOSED = " proposed"
+"""How the reason of a clash ends that a guess would settle, behind the rule's name."""
+
 
 def hunks(texts: Texts) -> Pieces:
     """Merge the lines of a file that git found clashes in, and find some too.
@@ -130,5 +133,5 @@ def doubted(pieces: Iterable[Piece]) -> Pieces:
 def _back(piece: Settled, reason: str = "") -> Piece:
     clash = piece.clash
     if not reason:
-        reason = f"{piece.resolver} proposed" if piece.tier is Tier.REVIEW else clash.reason
+        reason = f"{piece.resolver}{PROPOSED}" if piece.tier is Tier.REVIEW else clash.reason
     return Clash(clash.base, clash.ours, clash.theirs, clash.at, clash.entity, reason)

@@ -597,7 +597,7 @@ class Client:
     def wait(self, seconds=1):
         """Wait a little."""
         until = time.time() + seconds
-        time.sleep(seconds)
+        self.clock.wait(seconds)
         return until
 
 
