@@ -317,6 +317,32 @@ def test_tree_is_gone_before_the_keeper_when_the_supervisor_is_killed(
         assert processes.SystemProcesses().alive(owner) is False
 
 
+def test_leftover_is_seen_while_it_becomes_another_program(tmp_path: Path) -> None:
+    """In the middle of exec the environment reads as empty; whoever believes it leaves a process alive."""
+    again = tmp_path / "again"
+    again.write_text('exec sh "$0"\n')
+    restless = subprocess.Popen(["sh", str(again)], env={**os.environ, "PUCS_AGENT": str(tmp_path)})
+    marks = leftovers.Marks(frozenset({f"PUCS_AGENT={tmp_path}".encode()}), b"", 0)
+    with restless:
+        try:
+            assert all(restless.pid in list(leftovers.found(marks)) for _ in range(100))
+            assert leftovers.kill({"PUCS_AGENT": str(tmp_path)}) == []
+            assert restless.wait() == -signal.SIGKILL
+        finally:
+            restless.kill()
+
+
+def test_leftover_with_an_empty_environment_is_not_waited_for() -> None:
+    """Nothing that a process was started with is nothing, and does not look like a moment of exec."""
+    with subprocess.Popen(["sleep", "60"], env={}) as bare:
+        try:
+            assert bare.pid not in list(
+                leftovers.found(leftovers.Marks(frozenset({b"PUCS_AGENT=a"}), b"", 0))
+            )
+        finally:
+            bare.kill()
+
+
 def test_leftovers_match_all_of_the_environment(tmp_path: Path) -> None:
     """Only processes with every given entry are killed, and an empty question matches nobody."""
     with subprocess.Popen(["sleep", "60"], env={"PUCS_AGENT": "a", "PUCS_STORE": str(tmp_path)}) as child:

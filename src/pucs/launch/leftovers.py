@@ -24,6 +24,10 @@ ROUNDS_MAX = 20
 gets this far."""
 ROUND_S = 0.5
 """Longest wait for the killed of one round to be gone."""
+EXEC_S = 1.0
+"""Longest wait for a process that is being replaced by another program (exec) to have an environment again."""
+KERNEL_THREAD = 0x00200000
+"""``PF_KTHREAD`` of Linux, in the flags of ``/proc/PID/stat``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +59,7 @@ def kill(environment: Mapping[str, str], *, having: str = "", session: int = 0) 
         session,
     )
     for _ in range(ROUNDS_MAX):
-        dying = {pid: exact for pid in _found(marks) if (exact := _kill(pid, marks)) is not None}
+        dying = {pid: exact for pid in found(marks) if (exact := _kill(pid, marks)) is not None}
         if not dying:
             break
         try:
@@ -63,10 +67,11 @@ def kill(environment: Mapping[str, str], *, having: str = "", session: int = 0) 
         finally:
             for exact in dying.values():
                 os.close(exact)
-    return list(_found(marks))
+    return list(found(marks))
 
 
-def _found(marks: Marks) -> Iterator[int]:
+def found(marks: Marks) -> Iterator[int]:
+    """Yield the pids of live processes that are meant, never this one."""
     with contextlib.suppress(OSError):
         for entry in os.scandir("/proc"):
             if entry.name.isdigit() and int(entry.name) != os.getpid() and _matches(int(entry.name), marks):
@@ -76,18 +81,43 @@ def _found(marks: Marks) -> Iterator[int]:
 def _matches(pid: int, marks: Marks) -> bool:
     """Tell whether a live process is meant; one we may not look at is somebody else's."""
     try:
-        fields = Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+        fields = _stat(pid)
         if fields[0] in {b"Z", b"X"}:
             return False
         if marks.session and int(fields[3]) == marks.session:
             return True
         if not marks.entries:
             return False
-        entries = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+        entries = _environment(pid)
         named = not marks.having or any(entry.startswith(marks.having + b"=") for entry in entries)
         return named and marks.entries.issubset(entries)
     except OSError:
         return False
+
+
+def _stat(pid: int) -> list[bytes]:
+    """Return the fields of ``/proc/PID/stat`` from the state on, which proc(5) numbers 3."""
+    return Path(f"/proc/{pid}/stat").read_bytes().rpartition(b") ")[2].split()
+
+
+def _environment(pid: int) -> list[bytes]:
+    """Return the entries a process was started with.
+
+    In the middle of exec the memory of the old program is gone and that of the new one is not laid out: for a moment
+    the environment reads as empty. Empty is believed of a program that was laid out before and after it was read.
+    """
+    until = time.monotonic() + EXEC_S
+    before = b""
+    while not (environment := Path(f"/proc/{pid}/environ").read_bytes()):
+        fields = _stat(pid)
+        end_of_code, stack = fields[24:26]
+        if fields[0] in {b"Z", b"X"} or int(fields[6]) & KERNEL_THREAD or time.monotonic() > until:
+            return []
+        if end_of_code != b"0":
+            if stack == before:
+                return []
+            before = stack
+    return environment.split(b"\0")
 
 
 def _kill(pid: int, marks: Marks) -> int | None:
