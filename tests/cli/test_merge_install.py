@@ -181,6 +181,16 @@ def test_bare_repositories_and_worktrees_have_it_in_common(
     assert (refused.status, "not in a git repository" in refused.err) == (4, True)
 
 
+@pytest.mark.parametrize("command", ["merge install", "merge uninstall", "merge replay", "analyze", "init"])
+def test_a_repository_that_git_cannot_read_is_told_in_gits_words(
+    shop: Path, pucs: Pucs, command: str
+) -> None:
+    """It is there: whoever is told that there is none looks in the wrong place."""
+    CONFIG.write_text("[core", encoding="utf-8")
+    refused = pucs(*command.split())
+    assert (refused.status, "bad config line" in refused.err) == (4, True), refused.err
+
+
 def test_every_pattern_is_of_a_kind_that_is_merged() -> None:
     """Git is told to ask about what can be answered, and about nothing else."""
     assert [pattern for pattern in PATTERNS if languages.of(pattern.replace("*", "x")) is None] == []

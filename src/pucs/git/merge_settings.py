@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pucs.coordinator.merge_settings import MergeSettings
 from pucs.core.errors import GitError
-from pucs.git.run import Git, require_git
+from pucs.git.run import Git, nowhere, require_git
 
 TEXT_BYTES_MAX = 1_000_000
 """Largest file of attributes that is looked into; git itself stops at 100 MiB."""
@@ -25,14 +25,16 @@ def of_repository(path: str) -> MergeSettings:
     require_git()
     git = Git(directory=path)
     names = ("--git-path", "config", "--git-path", "info/attributes", "--is-bare-repository")
-    told = git("rev-parse", "--path-format=absolute", *names, ok=(0, 128))
-    if told.status:
-        raise GitError(
+    try:
+        places = git("rev-parse", "--path-format=absolute", *names)
+    except GitError as error:
+        told = GitError(
             f"{path} is not in a git repository.",
             remedy="Go to one, or use --global for all repositories of yours.",
             path=path,
         )
-    config, attributes, bare = told.line.rsplit("\n", 2)
+        raise nowhere(error, told) from None
+    config, attributes, bare = places.line.rsplit("\n", 2)
     general = _text(Path(of_person().attributes))
     others = [("", general)] if general else []
     if bare == "false":

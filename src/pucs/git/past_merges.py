@@ -18,7 +18,7 @@ from pucs.core.errors import GitError, NotFound
 from pucs.core.instants import parse_iso
 from pucs.git.line_merge import merge_file
 from pucs.git.merging import read_blobs
-from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_revision, require_git
+from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_revision, nowhere, require_git
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -74,9 +74,12 @@ class GitPastMerges:
             )
             return GitPastMerges(path, place, objects, shallow, git("rev-parse", "--show-object-format").line)
         except GitError as error:
-            said = str(error.fields.get("stderr", ""))
-            why = said if "dubious ownership" in said else f"{path} is in no git repository."
-            raise GitError(why, remedy="Name a repository: pucs merge replay PATH", path=path) from error
+            told = GitError(
+                f"{path} is in no git repository.",
+                remedy="Name a repository: pucs merge replay PATH",
+                path=path,
+            )
+            raise nowhere(error, told) from None
 
     def listing(self, *, after: str, beyond: str, merges_max: int) -> list[PastMerge]:
         """Return the newest merges reachable from any branch or tag, newest first."""

@@ -17,7 +17,7 @@ from pucs.core.resources import Resource, file_path, path_resource
 from pucs.git.identity import identity
 from pucs.git.merging import LINES_ALONE, merge_commits, read_blobs, replace_blobs
 from pucs.git.paths import CONTENT_BYTES_MAX
-from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, require_git
+from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, nowhere, require_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -66,13 +66,12 @@ class GitRepository:
         try:
             common_dir = git("rev-parse", "--path-format=absolute", "--git-common-dir").line
         except GitError as error:
-            if "not a git repository" in error.fields.get("stderr", ""):
-                raise GitError(
-                    f"{path} is not in a git repository.",
-                    remedy="Go to one, or make one: git init && git add -A && git commit -m first",
-                    path=path,
-                ) from error
-            raise
+            absent = GitError(
+                f"{path} is not in a git repository.",
+                remedy="Go to one, or make one: git init && git add -A && git commit -m first",
+                path=path,
+            )
+            raise nowhere(error, absent) from None
         root = _main_checkout(git, common_dir)
         if root is None:
             raise GitError(

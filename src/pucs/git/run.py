@@ -200,6 +200,12 @@ def stop(process: subprocess.Popen[bytes], *, close: bool = True) -> None:
             stream.close()
 
 
+def nowhere(error: GitError, told: GitError) -> GitError:
+    """Return ``told`` where git found no repository or checkout, else what git said: it may be there and broken, say."""
+    said = str(error.fields.get("stderr", ""))
+    return told if "not a git repository" in said or "must be run in a work tree" in said else error
+
+
 def checked_branch(name: str) -> str:
     """Return a branch name that git accepts and cannot take for anything else.
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
 from pucs.core.resources import path_resource
 from pucs.git.paths import read
-from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, require_git
+from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, nowhere, require_git
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,11 +50,12 @@ class CheckoutSources:
                 "rev-parse", "--path-format=absolute", "--git-common-dir", "--show-toplevel"
             )
         except GitError as error:
-            raise GitError(
+            told = GitError(
                 f"{path} is not in a checkout of a git repository.",
                 remedy="Go to one, or make one: git init && git add -A && git commit -m first",
                 path=path,
-            ) from error
+            )
+            raise nowhere(error, told) from None
         common_dir, _, root = places.line.partition("\n")
         return CheckoutSources(root, common_dir)
 
