@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
@@ -39,7 +39,27 @@ def fitted(texts: Texts, bits: Sequence[Bit], resolver: str) -> Pieces:
         j = span.last
         clash = _clash(texts, places[span.start], places[span.end])
         found.extend(_settled(clash, stream[span.first : j], makers[span.first : j], resolver))
-    return joined([*found, Kept(tuple(map(str, stream[j:])))])
+    pieces = joined([*found, Kept(tuple(map(str, stream[j:])))])
+    return _shown(pieces, resolver) if any(bit.open for bit in bits) else pieces
+
+
+def _shown(pieces: Pieces, resolver: str) -> Pieces:
+    """Return a result of which some places have no answer, with a clash for each.
+
+    Such a place can come to stand where the versions have no line, and what it was about where the result has lines of
+    one side only. Those then become the clash.
+    """
+    found: list[Piece] = []
+    for piece in pieces:
+        if isinstance(piece, Clash) and not (piece.base or piece.ours or piece.theirs):
+            continue
+        if isinstance(piece, Settled) and piece.resolver == resolver:
+            clash = piece.clash
+            versions = (_plain(clash.base), _plain(clash.ours), _plain(clash.theirs))
+            if lines_miscounted(versions, _plain(piece.lines)):
+                piece = replace(clash, reason="both sides changed it")  # noqa: PLW2901
+        found.append(piece)
+    return joined(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +144,9 @@ def _piece(clash: Clash, stream: Sequence[Hashable], makers: Sequence[Bit], reso
     lines = tuple(line for line in stream if isinstance(line, str))
     guess = next((bit for bit in makers if bit.tier is Tier.REVIEW), None)
     ruled = guess or next((bit for bit in makers if bit.rule), None)
-    return Settled(lines, ruled.rule if ruled else resolver, guess.tier if guess else Tier.AUTO, clash)
+    return Settled(
+        lines, (ruled.rule if ruled else "") or resolver, guess.tier if guess else Tier.AUTO, clash
+    )
 
 
 def _clash(texts: Texts, start: Place, end: Place) -> Clash:

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 SIZE_MAX = 600_000
 """Characters of a version beyond which it is not read: change logs of thirty years are smaller, reading takes a second."""
 
+DATA = frozenset({"json", "toml", "yaml"})
+"""Forms that programs read by name and value: words mean the same wherever they stand."""
+
 UNPROVED = frozenset({"ini", "markdown", "rst"})
 """Forms in which nothing counts what a file says: that its parts stand side by side shows no more than that they can.
 
@@ -68,7 +71,9 @@ class Structured:
         bits = self._woven(texts)
         if bits is not None:
             pieces = fitted(texts, bits, self.form.name)
-            yield doubted(pieces) if self.form.name in UNPROVED else pieces
+            missing = any(bit.open for bit in bits) and not clashes(pieces)  # of a place without an answer
+            if not missing:
+                yield doubted(pieces) if self.form.name in UNPROVED else pieces
         pieces = by_lines(texts.base, texts.ours, texts.theirs)
         if clashes(
             pieces
@@ -84,7 +89,7 @@ class Structured:
             outlines = self.form.outlines(versions)
             if any(lines_of(outline) != lines for outline, lines in zip(outlines, versions, strict=True)):
                 return None
-            bits = _last_line(Weaver(self.form.leaves).woven(*outlines), texts)
+            bits = _last_line(Weaver(self.form.leaves, data=self.form.name in DATA).woven(*outlines), texts)
             if any(bit.open for bit in bits):
                 return bits
             merged = tuple(line for bit in bits for line in bit.lines)

@@ -79,7 +79,9 @@ def _inserted(leading: list[str], rest: list[str], known: set[str], *, after_new
 
 
 def _letters(key: str) -> tuple[object, ...]:
-    return (key.casefold(),)
+    """Return what sorts parts by their names; a table of several of one name has its content behind it."""
+    name = key.partition("]]")[0] if key.startswith("[[") else key
+    return (name.casefold(),)
 
 
 def _newest_first(key: str) -> tuple[object, ...]:

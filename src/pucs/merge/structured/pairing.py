@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from difflib import SequenceMatcher
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
@@ -25,6 +26,7 @@ REPLACED = 0.25
 TWICE = 0.8
 """Share of common words from which on two new entries tell the same thing."""
 _WORD = re.compile(r"\w+|[^\w\s]")
+_NAME = re.compile(r"[^\W\d]\w")
 _ISSUE = re.compile(r"(?:#|issues?/|pull/|:(?:issue|pr|pull|ghissue|ghpull):`|bpo-)(\d+)")
 
 
@@ -69,6 +71,23 @@ def alike(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, 
                 continue
             if likeness(one, other) >= TWICE:
                 yield one, other
+
+
+def swept(base: Sequence[Node], side: Sequence[Node], added: Sequence[Node]) -> set[str]:
+    """Return the keys of ``added`` parts with a phrase that all parts of the base lost that had it and are there yet.
+
+    A phrase is two words or signs side by side, one of them a word. Where one side renamed a folder in all entries of a
+    list, what the other side adds with the old name is most likely not meant to have it.
+    """
+    left = {kid.key for kid in side}
+    lost = _phrases([kid for kid in base if kid.loose or kid.key in left]) - _phrases(side)
+    return {kid.key for kid in added if lost & _phrases([kid])} if lost else set()
+
+
+def _phrases(nodes: Sequence[Node]) -> set[tuple[str, str]]:
+    """Return the pairs of neighbouring words and signs, one of them a word, that parts have."""
+    rows = [words(node) for node in nodes]
+    return {pair for row in rows for pair in pairwise(row) if any(_NAME.match(word) for word in pair)}
 
 
 def issues(node: Node) -> set[str]:

@@ -16,16 +16,20 @@ from pucs.merge.pieces import lines_of as joined_lines
 from pucs.merge.records import Tier
 from pucs.merge.structured.orders import merged_order
 from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
-from pucs.merge.structured.pairing import alike, renamed, words
+from pucs.merge.structured.pairing import alike, renamed, swept, words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Container, Iterator, Sequence
 
     from pucs.merge.records import Lines
 
 
 _HOLLOW = re.compile(rf"(^|[\[{{]\s*[\]}}]{SEPARATOR}?)\s*$")
 """The text of a list or table without elements, or no text at all."""
+
+
+_PINNED = re.compile(r"@\S+|\s#.*")
+"""Which version of a thing is meant, and a comment on it: another one leaves the thing what it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +58,13 @@ if TYPE_CHECKING:
 class Weaver:
     """Merges outlines of one kind of file."""
 
-    def __init__(self, leaves: Sequence[Leaf] = ()) -> None:
-        """Merge lines that both sides changed by the first of ``leaves`` that has an answer."""
+    def __init__(self, leaves: Sequence[Leaf] = (), *, data: bool = False) -> None:
+        """Merge lines that both sides changed by the first of ``leaves`` that has an answer.
+
+        ``data``: the same words mean the same thing in all parts, and comments are about the parts beside them.
+        """
         self.leaves = leaves
+        self.data = data
 
     def woven(self, base: Node, ours: Node, theirs: Node) -> list[Bit]:
         """Return the merge of three versions of one part."""
@@ -72,7 +80,10 @@ class Weaver:
         if inner is None:
             return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
         head = self.leaf(base.head, ours.head, theirs.head)
-        return [head, *inner, self.leaf(base.foot, ours.foot, theirs.foot)]
+        found = [head, *inner, self.leaf(base.foot, ours.foot, theirs.foot)]
+        if ours.loose and ours.kind is Kind.MAP and _retitled(base, ours, theirs):
+            return [replace(bit, tier=Tier.REVIEW) for bit in found]
+        return found
 
     def leaf(self, base: Lines, ours: Lines, theirs: Lines) -> Bit:
         """Return the merge of lines without parts."""
@@ -108,9 +119,11 @@ class Weaver:
         if order is None:
             return None
         doubles = _doubles(*sides)
-        news = _side_by_side(*sides)
-        guessed = {key for keys in news.values() for key in keys if ours.kind is Kind.ROW}
-        rewritten = _rewritten(*sides, news)
+        guessed = _neighbours(*sides) if ours.kind is Kind.ROW else set()
+        if self.data:
+            guessed |= _annotated(*sides, base.foot, ours.foot, theirs.foot)
+        outdated = _outdated(*sides) if self.data else set()
+        rewritten = _rewritten(*sides, _side_by_side(*sides, sides[0].places))
         trailing = theirs.trailing if base.trailing == ours.trailing else ours.trailing
         bits: list[Bit] = []
         for index, key in enumerate(order):
@@ -123,6 +136,8 @@ class Weaver:
                 answer = [Bit((), open="both sides rewrote it")]
             elif key in guessed:
                 answer = [replace(bit, rule="order", tier=Tier.REVIEW) for bit in answer]
+            elif key in outdated:
+                answer = [replace(bit, tier=Tier.REVIEW) for bit in answer]
             if comma is not None:
                 answer = [replace(bit, lines=tuple(separated(bit.lines, comma))) for bit in answer]
             bits.extend((Bit(gap), *answer))
@@ -200,19 +215,66 @@ def _gap(sides: tuple[_Side, _Side, _Side], before: str | None, key: str) -> Lin
     return found or (("\n",) if wide else ())
 
 
-def _side_by_side(base: _Side, ours: _Side, theirs: _Side) -> dict[str | None, set[str]]:
-    """Return the keys of parts that both sides added at one place, under the part of the base before it."""
+def _side_by_side(
+    base: _Side, ours: _Side, theirs: _Side, marks: Container[str]
+) -> dict[str | None, set[str]]:
+    """Return the keys of parts that both sides added at one place, under the one of ``marks`` before it."""
     places: list[dict[str | None, set[str]]] = []
     for side, there in ((ours, theirs), (theirs, ours)):
         places.append({})
         last: str | None = None
         for key in side.places:
-            if key in base.places:
+            if key in marks:
                 last = key
-            elif key not in there.places:
+            elif key not in base.places and key not in there.places:
                 places[-1].setdefault(last, set()).add(key)
     mine, other = places
     return {place: mine[place] | other[place] for place in mine.keys() & other.keys()}
+
+
+def _neighbours(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
+    """Return the keys of parts that both sides added with no part between them that all versions have.
+
+    Which come first, nobody can tell.
+    """
+    kept = base.places.keys() & ours.places.keys() & theirs.places.keys()
+    return set().union(*_side_by_side(base, ours, theirs, kept).values())
+
+
+def _annotated(base: _Side, ours: _Side, theirs: _Side, *feet: Lines) -> set[str]:
+    """Return the keys of parts that one side added at the end, where the other wrote a comment."""
+    found: set[str] = set()
+    for side, other, foot in ((ours, theirs, feet[2]), (theirs, ours, feet[1])):
+        for key in reversed(side.places) if _commented(feet[0], foot) else ():
+            if key in base.places or key in other.places:
+                break
+            found.add(key)
+    return found
+
+
+def _commented(base: Lines, side: Lines) -> bool:
+    """Tell whether a side wrote a comment behind the last part."""
+    return any(line not in base and line.lstrip().startswith(("#", "//", "/*")) for line in side)
+
+
+def _outdated(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
+    """Return the keys of parts that one side added in words that the other took out of all parts that were there."""
+    found: set[str] = set()
+    for side, other in ((ours, theirs), (theirs, ours)):
+        added = [kid for kid in side.kids if kid.key not in base.places and kid.key not in other.places]
+        found |= swept(base.kids, other.kids, added) if added else set()
+    return found
+
+
+def _retitled(base: Node, ours: Node, theirs: Node) -> bool:
+    """Tell whether one side changed what an entry of a list begins with, and so what it is, the other what follows."""
+    mine, other = ([_told(side.head) != _told(base.head), side.kids != base.kids] for side in (ours, theirs))
+    return (mine[0] and not other[0] and other[1]) or (other[0] and not mine[0] and mine[1])
+
+
+def _told(lines: Lines) -> list[list[str]]:
+    """Return the words of lines, without space, comments, and the version of an action behind an ``@``."""
+    return [_PINNED.sub("", line).split() for line in lines if not line.lstrip().startswith("#")]
 
 
 def _rewritten(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, set[str]]) -> set[str]:

@@ -50,6 +50,62 @@ def test_steps_added_at_one_place_are_a_guess() -> None:
     )
 
 
+def test_steps_in_the_place_of_others_are_a_guess() -> None:
+    """One side adds a last step, the other puts new ones in the place of all: which comes first, nobody can tell."""
+    base = "steps:\n  - run: make all of it\n  - run: upload the logs\n"
+    ours = base + "  - run: upload a trace\n"
+    theirs = "steps:\n  - uses: somebody/builds@main\n    with:\n      all: yes\n"
+    assert not merged("ci.yml", base, ours, theirs, accept=Tier.AUTO).clean
+
+
+def test_an_entry_beside_a_comment_of_the_other_side_is_a_guess() -> None:
+    """The comment at the end may say that this very entry does not work."""
+    base = "include:\n  - os: mac\n    node: 16\n"
+    ours = base + "  - os: windows\n    node: 18\n"
+    theirs = base + "  # broken:\n  # - os: windows\n  #   node: 18\n"
+    assert not merged("ci.yml", base, ours, theirs, accept=Tier.AUTO).clean
+    assert settled("ci.yml", base, ours, theirs, accept=Tier.REVIEW)
+
+
+def test_another_name_for_a_step_that_the_other_side_changed_is_a_guess() -> None:
+    """What an entry begins with says what it is: the other side's change may be one of something else."""
+    base = "steps:\n  - name: Set up the builder\n    uses: fast/builder@v1\n    id: builder\n"
+    ours = base.replace("builder\n    uses", "fast builder\n    uses")
+    theirs = base.replace("fast/builder@v1", "plain/builder@v3")
+    assert not merged("ci.yml", base, ours, theirs, accept=Tier.AUTO).clean
+    assert settled("ci.yml", base, ours, theirs, accept=Tier.REVIEW)
+
+
+def test_an_addition_in_words_that_the_other_side_took_out_is_a_guess() -> None:
+    """One side moved everything to another branch, the other added an entry with the old one."""
+    base = '[dependencies]\na = { git = "x", branch = "main" }\nb = { git = "x", branch = "main" }\n'
+    ours = base.replace('"main"', '"next"')
+    theirs = base + 'c = { git = "y", branch = "main" }\n'
+    assert not merged("Cargo.toml", base, ours, theirs, accept=Tier.AUTO).clean
+    assert settled("Cargo.toml", base, ours, theirs, accept=Tier.REVIEW) == ours + theirs.removeprefix(base)
+
+
+def test_a_step_that_one_side_left_in_comments_stays_a_conflict() -> None:
+    """A place without an answer is shown, even where the lines of the result seem to fit those of a side."""
+    run = "      - name: if exists, run {0}\n        run: cd examples/${{{{ dir }}}} && cat package.json && pnpm {0}\n"
+    new = "      - name: if exists, run {0}\n        run: pnpm --filter ./examples/${{{{ dir }}}} --if-present {0}\n"
+    head = "jobs:\n  e2e:\n    steps:\n      - run: node -v\n\n"
+    base = head + run.format("lint") + run.format("build") + run.format("start")
+    note = "      # - name: wait\n      #   run: |\n      #     until ready; do\n      #       sleep 1\n      #     done\n\n"
+    old = "".join("      # " + line[6:] + "\n" for line in new.format("lint").splitlines())
+    ours = (
+        head
+        + note
+        + "      # nothing has `lint` here\n"
+        + old
+        + "\n"
+        + new.format("build")
+        + new.format("start")
+    )
+    theirs = head + new.format("lint") + new.format("build") + new.format("start")
+    left_open("ci.yml", base, ours, theirs)
+
+
 def test_neighbouring_keys_changed_by_different_sides() -> None:
     """Lines that touch are different keys: both changes are taken."""
     base = "a: 1\nb: 2\n"
@@ -139,6 +195,17 @@ def test_tables_of_one_name_are_told_by_what_they_say() -> None:
     theirs = base + '\n[[overrides]]\nmodule = "networkx"\nignore_missing = true\nfollow = "skip"\n'
     found = tomllib.loads(settled("x.toml", base, ours, theirs))
     assert [one["module"] for one in found["overrides"]] == ["a", "b.ours", "networkx"]
+
+
+def test_tables_sorted_by_name_stay_sorted() -> None:
+    """What the tables hold does not count: several of one name stand in any order."""
+    names = ("anyhow", "anyhow", "bytes", "quote")
+    base = "\n".join(f'[[audits.{name}]]\nversion = "{9 - at}"\n' for at, name in enumerate(names))
+    mine = '[[audits.curl]]\nwho = "somebody"\ncriteria = "safe to run"\n\n'
+    other = '[[audits.cap]]\ndelta = "1.0 -> 2.0"\n\n'
+    ours, theirs = (base.replace("[[audits.quote", f"{new}[[audits.quote") for new in (mine, other))
+    found = tomllib.loads(settled("audits.toml", base, ours, theirs))
+    assert list(found["audits"]) == ["anyhow", "bytes", "cap", "curl", "quote"]
 
 
 def test_texts_with_brackets_do_not_open_tables() -> None:
