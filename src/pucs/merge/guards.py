@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Final
 
 from pucs.merge.accounts import LAYOUT, QUOTED_MAX, Account, plain
 from pucs.merge.arrangement import Placed, disarranged
-from pucs.merge.pieces import lines_of, side_of
+from pucs.merge.pieces import hunks, lines_of, side_of
 from pucs.merge.records import Clash, Kept, Objection, Settled, Tier
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from pucs.merge.languages import Language
     from pucs.merge.records import Lines, Piece, Pieces, Texts
@@ -30,6 +30,8 @@ class Superseded(Enum):
 
     REPEATS = auto()
     """What is said twice may be said once, anywhere in the rule's places: they are one set of names."""
+    ELSEWHERE = auto()
+    """A line without indentation may be left out where a kept one beside the conflicts says the same."""
     REMOVALS = auto()
     """What one side removed may stay: a name that the other side still uses."""
     ORDER = auto()
@@ -39,7 +41,7 @@ class Superseded(Enum):
 
 
 SUPERSEDES: Final[dict[str, frozenset[Superseded]]] = {
-    "imports": frozenset({Superseded.REPEATS, Superseded.REMOVALS, Superseded.ORDER}),
+    "imports": frozenset({Superseded.REPEATS, Superseded.ELSEWHERE, Superseded.REMOVALS, Superseded.ORDER}),
     "members": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "parameters": frozenset({Superseded.REPEATS, Superseded.ORDER}),
     "version": frozenset({Superseded.OTHER_SIDE}),
@@ -60,12 +62,19 @@ def objections(language: Language, texts: Texts, pieces: Pieces) -> tuple[Object
     """Return what is wrong with a merge.
 
     With clashes in it: what is wrong whichever side stands in their place, and whether it can be read at all with each.
+    What is merely untidy and stands beside git's conflicts is git's, as it is where git finds none.
     """
     found = unaccounted(texts, pieces)
     if found:  # what is lost explains what else goes wrong: once it is back, the next look shows what is left
         return found
     lines = lines_of(pieces)
-    return tuple(_either_way(language, texts, pieces)) if lines is None else language.objections(texts, lines)
+    found = (
+        tuple(_either_way(language, texts, pieces)) if lines is None else language.objections(texts, lines)
+    )
+    if any(one.untidy for one in found):
+        beside = {one.words for one in _either_way(language, texts, hunks(texts)) if one.untidy}
+        found = tuple(one for one in found if one.words not in beside)
+    return found
 
 
 def _either_way(language: Language, texts: Texts, pieces: Pieces) -> Iterator[Objection]:
@@ -138,6 +147,7 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
     found: list[Objection] = []
     account = Account(plain(texts.base), plain(texts.ours), plain(texts.theirs))
     result: Counter[str] = Counter()
+    kept = {line for piece in pieces if isinstance(piece, Kept) for line in piece.lines}
     for at, piece in _places(pieces):
         if isinstance(piece, Kept):
             result.update(plain(piece.lines))
@@ -149,7 +159,7 @@ def unaccounted(texts: Texts, pieces: Pieces) -> tuple[Objection, ...]:
             if not any(Account(*inside).faults(Counter(here))):
                 result.update(here)
                 continue
-            found.extend(_misworded(piece, at))
+            found.extend(_misworded(piece, at, kept))
         # What clashes, and what a rule has written anew, is judged by itself: neither column has it.
         account.without(*inside)
     found.extend(Objection(_said(line, by), 0, line) for line, by in account.faults(result))
@@ -238,11 +248,16 @@ def _lengths(pieces: Pieces) -> Iterator[int]:
 # ---- one place, word by word ----
 
 
-def _misworded(piece: Settled, at: int) -> Iterator[Objection]:
-    """Yield the words that a rule lost, brought back or doubled in the place that it settled."""
+def _misworded(piece: Settled, at: int, kept: Collection[str]) -> Iterator[Objection]:
+    """Yield the words that a rule lost, brought back or doubled in the place that it settled; ``kept`` are other lines."""
     allowed = _may(piece)
     clash = piece.clash
-    base, ours, theirs, here = (_words(side) for side in (clash.base, clash.ours, clash.theirs, piece.lines))
+    sides = [clash.ours, clash.theirs]
+    if Superseded.ELSEWHERE in allowed:
+        inside = {*clash.base, *piece.lines}
+        known = {line for line in kept if line not in inside and not line[:1].isspace()}
+        sides = [tuple(line for line in side if line not in known) for side in sides]
+    base, ours, theirs, here = (_words(side) for side in (clash.base, *sides, piece.lines))
     if Superseded.OTHER_SIDE in allowed and here in (ours, theirs):
         return
     faults = dict(Account(base, ours, theirs).faults(Counter(here)))

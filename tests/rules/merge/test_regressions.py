@@ -358,6 +358,52 @@ def test_an_import_that_both_sides_add_is_no_reason_to_stop_a_merge_that_git_fin
     assert merged(base, unused, other).objections != ()
 
 
+TWICE = """import os
+import re
+import sys
+import urllib
+
+
+def f():
+    return os.sep
+
+
+def g(a):
+    return re.I, sys.path, urllib
+"""
+"""Two sides add the same import to it, each where it thinks best, as two agents do."""
+
+
+def test_an_import_that_both_sides_add_stays_once_where_one_of_them_is_in_a_conflict() -> None:
+    """The side that git took elsewhere at the top has it already, so the conflict is about the rest."""
+    ours = TWICE.replace("import os\n", "import json\nimport os\n").replace("os.sep", "json.dumps(os.sep)")
+    theirs = TWICE.replace("import os\n", "import abc\nimport os\n")
+    theirs = theirs.replace("urllib\n\n", "urllib\nimport json\n\n").replace("(a)", "(a, b=json, c=abc)")
+    found = merged(TWICE, ours, theirs)
+    assert (found.clean, found.tier) == (True, Tier.AUTO)
+    assert found.content.decode().startswith(
+        "import abc\nimport os\nimport re\nimport sys\nimport urllib\nimport json\n"
+    )
+
+
+def test_an_import_in_a_function_does_not_stand_for_one_at_the_top() -> None:
+    """Who left out the other would take the name from the rest of the file."""
+    ours = TWICE.replace("import os\n", "import json\nimport os\n").replace("os.sep", "json.dumps(os.sep)")
+    theirs = TWICE.replace("import os\n", "import abc\nimport os\n")
+    theirs = theirs.replace("(a):\n", "(a):\n    import json\n\n    print(json, abc)\n")
+    found = merged(TWICE, ours, theirs)
+    assert "import abc\nimport json\nimport os\n" in found.content.decode()
+
+
+def test_an_import_that_both_sides_add_elsewhere_does_not_hold_a_conflict_open() -> None:
+    """What git put together beside its conflicts is as untidy as where it finds none, and breaks as little."""
+    ours = TWICE.replace("import os\n", "import json\nimport os\n").replace("(a)", "(a, b=json)")
+    theirs = TWICE.replace("urllib\n\n", "urllib\nimport json\n\n").replace("(a)", "(a, c=json)")
+    found = merged(TWICE, ours, theirs)
+    assert (found.clean, found.tier) == (True, Tier.AUTO)
+    assert "def g(a, b=json, c=json):" in found.content.decode()
+
+
 def test_two_new_files_of_json_become_one_that_reads_or_a_conflict() -> None:
     """Nothing was there before, so no line says what belongs together."""
     ours = '{\n  "name": "shop",\n  "port": 80\n}\n'

@@ -49,9 +49,10 @@ def imported(lines: Lines) -> tuple[Atom, ...]:
     return ()
 
 
-def everywhere(layout: Layout) -> Counter[Atom]:
-    """Return what a whole version imports, wherever it does."""
+def everywhere(layout: Layout, *, at_top: bool = False) -> Counter[Atom]:
+    """Return what a whole version imports, wherever it does, or by statements that are not indented alone."""
     found: Counter[Atom] = Counter()
     for first, last in layout.statements(0, len(layout.lines)):
-        found.update(imported(layout.lines[first:last]))
+        if not (at_top and layout.lines[first][:1].isspace()):
+            found.update(imported(layout.lines[first:last]))
     return found

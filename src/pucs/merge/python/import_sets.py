@@ -23,6 +23,8 @@ def merged_atoms(base: Zone, ours: Zone, theirs: Zone, scene: Scene) -> tuple[di
     added = _added(sides, elsewhere)
     if added is None:
         return None
+    for atom in _said_elsewhere(ours, theirs, scene) & added.keys():
+        del added[atom]
     followed = {atom: to for atom, to in added.items() if atom != to}
     guess = bool(followed)
     wanted: dict[Atom, None] = {}
@@ -31,7 +33,7 @@ def merged_atoms(base: Zone, ours: Zone, theirs: Zone, scene: Scene) -> tuple[di
             wanted[atom] = None
         elif atom in added:
             wanted[added[atom]] = None
-        elif atom in o or atom in t:
+        elif atom in b and (atom in o or atom in t):
             keeper, dropper = (1, 2) if atom in o else (2, 1)
             moved = atom in elsewhere[dropper - 1]
             if not moved and _needed(atom, keeper, dropper, scene):
@@ -59,6 +61,21 @@ def _added(
                     return None
                 found[atom] = moves.followed(atom)
     return found
+
+
+def _said_elsewhere(ours: Zone, theirs: Zone, scene: Scene) -> set[Atom]:
+    """Return what a side added here although it stands at the top of what no conflict is about, or in another of ours."""
+    was, now, _ = scene.imported_at_top
+    kept = scene.imported_beside
+    known = (ours, kept), (theirs, kept | now)
+    return {
+        atom
+        for (side, there), other in zip(known, (theirs, ours), strict=True)
+        for block in side.blocks
+        if not block.indent
+        for atom in block.atoms
+        if atom not in other.atoms and there[atom] and not was[atom]
+    }
 
 
 def _hollow(base: dict[Atom, None], side: dict[Atom, None], other: dict[Atom, None]) -> bool:

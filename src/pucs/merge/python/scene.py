@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from pucs.merge.pieces import hunks
 from pucs.merge.python.import_atoms import everywhere
 from pucs.merge.python.lexing import layout
+from pucs.merge.records import Kept
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -43,6 +44,18 @@ class Scene:
         """What base, ours and theirs import, anywhere."""
         base, ours, theirs = (everywhere(one) for one in self.layouts)
         return base, ours, theirs
+
+    @cached_property
+    def imported_at_top(self) -> tuple[Counter[Atom], Counter[Atom], Counter[Atom]]:
+        """What base, ours and theirs import by statements that are not indented."""
+        base, ours, theirs = (everywhere(one, at_top=True) for one in self.layouts)
+        return base, ours, theirs
+
+    @cached_property
+    def imported_beside(self) -> Counter[Atom]:
+        """What statements that are not indented import beside the clashes, in the merge of the lines."""
+        kept = (line for piece in self.hunks if isinstance(piece, Kept) for line in piece.lines)
+        return everywhere(layout(tuple(kept)), at_top=True)
 
     @cached_property
     def width(self) -> int:
