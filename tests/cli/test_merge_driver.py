@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -136,7 +137,10 @@ def test_gits_own_conflicts_are_one_word_away(forked: Callable[..., Path]) -> No
     done("checkout", "-m", "cart.py")
     assert Path("cart.py").read_text(encoding="utf-8").startswith(BOTH)
     git("checkout", "-m", "cart.py", PUCS_MERGE="off")
-    assert Path("cart.py").read_text(encoding="utf-8") == alone
+    names = re.compile(
+        "(?<=<<<<<<<) .*|(?<=>>>>>>>) .*"
+    )  # which some versions of git tell a driver, and others do not
+    assert names.sub("", Path("cart.py").read_text(encoding="utf-8")) == names.sub("", alone)
     assert done("status", "--porcelain", "--ignored") == "UU cart.py\n"
 
 
@@ -149,15 +153,15 @@ def test_conflicts_show_the_base_where_git_is_told_to_show_it(forked: Callable[.
     assert git("merge", "-q", "-m", "Both", "other").status == 1
     text = Path("cart.py").read_text(encoding="utf-8")
     assert text.startswith(BOTH)
-    left = [line[:20] for line in text.splitlines() if line.startswith(("<", "|", "=", ">", "name"))]
-    assert [line.split("(")[0].strip() for line in left] == [
-        "<<<<<<< ours",
+    left = [line for line in text.splitlines() if line.startswith(("<", "|", "=", ">", "name"))]
+    assert [line if line.startswith("name") else line[:7] for line in left] == [
+        "<<<<<<<",
         "name = 'main'",
-        "||||||| base",
+        "|||||||",
         "name = 'base'",
         "=======",
         "name = 'other'",
-        ">>>>>>> theirs",
+        ">>>>>>>",
     ]
 
 
@@ -368,7 +372,7 @@ def test_labels_sizes_and_line_ends_are_the_callers(three: Three) -> None:
     else:
         three.versions(*(text.encode() for text in (BASE, OURS, HOPELESS)))
         said = three("the base", "HEAD", "it's (theirs)", size="12")
-        assert b"\n<<<<<<<<<<<< HEAD\n" in said.result
+        assert b"\n<<<<<<<<<<<< HEAD (total: both changed the same words)\n" in said.result
         assert b"\n>>>>>>>>>>>> it's (theirs)\n" in said.result
 
 

@@ -171,7 +171,10 @@ def test_our_own_driver_leaves_what_is_beyond_lines_to_the_caller(root: Path) ->
     merged = repository.merge(ours, theirs)
     assert ([each.path for each in merged.stages], merged.both) == (["a.txt"], ("b.txt",))
     both = OTHER.replace("102", "x").replace("125", "y").encode()
-    assert repository.blobs([f"{merged.marked}:b.txt"]) == [both]
+    marked, clean = repository.blobs([f"{merged.marked}:{name}" for name in ("a.txt", "b.txt")])
+    assert clean == both
+    assert marked is not None
+    assert (b"\n<<<<<<< ours\n" in marked, b"\n>>>>>>> theirs\n" in marked) == (True, True)
     tree = repository.tree_replacing(merged.marked, {merged.stages[0].path: ("100644", b"by the driver\n")})
     commit = repository.commit(tree, [ours, theirs], "merged", author="a1")
     (facts,) = [each for each in repository.commits(ours, commit) if each.id == commit]

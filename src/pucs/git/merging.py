@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pucs.coordinator.records import Merged, Stages
 from pucs.core.resources import ROOT, Resource, file_path, path_resource
+from pucs.git.line_merge import comparing
 from pucs.git.run import checked_revision
 
 if TYPE_CHECKING:
@@ -15,15 +16,6 @@ if TYPE_CHECKING:
 
     from pucs.git.run import Git
 
-LINES_ALONE = {
-    "GIT_CONFIG_COUNT": "1",
-    "GIT_CONFIG_KEY_0": "merge.pucs.driver",
-    "GIT_CONFIG_VALUE_0": "git merge-file -q --marker-size=%L %A %O %B || exit 1",
-}
-"""Environment in which our own driver, where it is installed, is git's line merge.
-
-Whoever calls here judges what is beyond lines, keeps a record of it, and asks for what a merge commit adds to git's own.
-"""
 _BOTH_CHANGED = "Auto-merging"
 _CONFLICT = "CONFLICT ("
 _SAME_LINES = "CONFLICT (contents)"
@@ -31,11 +23,24 @@ _WHOLE = ("1", "2", "3")
 """Stages of a file that both sides have and have had: base, ours, theirs (git-merge-tree(1))."""
 
 
+def lines_alone() -> dict[str, str]:
+    """Return an environment in which our own driver, where it is installed, is git's line merge.
+
+    Whoever calls here judges what is beyond lines, keeps a record of it, and asks for what a merge commit adds to git's own.
+    """
+    options = " ".join(["-q", *comparing(), "--marker-size=%L", "-L ours -L base -L theirs"])
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": "merge.pucs.driver",
+        "GIT_CONFIG_VALUE_0": f"git merge-file {options} %A %O %B || exit 1",
+    }
+
+
 def merge_commits(git: Git, ours: str, theirs: str) -> Merged:
     """Merge two commits three-way and tell what git did with each file that both sides changed."""
     names = (checked_revision(ours), checked_revision(theirs))
     arguments = ("merge-tree", "--write-tree", "-z", "--messages", *names)
-    output = git(*arguments, ok=(0, 1), environment=LINES_ALONE)
+    output = git(*arguments, ok=(0, 1), environment=lines_alone())
     tree, *fields = output.text.split("\0")
     end = fields.index("")
     said: dict[Resource, set[str]] = {}

@@ -260,7 +260,7 @@ def _conflict(
         return LeftOut(merge=merge, path=path, reason=Reason.BINARY)
     if _MARKERS.search(committed):
         return LeftOut(merge=merge, path=path, reason=Reason.MARKERS)
-    merged, conflicts = merge_file(base or b"", ours, theirs)
+    merged, conflicts = merge_file(base or b"", ours, theirs, environment=_ALONE)
     return PastConflict(
         merge=merge,
         path=path,

@@ -15,7 +15,8 @@ from pucs.coordinator.records import CommitFacts
 from pucs.core.errors import GitError, Refused, Usage
 from pucs.core.resources import Resource, file_path, path_resource
 from pucs.git.identity import identity
-from pucs.git.merging import LINES_ALONE, merge_commits, read_blobs, replace_blobs
+from pucs.git.line_merge import merge_file
+from pucs.git.merging import lines_alone, merge_commits, read_blobs, replace_blobs
 from pucs.git.paths import CONTENT_BYTES_MAX
 from pucs.git.run import ARGUMENTS_MAX, Git, checked_branch, checked_revision, nowhere, require_git
 
@@ -32,6 +33,8 @@ LIST_RETRY_S = 0.025
 """Pause between two such looks."""
 PATCH_CHARS_MAX = 1_000_000
 """Longest patch handed out: more than anybody reads, less than hurts."""
+REFTABLE_LOCK = Path("reftable", "tables.list.lock")
+"""Locks all refs of a git directory at once, where they are kept as reftables (git 2.45)."""
 _LOCK_TAKEN = re.compile(r"Unable to create '(?P<lock>.+?\.lock)': File exists", re.DOTALL)
 _BARE = re.compile(r"(?m)^\s*bare\s*(=\s*(true|yes|on|1)\s*)?$")
 _LOG_FORMAT = "%x00%H%x00%P%x00%s%x00%(trailers:only,unfold,separator=%x1e,key_value_separator=%x1f)"
@@ -133,17 +136,26 @@ class GitRepository:
             found = self._git("rev-parse", "--verify", "--quiet", ref, ok=(0, 1, 128)).line or None
             if found != expected:
                 return False
-            if attempt == 1 and _removed_stale_lock(output.error):
+            lock = self._lock_taken(output.error)
+            if attempt == 1 and lock is not None and removed_stale(lock):
                 continue
             raise GitError(
                 f"git cannot move {ref}: {output.error}",
-                remedy=f"If a git was killed there, try again in {STALE_LOCK_S:.0f} s: its lock is removed then."
-                if _LOCK_TAKEN.search(output.error)
-                else "",
+                remedy=""
+                if lock is None
+                else f"If a git was killed there, try again in {STALE_LOCK_S:.0f} s: its lock is removed then.",
                 ref=ref,
                 stderr=output.error,
             )
         raise AssertionError("both attempts end in the loop")
+
+    def _lock_taken(self, error: str) -> Path | None:
+        """Return the lock file that kept git from moving a ref, None if it was something else."""
+        found = _LOCK_TAKEN.search(error)
+        if found is not None:
+            return Path(found["lock"])
+        of_all = Path(self.common_dir, REFTABLE_LOCK)  # git names it nowhere
+        return of_all if os.path.lexists(of_all) else None
 
     def make_refs(self, refs: Sequence[str], start: str) -> None:
         """Make those of these full ref names that do not exist, at a commit; the others stay as they are."""
@@ -210,13 +222,9 @@ class GitRepository:
 
     def merge_file(self, base: bytes, ours: bytes, theirs: bytes) -> tuple[bytes, int]:
         """Merge two changes of one file line by line; return the result and in how many places both change the same."""
-        with tempfile.TemporaryDirectory(prefix="pucs-merge-") as place:
-            names = [Path(place, name) for name in ("ours", "base", "theirs")]
-            for name, content in zip(names, (ours, base, theirs), strict=True):
-                name.write_bytes(content)
-            # git-merge-file(1): the exit status is the number of conflicts, cut at 127; 255 is an error.
-            output = self._git("merge-file", "-p", *map(str, names), ok=range(128))
-        return output.text.encode("utf-8", "surrogateescape"), output.status
+        return merge_file(
+            base, ours, theirs, directory=self._git.directory, environment=self._git.environment
+        )
 
     def commit(self, tree: str, parents: Sequence[str], message: str, *, author: str) -> str:
         """Write a commit object; ``author`` is an agent id used where the user has no identity configured."""
@@ -241,7 +249,7 @@ class GitRepository:
             "--name-only",
             "--no-renames",
         )
-        output = self._git(*arguments, f"--format={_LOG_FORMAT}", *names, "--", environment=LINES_ALONE)
+        output = self._git(*arguments, f"--format={_LOG_FORMAT}", *names, "--", environment=lines_alone())
         # git remerges two parents only; what an octopus did is told from its first parent, which is never too little.
         return [
             replace(facts, paths=tuple(self.changed(facts.parents[0], facts.id)))
@@ -380,12 +388,10 @@ def _facts(text: str) -> Iterator[CommitFacts]:
         )
 
 
-def _removed_stale_lock(error: str) -> bool:
-    found = _LOCK_TAKEN.search(error)
-    if found is None:
-        return False
+def removed_stale(lock: Path) -> bool:
+    """Remove a lock file that a killed git left behind; False if it is young, and somebody may be at work."""
     with suppress(FileNotFoundError):
-        if time.time() - os.lstat(found["lock"]).st_mtime < STALE_LOCK_S:
+        if time.time() - lock.lstat().st_mtime < STALE_LOCK_S:
             return False
-        Path(found["lock"]).unlink()
+        lock.unlink()
     return True

@@ -52,6 +52,7 @@ _SETTINGS: tuple[str, ...] = (
     "commit.status=false",
     "log.showSignature=false",
     "merge.autoStash=false",
+    "reftable.lockTimeout=1000",  # one lock for all refs; by itself git waits for a tenth of that
     "merge.verifySignatures=false",
     "submodule.recurse=false",
 )

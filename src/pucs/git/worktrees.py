@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from pucs.core.errors import EnvironmentFailure, GitError, Refused
 from pucs.git import changes, locations, paths
-from pucs.git.repository import STALE_LOCK_S, GitRepository, worktree_list
+from pucs.git.repository import REFTABLE_LOCK, STALE_LOCK_S, GitRepository, removed_stale, worktree_list
 from pucs.git.run import CHECKOUT_TIMEOUT_S, Git, checked_branch, checked_revision
 
 if TYPE_CHECKING:
@@ -295,8 +295,9 @@ class GitWorktrees:
         branch = self.paths().get(os.path.realpath(path), "")
         candidates = [Path(git_dir, "index.lock"), Path(git_dir, "HEAD.lock")]
         candidates += [Path(self._repository.common_dir, "refs", "heads", f"{branch}.lock")] if branch else []
+        candidates += [Path(git_dir, REFTABLE_LOCK)]
         for lock in candidates:
-            with suppress(FileNotFoundError):
+            with suppress(FileNotFoundError, NotADirectoryError):  # beside reftables, refs/heads is a file
                 age_s = time.time() - lock.lstat().st_mtime
                 if age_s < STALE_LOCK_S:
                     raise GitError(
@@ -306,6 +307,10 @@ class GitWorktrees:
                     )
                 lock.unlink()
                 removed.append(str(lock))
+        of_all = Path(self._repository.common_dir, REFTABLE_LOCK)
+        # A young one is no obstacle: others hold it for milliseconds, all the time.
+        if os.path.lexists(of_all) and removed_stale(of_all):
+            removed.append(str(of_all))
         return removed
 
     def _at(self, path: str, branch: str) -> bool:

@@ -53,6 +53,7 @@ pucs_agents() {  # is this an agent's? PUCS's own commits were judged before
   pucs_dir=$(git rev-parse --git-dir 2>/dev/null) || return 1
   [ ! -e "$pucs_dir/pucs-agent" ] || return 0
   read -r pucs_head <"$pucs_dir/HEAD"
+  case $pucs_head in *.invalid) pucs_head="ref: $(git symbolic-ref -q HEAD)" ;; esac  # a reftable has it
   case $pucs_head in "ref: refs/heads/pucs/"*) return 0 ;; esac
   return 1
 }
