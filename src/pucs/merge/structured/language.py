@@ -12,7 +12,7 @@ from pucs.merge.structured.outline import Unreadable, labels, lines_of
 from pucs.merge.structured.weaving import Weaver
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from pucs.merge.records import Clash, Lines, Objection, Pieces, Texts
     from pucs.merge.structured.outline import Node
@@ -73,7 +73,8 @@ class Structured:
             pieces = fitted(texts, bits, self.form.name)
             missing = any(bit.open for bit in bits) and not clashes(pieces)  # of a place without an answer
             if not missing:
-                yield doubted(pieces) if self.form.name in UNPROVED else pieces
+                doubt = self.form.name in UNPROVED or (self.form.name in DATA and _both_new(texts, bits))
+                yield doubted(pieces) if doubt else pieces
         pieces = by_lines(texts.base, texts.ours, texts.theirs)
         if clashes(
             pieces
@@ -118,6 +119,20 @@ class Structured:
                 self._labels = (texts.ours, [])
         found = self._labels[1]
         return found[clash.at.ours] if 0 <= clash.at.ours < len(found) else ""
+
+
+def _both_new(texts: Texts, bits: Sequence[Bit]) -> bool:
+    """Tell whether both sides wrote the file, and each says what the other does not.
+
+    Whether one took that away or the other added it, nothing tells.
+    """
+    merged = _said(line for bit in bits for line in bit.lines)
+    return not _said(texts.base) and merged not in (_said(texts.ours), _said(texts.theirs))
+
+
+def _said(lines: Iterable[str]) -> list[str]:
+    """Return what lines say, whatever their order and their commas."""
+    return sorted(text for line in lines if (text := line.strip().rstrip(",")))
 
 
 def _too_large(lines: Lines) -> bool:

@@ -34,11 +34,18 @@ def test_one_deletes_the_last_member_and_the_other_adds_one() -> None:
 
 
 def test_both_add_the_file() -> None:
-    """With nothing before, members of both are there and what both have is there once."""
+    """Members of both are there once: a guess, because a member may be one that the other side took away."""
     ours = '{\n  "a": 1,\n  "b": {\n    "x": 1\n  }\n}\n'
     theirs = '{\n  "a": 1,\n  "b": {\n    "y": 2\n  }\n}\n'
-    found = settled("x.json", None, ours, theirs)
+    assert not merged("x.json", None, ours, theirs, accept=Tier.AUTO).clean
+    found = settled("x.json", None, ours, theirs, accept=Tier.REVIEW)
     assert json.loads(found) == {"a": 1, "b": {"x": 1, "y": 2}}
+
+
+def test_both_add_the_file_and_one_has_all_of_it() -> None:
+    """The side that has what the other has, and more, is the merge."""
+    ours = '{\n  "a": 1,\n  "b": 2\n}\n'
+    assert settled("x.json", None, ours, '{\n  "b": 2\n}\n') == ours
 
 
 def test_both_fill_an_empty_object() -> None:
