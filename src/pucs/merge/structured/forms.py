@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 _LOCKED = re.compile(r"(^|/)(package-lock|npm-shrinkwrap|pnpm-lock|packages\.lock|conda-lock)\.(json|ya?ml)$")
 """Made by a program from other files: merged text would pass for what that program never said."""
 _CHANGES = re.compile(
-    r"(?i)(^|/)(changes|change-?log|history|news|releases?|whats-?new|release[-_]?notes)([-_.][\w.-]*)?$"
+    r"(?i)(^|/)((changes|change-?log|history|news|releases|whats-?new|release[-_]?notes)([-_.][\w.-]*)?"
+    r"|release[-_.]?v?\d[\w.-]*)$"
 )
 _LISTS = (
     (
@@ -30,7 +31,8 @@ _LISTS = (
         "requirement",
     ),
     (re.compile(r"(?i)(^|/)\.env(\.[\w-]+)*$|\.env(\.[\w-]+)?$"), "setting"),
-    (re.compile(r"(^|/)(\.[a-z]*ignore|CODEOWNERS|MANIFEST\.in|\.mailmap|\.gitattributes)$"), ""),
+    (re.compile(r"(^|/)(CODEOWNERS|MANIFEST\.in|\.gitattributes)$"), "rule"),
+    (re.compile(r"(^|/)(\.[a-z]*ignore|\.mailmap)$"), ""),
     (re.compile(r"(?i)(^|/)(authors|contributors|thanks)(\.txt)?$"), ""),
 )
 
@@ -110,7 +112,9 @@ class Lists:
 
     def doubts(self, versions: Sequence[Lines], merged: Lines, *, guesses: int) -> str:
         """See ``Form``."""
-        return "" if guesses else lines_miscounted(tuple(versions), merged)
+        return ("" if guesses else lines_miscounted(tuple(versions), merged)) or listed.misheaded(
+            versions, merged, self.what
+        )
 
     def objections(self, versions: Sequence[Lines], merged: Lines) -> tuple[Objection, ...]:  # noqa: ARG002
         """See ``Form``: any text is a list."""

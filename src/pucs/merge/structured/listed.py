@@ -4,37 +4,70 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from pucs.merge.structured.outline import Kind, Node, blank, unique
+from pucs.merge.structured.outline import Kind, Node, Unreadable, blank, unique
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from pucs.merge.records import Lines
 
 _REQUIREMENT = re.compile(r"([A-Za-z0-9][\w.-]*(?:\[[\w,.\s-]*\])?)\s*(?:[<>=!~;@#]|$)")
 _SETTING = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)=")
+_GENERATED = re.compile(r"(?i)\bauto-?generated\b|\bgenerated (by|with|from)\b|\bcompiled (by|with|from)\b")
+GENERATED_WITHIN = 10
+"""Lines in which a program says that it wrote a file: it does so at the top."""
+_NAMED = {"requirement": _REQUIREMENT, "setting": _SETTING}
 _SEPARATORS = re.compile(r"[-_.]+")
 
 
 def outline(lines: Lines, name: str) -> Node:
-    """Return a list of lines as an outline; ``name`` is what the lines are: ``requirement``, ``setting``, else any."""
+    """Return a list of lines as an outline; ``name`` is what the lines are: ``requirement``, ``setting``, ``rule``, else any.
+
+    Indented lines belong to the one above. Of rules the last one that fits counts, and so it does where one takes back
+    what another says: ``!``.
+
+    Raises:
+        Unreadable: a program wrote it, and merged text would pass for what that program never said.
+    """
+    if any(line.startswith("#") and _GENERATED.search(line) for line in lines[:GENERATED_WITHIN]):
+        raise Unreadable("generated")
     kids: list[Node] = []
     gaps: list[Lines] = []
     gap: list[str] = []
     for line in lines:
         if blank(line):
             gap.append(line)
-            continue
-        gaps.append(tuple(gap))
-        gap = []
-        kids.append(_entry(line, name))
-    return Node("", kids=unique(kids), gaps=tuple(gaps), foot=tuple(gap), kind=Kind.LIST)
+        elif line[0].isspace() and kids and not gap:
+            kids[-1] = replace(kids[-1], head=(*kids[-1].head, line))
+        else:
+            gaps.append(tuple(gap))
+            gap = []
+            kids.append(_entry(line, name))
+    ordered = name == "rule" or (not name and any(kid.key.startswith("!") for kid in kids))
+    kind = Kind.ROW if ordered else Kind.MAP
+    return Node("", kids=unique(kids), gaps=tuple(gaps), foot=tuple(gap), kind=kind)
 
 
 def _entry(line: str, name: str) -> Node:
     text = line.strip()
-    found = {"requirement": _REQUIREMENT, "setting": _SETTING}[name].match(text) if name else None
+    found = _NAMED[name].match(text) if name in _NAMED else None
     if found:
         key = _SEPARATORS.sub("-", found[1]).casefold() if name == "requirement" else found[1]
         return Node(key, (line,), name=found[1])
-    return replace(Node(text, (line,)), loose=text.startswith("#"))
+    return Node(text, (line,), loose=text.startswith("#") or name == "requirement")
+
+
+def misheaded(versions: Sequence[Lines], merged: Lines, name: str) -> str:
+    """Return a comment that a side wrote over one part of a list and that stands over another in the merge."""
+    base, ours, theirs, found = (set(_over(lines, name)) for lines in (*versions, merged))
+    return next((comment for comment, part in (ours | theirs) - base if (comment, part) not in found), "")
+
+
+def _over(lines: Lines, name: str) -> Iterator[tuple[str, str]]:
+    """Yield comments with the key of the part that follows."""
+    for comment, kid in pairwise(outline(lines, name).kids):
+        if comment.key.startswith("#"):
+            yield comment.key, kid.key

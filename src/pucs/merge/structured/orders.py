@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 SORTED_MIN = 4
 """Parts from which on an order counts as kept on purpose: fewer are in order by chance too often."""
 
+AROUND = 2
+"""Parts before and after those that were added that are looked at, to see which order they keep there."""
+
 
 def merged_order(
     base: Sequence[str], ours: Sequence[str], theirs: Sequence[str], alive: Container[str], kind: Kind
@@ -21,7 +24,8 @@ def merged_order(
     """Return the keys that are ``alive`` in the order of the result, None: both sides changed the order.
 
     The order is that of the side that changed it, else ours; what the other side added stands after what it stood after,
-    ours before theirs. Where all versions are in order (of letters or of versions), the result is.
+    ours before theirs, and what has a heading behind what has none. Where all versions are in order (of letters or of
+    versions), as a whole or around there, the result is.
     """
     known, here, there = set(base), set(ours), set(theirs)
     common = known & here & there
@@ -32,6 +36,7 @@ def merged_order(
     lead, rest = (ours, theirs) if ours_lead else (theirs, ours)
     leading = [key for key in lead if key in alive]
     result = _inserted(leading, [key for key in rest if key in alive], known, after_news=ours_lead)
+    result = _each_run(result, known, lambda first, last: _headed_last(result[first:last], here, there))
     for key_of in (_newest_first, _oldest_first):
         if kind is not Kind.ROW and all(_sorted(_sections(side), key_of) for side in (ours, theirs)):
             falling = iter(sorted(_sections(result), key=key_of))
@@ -39,7 +44,53 @@ def merged_order(
     kept = kind is Kind.MAP and all(
         len(side) >= SORTED_MIN and _sorted(side, _letters) for side in (ours, theirs)
     )
-    return sorted(result, key=_letters) if kept else result
+    if kept:
+        return sorted(result, key=_letters)
+    return _each_run(result, known, lambda first, last: _as_around(result, first, last, (here, there), kind))
+
+
+def _each_run(
+    keys: Sequence[str], known: Container[str], arranged: Callable[[int, int], Sequence[str]]
+) -> list[str]:
+    """Return the keys, those of parts that were added side by side as they are arranged; it gets where they are."""
+    found: list[str] = []
+    first = 0
+    while first < len(keys):
+        last = first
+        while last < len(keys) and keys[last] not in known:
+            last += 1
+        found.extend([*arranged(first, last), *keys[last : last + 1]])
+        first = last + 1
+    return found
+
+
+def _headed_last(run: Sequence[str], *sides: Container[str]) -> list[str]:
+    """Return parts that were added side by side, those first that have no heading over them: behind one they get it."""
+    headed: set[str] = set()
+    for side in sides:
+        below = False
+        for key in run:
+            if key in side:
+                below = below or key.startswith("#")
+                headed |= {key} if below else set()
+    return sorted(run, key=lambda key: key in headed)
+
+
+def _as_around(
+    keys: list[str], first: int, last: int, sides: Sequence[Container[str]], kind: Kind
+) -> Sequence[str]:
+    """Return the keys between two places in the order that both sides keep around there, if they keep one."""
+    run, around = keys[first:last], keys[max(0, first - AROUND) : last + AROUND]
+    for key_of, least in ((_newest_first, 2), (_oldest_first, 2), (_letters, SORTED_MIN)):
+        letters = key_of is _letters
+        if kind is Kind.ROW or (letters and kind is not Kind.MAP):
+            continue
+        placed = [key for key in run if letters or _is_section(key)]
+        kept = [[key for key in around if key in side and (letters or _is_section(key))] for side in sides]
+        if len(placed) > 1 and all(len(side) >= least and _sorted(side, key_of) for side in kept):
+            falling = iter(sorted(placed, key=key_of))
+            return [next(falling) if key in placed else key for key in run]
+    return run
 
 
 def _sections(keys: Sequence[str]) -> list[str]:

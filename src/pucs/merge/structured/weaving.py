@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pucs.merge.pieces import by_lines
 from pucs.merge.pieces import lines_of as joined_lines
 from pucs.merge.records import Tier
+from pucs.merge.structured.entries import refused, stranded, untold
 from pucs.merge.structured.orders import merged_order
 from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
 from pucs.merge.structured.pairing import alike, renamed, swept, words
@@ -65,6 +66,7 @@ class Weaver:
         """
         self.leaves = leaves
         self.data = data
+        self._whole: tuple[frozenset[str], ...] = ()
 
     def woven(self, base: Node, ours: Node, theirs: Node) -> list[Bit]:
         """Return the merge of three versions of one part."""
@@ -72,11 +74,15 @@ class Weaver:
             return [Bit(lines_of(ours))]
         if base == ours:
             return [Bit(lines_of(theirs))]
+        if not self._whole:
+            self._whole = tuple(frozenset(map(str.strip, lines_of(side))) for side in (ours, theirs))
+        reason = self._refused(base, ours, theirs)
+        if reason:
+            return [Bit((), open=reason)]
         if ours.kind is theirs.kind is not Kind.LEAF is base.kind and _HOLLOW.search("".join(base.head)):
             base = Node(base.key, kind=ours.kind, trailing=ours.trailing)
-        if Kind.LEAF in {base.kind, ours.kind, theirs.kind} or ours.kind is not theirs.kind:
-            return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
-        inner = self._kids(base, ours, theirs)
+        plain = Kind.LEAF in {base.kind, ours.kind, theirs.kind} or ours.kind is not theirs.kind
+        inner = None if plain else self._kids(base, ours, theirs)
         if inner is None:
             return [self.leaf(lines_of(base), lines_of(ours), lines_of(theirs))]
         head = self.leaf(base.head, ours.head, theirs.head)
@@ -118,22 +124,26 @@ class Weaver:
         order = merged_order(names[0], names[1], names[2], cells, ours.kind)
         if order is None:
             return None
-        doubles = _doubles(*sides)
+        news = _side_by_side(*sides, sides[0].places)
         guessed = _neighbours(*sides) if ours.kind is Kind.ROW else set()
         if self.data:
             guessed |= _annotated(*sides, base.foot, ours.foot, theirs.foot)
         outdated = _outdated(*sides) if self.data else set()
-        rewritten = _rewritten(*sides, _side_by_side(*sides, sides[0].places))
+        unanswered = {
+            **dict.fromkeys(
+                set() if self.data else _untold(*sides, news), "what both sides added does not go together"
+            ),
+            **dict.fromkeys(_rewritten(*sides, news), "both sides rewrote it"),
+            **dict.fromkeys(_doubles(*sides), "both sides added nearly the same"),
+        }
         trailing = theirs.trailing if base.trailing == ours.trailing else ours.trailing
         bits: list[Bit] = []
         for index, key in enumerate(order):
             gap = _gap(sides, order[index - 1] if index else None, key)
             comma = None if trailing is None else "," if index < len(order) - 1 or trailing else ""
             answer = cells[key]
-            if key in doubles:
-                answer = [Bit((), open="both sides added nearly the same")]
-            elif key in rewritten:
-                answer = [Bit((), open="both sides rewrote it")]
+            if key in unanswered:
+                answer = [Bit((), open=unanswered[key])]
             elif key in guessed:
                 answer = [replace(bit, rule="order", tier=Tier.REVIEW) for bit in answer]
             elif key in outdated:
@@ -142,6 +152,16 @@ class Weaver:
                 answer = [replace(bit, lines=tuple(separated(bit.lines, comma))) for bit in answer]
             bits.extend((Bit(gap), *answer))
         return bits
+
+    def _refused(self, base: Node, ours: Node, theirs: Node) -> str:
+        """Return why a part is not to be put together whatever is in it, empty: nothing is in the way."""
+        if self.data:
+            return ""
+        here, there = renamed(base.kids, ours.kids), renamed(base.kids, theirs.kids)
+        mine, other = self._whole
+        if stranded(base.kids, here, there, other) or stranded(base.kids, there, here, mine):
+            return "one side added to what the other took away"
+        return refused(base, ours, theirs)
 
     def _cells(self, base: _Side, ours: _Side, theirs: _Side) -> Iterator[tuple[str, list[Bit]]]:
         """Yield every part that stays, under its key, merged."""
@@ -287,6 +307,12 @@ def _rewritten(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, s
         elif kid.loose and last in news and len(words(kid)) >= WORDS_MIN:
             found |= news[last]
     return found
+
+
+def _untold(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, set[str]]) -> set[str]:
+    """Return the keys of parts that both sides added at one place and that cannot stand there together."""
+    added = {kid.key: kid for kid in (*ours.kids, *theirs.kids) if kid.key not in base.places}
+    return {key for keys in news.values() if untold([added[key] for key in keys]) for key in keys}
 
 
 def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
