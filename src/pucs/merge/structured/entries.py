@@ -22,6 +22,8 @@ _DATE = re.compile(
     r"(?i)\b\d{4}[-/.]\d{1,2}[-/.]\d{1,2}\b|\b\d{1,2}[-/.]\d{1,2}[-/.]\d{4}\b"
     r"|\b(jan|feb|mar|apr|may|june?|july?|aug|sep|oct|nov|dec)[a-z]*\.?\b.{0,9}\b\d{4}\b"
 )
+_RELEASE = re.compile(r"[-*+]\s+(:release:)?\W*v?\d+(\.\d+)+\b")
+"""How an entry begins that with a date stands for a release: those above or below it are its own."""
 _NOTHING = re.compile(
     r"(?i)[-*+]?\s*[_*(]*(none|nothing|n/?a|tbd|no (\w+ )?changes)( (here|so far|yet))?[_*).!]*"
 )
@@ -106,8 +108,10 @@ def _told(node: Node) -> set[str]:
 def untold(news: Collection[Node]) -> bool:
     """Tell whether parts that both sides added at one place cannot stand there together.
 
-    One says that there is nothing, or stands where the other side has begun a section.
+    One says that there is nothing, stands for a release, or stands where the other side has begun a section.
     """
     sections = any(kid.apart and is_section(kid.key) for kid in news)
     said = [kid for kid in news if not kid.apart]
-    return bool(said and sections) or (len(news) > 1 and any(_NOTHING.fullmatch(kid.key) for kid in said))
+    releases = sum(bool(_RELEASE.match(kid.key) and _DATE.search(kid.key)) for kid in said)
+    nothing = len(news) > 1 and any(_NOTHING.fullmatch(kid.key) for kid in said)
+    return nothing or bool(said and sections) or 0 < releases < len(said)

@@ -80,6 +80,13 @@ def test_none_beside_an_entry_stays_a_conflict() -> None:
     left_open("CHANGELOG.md", base, ours, theirs)
 
 
+def test_an_entry_beside_a_release_that_is_an_entry_itself_stays_a_conflict() -> None:
+    """Above the line of the release it is not in it, below it is."""
+    base = "Changelog\n=========\n\n* :bug:`1` Old\n"
+    ours = base.replace("* :bug", "* :release:`1.14.2 <2014-12-19>`\n* :bug")
+    left_open("changelog.rst", base, ours, base.replace("* :bug", "* :bug:`2` New\n* :bug"))
+
+
 def test_sorted_lists_stay_sorted() -> None:
     """Where both sides keep the order around a place, so does the merge, whatever stands elsewhere."""
     base = "zebra\n\nAlex\nAndrey\nArmin\nBrian\nCarl\n"
