@@ -78,3 +78,17 @@ def test_different_calls_are_a_guess() -> None:
 def test_changed_lines_are_no_insertion() -> None:
     """A clash over lines of the base is for others."""
     assert merged(inserts, "a = 1\n", "b = 1\n", "c = 1\n") is None
+
+
+@pytest.mark.parametrize("code", ["check(a)\n", "b = a\n", "if a:\n        check(a)\n"])
+def test_docstring_comes_first_whoever_wrote_it(code: str) -> None:
+    """Behind a statement it would be a text that nobody reads; before one it changes nothing."""
+    base = "def f(a):\n    g(a)\n"
+    ours, theirs = (
+        base.replace("    g", f"    {code}    g"),
+        base.replace("    g", '    """Say it."""\n    g'),
+    )
+    expected = base.replace("    g", f'    """Say it."""\n    {code}    g')
+    assert merged(inserts, base, ours, theirs) == expected
+    assert merged(inserts, base, theirs, ours) == expected
+    assert tiers(inserts, base, ours, theirs) == {"auto"}

@@ -55,8 +55,15 @@ class _Part:
     """It has an annotated name without a value."""
     valued: bool = False
     """It has an annotated name with a value."""
+    described: bool = False
+    """It begins with a text that stands for itself: a docstring, if anything."""
     steps: bool = False
     """It has statements with statements in them that are no definitions: what they do depends on more than names."""
+
+    @property
+    def silent(self) -> bool:
+        """It is a text that stands for itself, and nothing else."""
+        return self.described and not (self.binds or self.reads or self.calls or self.steps)
 
 
 def inserts(clash: Clash, scene: Scene) -> Pieces | None:
@@ -79,7 +86,8 @@ def inserts(clash: Clash, scene: Scene) -> Pieces | None:
     tier = _independent(ours, theirs)
     if tier is None:
         return None
-    first, second = (theirs, ours) if theirs.indent > ours.indent else (ours, theirs)
+    late = theirs.indent > ours.indent or (theirs.described and theirs.indent == ours.indent)
+    first, second = (theirs, ours) if late else (ours, theirs)
     between = max(ours.head, ours.tail, theirs.head, theirs.tail)
     lines = (
         *("\n",) * first.head,
@@ -92,7 +100,8 @@ def inserts(clash: Clash, scene: Scene) -> Pieces | None:
 
 
 def _independent(ours: _Part, theirs: _Part) -> Tier | None:
-    if ours.binds & theirs.binds or ours.binds & theirs.reads or theirs.binds & ours.reads:
+    described = ours.described and theirs.described
+    if described or ours.binds & theirs.binds or ours.binds & theirs.reads or theirs.binds & ours.reads:
         return None
     if ours.calls & theirs.calls or ours.constants & theirs.constants:
         return None
@@ -103,7 +112,8 @@ def _independent(ours: _Part, theirs: _Part) -> Tier | None:
         return Tier.AUTO if defined else None
     called = ours.callees or theirs.callees
     alike = ours.callees == theirs.callees and not (ours.binds or theirs.binds)
-    if ours.steps or theirs.steps or (called and not alike):
+    silent = ours.silent or theirs.silent
+    if not silent and (ours.steps or theirs.steps or (called and not alike)):
         return Tier.REVIEW  # registrations and assertions are certain where both sides do nothing else
     return Tier.AUTO
 
@@ -123,7 +133,15 @@ def _part(lines: Lines) -> _Part | None:
         return None  # comments alone
     first = next(line for line in core if line.strip() and not line.lstrip().startswith("#"))
     part = _Part(len(first) - len(first.lstrip()), head, len(lines) - end, core)
+    if _text(body[0]):
+        part.described = True
+        del body[0]
     return part if all(_read(part, statement) for statement in body) else None
+
+
+def _text(statement: ast.stmt) -> bool:
+    value = statement.value if isinstance(statement, ast.Expr) else None
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
 
 
 def _read(part: _Part, statement: ast.stmt) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pucs.merge.pieces import doubted, settle
 from pucs.merge.python import guards
 from pucs.merge.python.branches import branches
+from pucs.merge.python.chains import chains
 from pucs.merge.python.entities import by_entities
 from pucs.merge.python.imports import imports
 from pucs.merge.python.inserts import inserts
@@ -33,6 +34,7 @@ RESOLVERS: tuple[Callable[[Clash, Scene], Pieces | None], ...] = (
     members,
     inserts,
     branches,
+    chains,
     prose,
     statements,
 )

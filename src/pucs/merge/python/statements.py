@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
 from pucs.merge.pieces import joined
+from pucs.merge.python.chains import certain, chained
 from pucs.merge.python.tokens import BRANCH, Token, Unit, aligned, tokens, units
 from pucs.merge.records import Clash, Kept, Settled, Tier
 from pucs.merge.texts import split
@@ -368,12 +369,16 @@ def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token])
     found: list[Token] = []
     last, since, apart = "", 0, len(base)
     for region in regions(*keys, apart=1, match=aligned):
-        if region.changed == "clash":
-            return None
         b, o, t = (
             side[slice(*span)]
             for side, span in ((base, region.base), (ours, region.ours), (theirs, region.theirs))
         )
+        if region.changed == "clash":
+            chain = chained(o, t) if not b else None
+            if chain is None:
+                return None
+            apart = apart if certain(chain[1], base) else 0
+            o, t = chain[0], ()
         if region.changed == "":
             since = len(b)
             found += [_token(*three) for three in zip(b, o, t, strict=True)]

@@ -30,6 +30,7 @@ _TEXTUAL = re.compile(
 )
 _QUOTES = {"'": '"', "'''": '"""'}
 _OPENING, _CLOSING = frozenset("([{"), frozenset(")]}")
+QUOTES = frozenset({"'", '"', "'''", '"""'})
 BRANCH = "else"
 _BRANCHES = frozenset({"elif", "else", "except", "finally", "case"})
 _OPENERS = _BRANCHES | {"if", "for", "while", "with", "try", "def", "class", "match"}

@@ -1,0 +1,63 @@
+"""Operands that both sides add to one chain."""
+
+from __future__ import annotations
+
+import pytest
+
+from pucs.merge.pieces import by_lines, lines_of, settle
+from pucs.merge.python.chains import chains
+from pucs.merge.python.scene import Scene
+from pucs.merge.python.statements import statements
+from pucs.merge.records import Settled, Texts, Tier
+from pucs.merge.texts import split
+
+
+def merge(*versions: str) -> tuple[str | None, set[Tier]]:
+    """Return what comes of three versions, and how sure it is."""
+    texts = Texts(*map(split, versions))
+    scene = Scene(texts)
+    resolvers = [lambda clash: chains(clash, scene), lambda clash: statements(clash, scene)]
+    pieces = settle(by_lines(texts.base, texts.ours, texts.theirs), resolvers)
+    lines = lines_of(pieces)
+    tiers = {piece.tier for piece in pieces if isinstance(piece, Settled)}
+    return (None if lines is None else "".join(lines)), tiers
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs", "expected", "tier"),
+    [
+        ("f(a: int)", "f(a: int | None)", "f(a: int | str)", "f(a: int | None | str)", Tier.AUTO),
+        ("x = A | B", "x = A | B | f(c, d)", "x = A | B | D", "x = A | B | f(c, d) | D", Tier.AUTO),
+        ("x = 'a|b'", "x = 'a|b|c'", "x = 'a|b|d'", "x = 'a|b|c|d'", Tier.REVIEW),
+        ("x = a or b", "x = a or b or c", "x = a or b or d()", "x = a or b or c or d()", Tier.REVIEW),
+        ("if a > 1:", "if a > 1 and b < 2:", "if a > 1 and not c:", "if a > 1 and b < 2 and not c:", Tier.REVIEW),
+        ("x = a and b", "x = c and a and b", "x = d and a and b", "x = c and d and a and b", Tier.REVIEW),
+        ("x = (\n    a\n    | b\n)", "x = (\n    a\n    | b\n    | c\n)", "x = (\n    a\n    | b\n    | d\n)",
+         "x = (\n    a\n    | b\n    | c\n    | d\n)", Tier.AUTO),
+    ],
+)  # fmt: skip
+def test_operands_of_both_sides_stay(base: str, ours: str, theirs: str, expected: str, tier: Tier) -> None:
+    """Ours come first; only where order says nothing is that more than a guess."""
+    assert merge(f"{base}\n", f"{ours}\n", f"{theirs}\n") == (f"{expected}\n", {tier})
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs"),
+    [
+        pytest.param("x = a", "x = a | b", "x = a or c", id="different operators"),
+        pytest.param("x = a", "x = a or b if c else d", "x = a or e", id="not only an operand"),
+        pytest.param("x = a", "x = a or b and c", "x = a or e", id="another operator in it"),
+        pytest.param("x = a", "x = a | b == c", "x = a | e", id="a comparison of the whole chain"),
+        pytest.param("x = a", "x = a | b  # why", "x = a | e", id="a comment"),
+        pytest.param("x = f(a)", "x = f(a | b, c)", "x = f(a | d, e)", id="other arguments"),
+    ],
+)
+def test_other_insertions_stay_a_clash(base: str, ours: str, theirs: str) -> None:
+    """Put one after the other they would mean something else."""
+    assert merge(f"{base}\n", f"{ours}\n", f"{theirs}\n")[0] is None
+
+
+def test_operand_that_both_add_is_not_put_in_twice() -> None:
+    """Whether it was meant once is not for this rule to say."""
+    merged, tiers = merge("x = a\n", "x = a | b | c\n", "x = a | d | b\n")
+    assert merged is None or Tier.AUTO not in tiers
