@@ -23,10 +23,13 @@ EDITED = 0.6
 """Share of common words from which on an entry in the place of another is that one, edited."""
 REPLACED = 0.25
 """The same where as many entries came as went: they stand for each other."""
+VALUE_MIN = 8
+"""Words and signs from which on a value is nobody else's by chance; shorter ones are ``true`` and ``"1.0"``."""
 TWICE = 0.8
 """Share of common words from which on two new entries tell the same thing."""
 _WORD = re.compile(r"\w+|[^\w\s]")
-_NAME = re.compile(r"[^\W\d]\w")
+_PHRASED = re.compile(r"\d+(?:\.\w+){2,}|\w+|[^\w\s]")
+_NAME = re.compile(r"[^\W\d]\w|\d+\.")
 _ISSUE = re.compile(r"(?:#|issues?/|pull/|:(?:issue|pr|pull|ghissue|ghpull):`|bpo-)(\d+)")
 
 
@@ -85,9 +88,24 @@ def swept(base: Sequence[Node], side: Sequence[Node], added: Sequence[Node]) -> 
 
 
 def _phrases(nodes: Sequence[Node]) -> set[tuple[str, str]]:
-    """Return the pairs of neighbouring words and signs, one of them a word, that parts have."""
-    rows = [words(node) for node in nodes]
+    """Return the pairs of neighbouring words and signs, one of them a word or a version, that parts have."""
+    rows = [_PHRASED.findall("".join(lines_of(node)))[:WORDS_MAX] for node in nodes]
     return {pair for row in rows for pair in pairwise(row) if any(_NAME.match(word) for word in pair)}
+
+
+def relabelled(gone: Sequence[Node], added: Sequence[Node]) -> set[str]:
+    """Return the keys of ``added`` parts that say, under another name, what a part said that both sides took away.
+
+    One side renamed what the other deleted.
+    """
+    values = {tuple(value) for kid in gone if len(value := _value(kid)) >= VALUE_MIN}
+    return {kid.key for kid in added if tuple(_value(kid)) in values}
+
+
+def _value(node: Node) -> list[str]:
+    """Return the words and signs of a part behind its name, none if it does not begin with it."""
+    said, name = words(node), _WORD.findall(node.key)
+    return said[len(name) :] if said[: len(name)] == name and not node.loose else []
 
 
 def issues(node: Node) -> set[str]:

@@ -17,7 +17,7 @@ from pucs.merge.records import Tier
 from pucs.merge.structured.entries import refused, stranded, untold
 from pucs.merge.structured.orders import merged_order
 from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
-from pucs.merge.structured.pairing import alike, renamed, swept, words
+from pucs.merge.structured.pairing import alike, relabelled, renamed, swept, words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterator, Sequence
@@ -278,11 +278,13 @@ def _commented(base: Lines, side: Lines) -> bool:
 
 
 def _outdated(base: _Side, ours: _Side, theirs: _Side) -> set[str]:
-    """Return the keys of parts that one side added in words that the other took out of all parts that were there."""
+    """Return the keys of parts that one side added in words that the other took out, or in the place of what it deleted."""
     found: set[str] = set()
+    gone = [kid for kid in base.kids if kid.key not in ours.places and kid.key not in theirs.places]
     for side, other in ((ours, theirs), (theirs, ours)):
         added = [kid for kid in side.kids if kid.key not in base.places and kid.key not in other.places]
-        found |= swept(base.kids, other.kids, added) if added else set()
+        if added:
+            found |= swept(base.kids, other.kids, added) | relabelled(gone, added)
     return found
 
 

@@ -85,6 +85,21 @@ def test_an_addition_in_words_that_the_other_side_took_out_is_a_guess() -> None:
     assert settled("Cargo.toml", base, ours, theirs, accept=Tier.REVIEW) == ours + theirs.removeprefix(base)
 
 
+def test_another_name_for_what_the_other_side_deleted_is_a_guess() -> None:
+    """Both took the old name away: one put a new one in its place, the other wanted it gone."""
+    base = '[dependencies]\ncrypto = { path = "crypto" }\nserde = "1"\n'
+    ours = '[dependencies]\nring = "0.14"\nserde = "1"\n'
+    theirs = base.replace("crypto =", "push-crypto =")
+    assert not merged("Cargo.toml", base, ours, theirs, accept=Tier.AUTO).clean
+
+
+def test_an_addition_with_a_version_that_the_other_side_raised_is_a_guess() -> None:
+    """All packages of a workspace have one version, the new one as well."""
+    base = '[dependencies]\na = { path = "a", version = "1.0.1" }\nb = { path = "b", version = "1.0.1" }\n'
+    ours = base + 'c = { path = "c", version = "1.0.1" }\n'
+    assert not merged("Cargo.toml", base, ours, base.replace("1.0.1", "1.0.2"), accept=Tier.AUTO).clean
+
+
 def test_a_step_that_one_side_left_in_comments_stays_a_conflict() -> None:
     """A place without an answer is shown, even where the lines of the result seem to fit those of a side."""
     run = "      - name: if exists, run {0}\n        run: cd examples/${{{{ dir }}}} && cat package.json && pnpm {0}\n"
