@@ -72,6 +72,15 @@ def test_else_of_one_side_stays_last() -> None:
     assert tiers(branches, base, ours, theirs) == {"review"}
 
 
+def test_handlers_stand_before_what_is_done_in_any_case() -> None:
+    """Whoever wrote which."""
+    finally_, handler = "    finally:\n        x.close()\n", branch("except KeyError", "return 2")
+    for mine, its in ((finally_, handler), (handler, finally_)):
+        versions = [EXCEPT.format(part) for part in ("", mine, its)]
+        assert merged(branches, *versions) == EXCEPT.format(handler + finally_)
+        assert tiers(branches, *versions) == {"auto"}
+
+
 @pytest.mark.parametrize(
     ("ours", "theirs"),
     [

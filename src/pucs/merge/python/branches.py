@@ -27,7 +27,7 @@ NAME = "branches"
 _ENDS = (ast.Return, ast.Raise, ast.Continue, ast.Break)
 
 Condition: TypeAlias = "ast.expr | ast.pattern | None"
-"""When a branch is taken; None: whenever no other is."""
+"""When a branch is taken; None: it stands last, for all other cases or for all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +51,7 @@ class _Part:
 
     @property
     def open(self) -> bool:
-        """The last branch is taken whenever no other is."""
+        """The last branch has to stay the last."""
         return self.branches[-1].condition is None
 
 
@@ -83,7 +83,9 @@ def _tier(ours: _Part, theirs: _Part) -> Tier | None:
     pairs = list(product(ours.branches, theirs.branches))
     if any(_same(one.condition, other.condition) for one, other in pairs):
         return None
-    if ours.kind == "except":
+    if ours.kind == "except" and (ours.open or theirs.open):
+        apart = True  # ``finally`` runs whatever is handled before
+    elif ours.kind == "except":
         apart = all(_families_apart(one.condition, other.condition) for one, other in pairs)
     else:
         apart = all(_never_both(one.condition, other.condition) for one, other in pairs)
@@ -98,6 +100,7 @@ _WORDS = {
     "elif": "if 0:\n    pass\n",
     "else": "if 0:\n    pass\n",
     "except": "try:\n    pass\n",
+    "finally": "try:\n    pass\n",
     "case": "match 0:\n",
 }
 """What makes a statement of branches that begin with a word."""
@@ -118,7 +121,7 @@ def _part(lines: Lines) -> _Part | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return None
     found = list(_row(body) if word == "if" else _chain(body))
-    kind = "elif" if word == "else" else word
+    kind = {"else": "elif", "finally": "except"}.get(word, word)
     return _Part(kind, head, len(lines) - end, core, found) if found else None
 
 
@@ -138,9 +141,10 @@ def _chain(body: Sequence[ast.stmt]) -> Iterator[_Branch]:
         if not any(_takes_all(one) for one in statement.cases):
             yield from (_Branch(one.pattern, one.body) for one in statement.cases)
     elif isinstance(statement, ast.Try | ast.TryStar):
-        handlers = statement.handlers
-        if not statement.orelse and not statement.finalbody and all(one.type for one in handlers):
+        handlers, last = statement.handlers, statement.finalbody
+        if not statement.orelse and not (handlers and last) and all(one.type for one in handlers):
             yield from (_Branch(one.type, one.body) for one in handlers)
+            yield from (_Branch(None, last) for _ in last[:1])
     elif isinstance(statement, ast.If):
         rest = statement.orelse
         while len(rest) == 1 and isinstance(rest[0], ast.If):
