@@ -62,6 +62,8 @@ def test_the_branch_is_read_where_the_disk_says_it(root: Path) -> None:
     worktrees = GitWorktrees.open(str(root))
     assert (worktrees.branch(str(root)), worktrees.branch(str(side))) == ("main", "side")
     git("switch", "-q", "--detach", at=side)
+    if (root / ".git/reftable").exists():
+        pytest.skip("this git keeps refs as reftables, and the disk says nothing")
     assert locations.branch(str(side)) == worktrees.branch(str(side)) == ""
     head = root / ".git/HEAD"
     head.write_text("ref: refs/heads/.invalid\n")

@@ -163,6 +163,8 @@ def test_move_ref_past_stale_lock(root: Path, repository: GitRepository) -> None
     """A lock that a killed git left is removed once it is old; a young one is an error."""
     first = repository.head()[0]
     lock = root / ".git" / "refs" / "heads" / "x.lock"
+    if not lock.parent.is_dir():
+        pytest.skip("this git keeps refs as reftables: see test_formats.py")
     lock.touch()
     with pytest.raises(GitError, match="cannot move") as young:
         repository.move_ref("refs/heads/x", first, None)

@@ -145,7 +145,8 @@ class GitPastMerges:
     def _scratch(self) -> Iterator[Git]:
         """Give a repository for a while that borrows this one's objects and has nothing else of it."""
         with tempfile.TemporaryDirectory(prefix="pucs-replay-") as place:
-            git = Git(directory=place, environment=_ALONE)
+            # Named, because some versions and settings let git find no bare repository by itself (safe.bareRepository).
+            git = Git(directory=place, environment=_ALONE | {"GIT_DIR": place})
             git("init", "-q", "--bare", "--template=", f"--object-format={self._format}", ".")
             # For whatever reads the user's settings: conflicts have the plain style here.
             git("config", "merge.conflictStyle", "merge")
