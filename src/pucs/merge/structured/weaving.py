@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from pucs.merge.pieces import by_lines
 from pucs.merge.pieces import lines_of as joined_lines
-from pucs.merge.records import Tier
+from pucs.merge.records import Clash, Tier, clashes
 from pucs.merge.structured.entries import refused, stranded, untold
 from pucs.merge.structured.orders import merged_order
 from pucs.merge.structured.outline import SEPARATOR, Kind, Node, blank, lines_of, separated
@@ -78,7 +78,7 @@ class Weaver:
             self._whole = tuple(frozenset(map(str.strip, lines_of(side))) for side in (ours, theirs))
         reason = self._refused(base, ours, theirs)
         if reason:
-            return [Bit((), open=reason)]
+            return _left(lines_of(base), lines_of(ours), lines_of(theirs), reason)
         if ours.kind is theirs.kind is not Kind.LEAF is base.kind and _HOLLOW.search("".join(base.head)):
             base = Node(base.key, kind=ours.kind, trailing=ours.trailing)
         plain = Kind.LEAF in {base.kind, ours.kind, theirs.kind} or ours.kind is not theirs.kind
@@ -333,6 +333,14 @@ def _uncertain(sides: tuple[_Side, _Side, _Side]) -> bool:
     counts = [Counter(kid.key.split("\0")[0] for kid in side.kids if not kid.loose) for side in sides]
     doubles = {name for count in counts for name, times in count.items() if times > 1}
     return any(len({count[name] for count in counts}) > 1 for name in doubles)
+
+
+def _left(base: Lines, ours: Lines, theirs: Lines, reason: str) -> list[Bit]:
+    """Return lines that are not to be put together with git's clashes in them left as they are."""
+    pieces = by_lines(base, ours, theirs)
+    if not clashes(pieces):
+        return [Bit((), open=reason)]
+    return [Bit((), open=reason) if isinstance(piece, Clash) else Bit(piece.lines) for piece in pieces]
 
 
 def _twice(lines: Lines, base: Lines, ours: Lines, theirs: Lines) -> bool:

@@ -14,8 +14,8 @@ def test_nothing_is_added_to_what_the_other_side_has_released(dated: str) -> Non
     """The release is out without the entry, wherever its text stands."""
     ours = LOG.replace("1.3 (unreleased)", dated).replace("(#1)", "(#1, #2)")
     theirs = LOG.replace(ENTRY, ENTRY + "- Late (#9)\n")
-    left_open("CHANGES.md", LOG, ours, theirs)
-    left_open("CHANGES.md", LOG, theirs, ours)
+    assert left_open("CHANGES.md", LOG, ours, theirs) == "ours released what theirs adds to"
+    assert left_open("CHANGES.md", LOG, theirs, ours) == "theirs released what ours adds to"
 
 
 def test_a_release_that_both_wrote_of_is_not_told_twice() -> None:
