@@ -154,6 +154,27 @@ def test_commit_all_and_some(worktrees: GitWorktrees, path: str, root: Path) -> 
     assert git(root, "status", "--porcelain") == ""
 
 
+def test_no_hook_runs_where_nothing_is_committed(worktrees: GitWorktrees, root: Path, tmp_path: Path) -> None:
+    """Neither those in the directory nor those in the configuration, which git knows since 2.54 (and 2.55 can leave out)."""
+    ran = tmp_path / "ran"
+    for event in ("post-checkout", "post-index-change", "post-merge", "reference-transaction"):
+        hook = root / ".git" / "hooks" / event
+        hook.parent.mkdir(exist_ok=True)
+        hook.write_text(f"#!/bin/sh\ntouch {ran}\n")
+        hook.chmod(0o755)
+        git(str(root), "config", f"hook.mine-{event}.event", event)
+        git(str(root), "config", f"hook.mine-{event}.command", f"touch {ran}")
+    path = str(tmp_path / "hooked")
+    worktrees.create(path, "pucs/hooked", "main")
+    Path(path, "new.txt").write_text("new\n")
+    kept = worktrees.snapshot(path, "kept", author="one")
+    assert kept is not None
+    worktrees.restore(path, worktrees.dirty(path))
+    worktrees.advance(path, kept)
+    worktrees.remove(path, [kept])
+    assert not ran.exists()
+
+
 def test_commit_runs_hooks_within_bounds(
     worktrees: GitWorktrees, path: str, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

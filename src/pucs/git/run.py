@@ -56,7 +56,14 @@ _SETTINGS: tuple[str, ...] = (
     "merge.verifySignatures=false",
     "submodule.recurse=false",
 )
-_NO_HOOKS = "core.hooksPath=/dev/null"
+_NO_HOOKS = (
+    "core.hooksPath=/dev/null",
+    # Since 2.54 the configuration may name hooks as well; 2.55 can be told to leave these out, event by event.
+    "hook.post-checkout.enabled=false",
+    "hook.post-index-change.enabled=false",
+    "hook.post-merge.enabled=false",
+    "hook.reference-transaction.enabled=false",
+)
 _UNSIGNED = "commit.gpgsign=false"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _VERSION = re.compile(r"(\d+)\.(\d+)")
@@ -108,7 +115,7 @@ class Git:
             GitError: its exit status is not among ``ok``, or it took longer than ``timeout_s``.
             EnvironmentFailure: git or the directory is missing.
         """
-        command = ["git", *_options(_NO_HOOKS, _UNSIGNED), *arguments]
+        command = ["git", *_options(*_NO_HOOKS, _UNSIGNED), *arguments]
         variables = _environment(
             {"GIT_OPTIONAL_LOCKS": "0"} | dict(self.environment) | dict(environment or {})
         )
