@@ -78,7 +78,8 @@ def _tried(name: str, look: Callable[[], Check]) -> Check:
     try:
         return look()
     except PucsError as error:
-        return Check(name=name, ok=False, found=error.message, remedy=error.remedy)
+        # A cell is one line, and what git says may be more.
+        return Check(name=name, ok=False, found=" ".join(error.message.split()), remedy=error.remedy)
 
 
 def _git(door: Door) -> Check:
