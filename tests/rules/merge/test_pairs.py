@@ -55,7 +55,7 @@ def wrong(found: Sequence[Pair], line_merge: Callable[[Pair], LineMerge], accept
     return told
 
 
-@pytest.mark.parametrize("accept", Tier)
+@pytest.mark.parametrize("accept", [Tier.AUTO, pytest.param(Tier.REVIEW, marks=pytest.mark.slow)])
 def test_no_pair_is_silently_wrong(accept: Tier) -> None:
     """Each is merged with both changes in it, or is a conflict, or an objection; and what is promised is merged."""
     assert wrong(pairs(), by_our_lines, accept) == []

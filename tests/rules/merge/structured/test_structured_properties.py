@@ -127,6 +127,7 @@ def test_line_ends_and_signs_of_other_tongues_stay(path: str) -> None:
     assert found.count("\n") == found.count("\r\n") > 0
 
 
+@pytest.mark.slow
 def test_large_files() -> None:
     """A list of two thousand lines is merged; what is beyond all measure stays git's result, and quickly."""
     base = "".join(f"package-{number}\n" for number in range(2_000))
