@@ -28,19 +28,17 @@ def branch(head: str, body: str) -> str:
         ("elif 'b' == x", "elif x in ('c', 'd')", "auto"),
         ("elif x == 'b' and y", "elif x == 'c'", "auto"),
         ("elif x.kind == Kind.B", "elif x.kind == Kind.C", "auto"),
-        ("elif x == 1", "elif x == True", "review"),
-        ("elif x in ('b', 'c')", "elif x == 'c'", "review"),
+        ("elif x == 'b' and y", "elif x == 'b' and not y", "review"),
         ("elif x() == 'b'", "elif x() == 'c'", "review"),
         ("elif x == y", "elif x == 'c'", "review"),
         ("elif isinstance(x, int)", "elif isinstance(x, str)", "review"),
         ("case 'b'", "case 'c' | 'd'", "auto"),
         ("case ['b', _]", "case ['c', *_]", "auto"),
         ("case Kind.B if x", "case Kind.C", "auto"),
-        ("case 'b' | 'c'", "case 'c' | 'd'", "review"),
         ("case None", "case int()", "review"),
         ("except ValueError", "except KeyError as error", "auto"),
         ("except (ValueError, TypeError)", "except KeyError", "auto"),
-        ("except ValueError", "except UnicodeDecodeError", "review"),
+        ("except UnicodeDecodeError", "except ValueError", "review"),
         ("except ValueError", "except Odd", "review"),
         ("if x == 'b'", "if x == 'c'", "auto"),
         ("if not x", "if y", "review"),
@@ -72,6 +70,15 @@ def test_else_of_one_side_stays_last() -> None:
     assert tiers(branches, base, ours, theirs) == {"review"}
 
 
+def test_narrower_handler_comes_first() -> None:
+    """Behind the wider one it would never be taken."""
+    wide, narrow = branch("except ValueError", "return 2"), branch("except UnicodeError", "return 3")
+    for mine, its in ((wide, narrow), (narrow, wide)):
+        versions = [EXCEPT.format(part) for part in ("", mine, its)]
+        assert merged(branches, *versions) == EXCEPT.format(narrow + wide)
+        assert tiers(branches, *versions) == {"review"}
+
+
 def test_handlers_stand_before_what_is_done_in_any_case() -> None:
     """Whoever wrote which."""
     finally_, handler = "    finally:\n        x.close()\n", branch("except KeyError", "return 2")
@@ -85,11 +92,15 @@ def test_handlers_stand_before_what_is_done_in_any_case() -> None:
     ("ours", "theirs"),
     [
         ("elif x == 'b'", "elif x == 'b'"),
+        ("elif x == 1", "elif x == True"),
+        ("elif x in ('b', 'c')", "elif x == 'c'"),
+        ("case 'b' | 'c'", "case 'c' | 'd'"),
+        ("except (ValueError, KeyError)", "except (UnicodeError, LookupError)"),
         ("case 'b'", "case other"),
     ],
 )
 def test_branch_that_would_hide_another_stays_a_clash(ours: str, theirs: str) -> None:
-    """The same condition twice, and a case that takes everything: one of them would never be taken."""
+    """The same condition or constant twice, and a case that takes everything: one of them would never be taken."""
     form = FORMS[ours.split(maxsplit=1)[0]]
     mine, its = branch(ours, "return 2"), branch(theirs, "return 3")
     assert merged(branches, form.format(""), form.format(mine), form.format(its)) is None

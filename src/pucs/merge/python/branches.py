@@ -67,7 +67,7 @@ def branches(clash: Clash, scene: Scene) -> Pieces | None:
     ours, theirs = _part(clash.ours), _part(clash.theirs)
     if ours is None or theirs is None or ours.kind != theirs.kind or (ours.open and theirs.open):
         return None
-    first, second = (theirs, ours) if ours.open else (ours, theirs)
+    first, second = (theirs, ours) if ours.open or _wider(ours, theirs) else (ours, theirs)
     tier = _tier(ours, theirs)
     if tier is None:
         return None
@@ -81,7 +81,9 @@ def branches(clash: Clash, scene: Scene) -> Pieces | None:
 def _tier(ours: _Part, theirs: _Part) -> Tier | None:
     """Return how sure it is that the order of two sides' branches says nothing; None: one can never be taken."""
     pairs = list(product(ours.branches, theirs.branches))
-    if any(_same(one.condition, other.condition) for one, other in pairs):
+    if any(_contend(one.condition, other.condition) for one, other in pairs) or (
+        _wider(ours, theirs) and _wider(theirs, ours)
+    ):
         return None
     if ours.kind == "except" and (ours.open or theirs.open):
         apart = True  # ``finally`` runs whatever is handled before
@@ -161,8 +163,16 @@ def _takes_all(case: ast.match_case) -> bool:
 # ---- comparing ----
 
 
-def _same(one: Condition, other: Condition) -> bool:
-    return one is not None and other is not None and ast.dump(one) == ast.dump(other)
+def _contend(one: Condition, other: Condition) -> bool:
+    """Tell whether two conditions are the same, or both lay claim to one constant."""
+    if one is None or other is None:
+        return False
+    if ast.dump(one) == ast.dump(other):
+        return True
+    mine, its = (({} if isinstance(each, ast.BoolOp) else _asked(each)) for each in (one, other))
+    return any(mine[what] & its[what] for what in mine.keys() & its.keys()) and not (
+        isinstance(one, ast.MatchSequence) or isinstance(other, ast.MatchSequence)
+    )
 
 
 def _never_both(one: Condition, other: Condition) -> bool:
@@ -231,6 +241,17 @@ def _families_apart(one: Condition, other: Condition) -> bool:
     """Tell whether no exception is of both kinds, as far as Python's own tell."""
     mine, its = _exceptions(one), _exceptions(other)
     return bool(mine and its) and not any(issubclass(a, b) or issubclass(b, a) for a in mine for b in its)
+
+
+def _wider(one: _Part, other: _Part) -> bool:
+    """Tell whether a handler of one side takes what one of the other is for, and more."""
+    if one.kind != "except":
+        return False
+    return any(
+        a is not b and issubclass(b, a)
+        for mine, its in product(one.branches, other.branches)
+        for a, b in product(_exceptions(mine.condition), _exceptions(its.condition))
+    )
 
 
 def _exceptions(condition: Condition) -> list[type]:
