@@ -29,7 +29,7 @@ UNPROVED = frozenset({"ini", "markdown", "rst"})
 """Forms in which nothing counts what a file says: that its parts stand side by side shows no more than that they can.
 
 Of ten results that differed from people's a reader found four wrong or doubtful, such as the target of a link between a
-label and its heading; of five change logs none.
+label and its heading. Change logs and lists are counted line by line, and were read by the hundred (benchmarks/merging).
 """
 
 
