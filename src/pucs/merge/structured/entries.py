@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pucs.merge.structured.orders import version_key
 from pucs.merge.structured.outline import Node, lines_of
 from pucs.merge.structured.pairing import renamed
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
     from collections.abc import Set as AbstractSet
 
 _COMING = re.compile(
@@ -105,13 +106,25 @@ def _told(node: Node) -> set[str]:
     return {text for line in lines_of(node) if (text := line.strip())}
 
 
-def untold(news: Collection[Node]) -> bool:
+def untold(ours: Sequence[Node], theirs: Sequence[Node]) -> bool:
     """Tell whether parts that both sides added at one place cannot stand there together.
 
-    One says that there is nothing, stands for a release, or stands where the other side has begun a section.
+    One says that there is nothing, stands for a release, or stands where the other side has begun a section; or each has
+    begun one for what is not released, of which one has no number.
     """
-    sections = any(kid.apart and is_section(kid.key) for kid in news)
+    news = [*ours, *theirs]
     said = [kid for kid in news if not kid.apart]
+    if said and len(said) < len(news) and any(kid.apart and is_section(kid.key) for kid in news):
+        return True
     releases = sum(bool(_RELEASE.match(kid.key) and _DATE.search(kid.key)) for kid in said)
     nothing = len(news) > 1 and any(_NOTHING.fullmatch(kid.key) for kid in said)
-    return nothing or bool(said and sections) or 0 < releases < len(said)
+    coming = [[kid.name for kid in side if kid.apart and _coming(kid)] for side in (ours, theirs)]
+    return (
+        nothing
+        or 0 < releases < len(said)
+        or (all(coming) and not all(map(version_key, (*coming[0], *coming[1]))))
+    )
+
+
+def _coming(node: Node) -> bool:
+    return is_section(node.key) and _stage(node) == _COMING_STAGE

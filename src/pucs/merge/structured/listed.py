@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from pucs.merge.structured.outline import Kind, Node, Unreadable, blank, unique
 
@@ -61,13 +60,40 @@ def _entry(line: str, name: str) -> Node:
 
 
 def misheaded(versions: Sequence[Lines], merged: Lines, name: str) -> str:
-    """Return a comment that a side wrote over one part of a list and that stands over another in the merge."""
-    base, ours, theirs, found = (set(_over(lines, name)) for lines in (*versions, merged))
-    return next((comment for comment, part in (ours | theirs) - base if (comment, part) not in found), "")
+    """Return a comment that is about other lines of a list in the merge than where it was written, empty if there is none.
+
+    What a side wrote one over stands below it, and what the other side added does not.
+    """
+    base, ours, theirs, found = ([*_told(lines, name)] for lines in (*versions, merged))
+    known = {one.key for one in base}
+    for side, other in ((ours, theirs), (theirs, ours)):
+        for comment, _ in sorted(_over(side) - _over(base) - _over(found)):
+            return comment
+        here, there = ({one.key for one in rows} - known for rows in (side, other))
+        for one in found:
+            if one.key in here - there and one.heading in there - here:
+                return one.heading
+    return ""
 
 
-def _over(lines: Lines, name: str) -> Iterator[tuple[str, str]]:
-    """Yield comments with the key of the part that follows."""
-    for comment, kid in pairwise(outline(lines, name).kids):
-        if comment.key.startswith("#"):
-            yield comment.key, kid.key
+class _Told(NamedTuple):
+    """A part of a list and what is above it."""
+
+    key: str
+    above: str
+    heading: str
+    """The comment over the lines among which it stands, empty if there is none."""
+
+
+def _told(lines: Lines, name: str) -> Iterator[_Told]:
+    above = heading = ""
+    node = outline(lines, name)
+    for kid, gap in zip(node.kids, node.gaps, strict=True):
+        heading = kid.key if kid.key.startswith("#") else "" if gap else heading
+        yield _Told(kid.key, above, heading)
+        above = kid.key
+
+
+def _over(rows: Sequence[_Told]) -> set[tuple[str, str]]:
+    """Return comments with the key of the part that follows."""
+    return {(one.above, one.key) for one in rows if one.above.startswith("#")}

@@ -36,6 +36,8 @@ def merged_order(
     lead, rest = (ours, theirs) if ours_lead else (theirs, ours)
     leading = [key for key in lead if key in alive]
     result = _inserted(leading, [key for key in rest if key in alive], known, after_news=ours_lead)
+    if ours_lead:
+        result = _early(result, rest, here)
     result = _each_run(result, known, lambda first, last: _headed_last(result[first:last], here, there))
     for key_of in (_newest_first, _oldest_first):
         if kind is not Kind.ROW and all(_sorted(_sections(side), key_of) for side in (ours, theirs)):
@@ -127,6 +129,28 @@ def _inserted(leading: list[str], rest: list[str], known: set[str], *, after_new
         else:
             result.extend(after.get(key, ()))
     return [*result, *waiting]
+
+
+def _early(result: Sequence[str], theirs: Sequence[str], ours: Container[str]) -> list[str]:
+    """Return the keys with those that theirs has before parts that ours took away behind what they follow there.
+
+    What ours has in the place of such a part comes after them.
+    """
+    placed = set(result)
+    found = list(result)
+    run: list[str] = []
+    last: str | None = None
+    for key in theirs:
+        if key in placed and key not in ours:
+            run.append(key)
+            continue
+        if run and key not in placed:
+            found = [one for one in found if one not in run]
+            at = found.index(last) + 1 if last is not None else 0
+            found[at:at] = run
+        run = []
+        last = key if key in placed else last
+    return found
 
 
 def _letters(key: str) -> tuple[object, ...]:

@@ -131,7 +131,8 @@ class Weaver:
         outdated = _outdated(*sides) if self.data else set()
         unanswered = {
             **dict.fromkeys(
-                set() if self.data else _untold(*sides, news), "what both sides added does not go together"
+                set() if self.data else _untold(sides[1], sides[2], news),
+                "what both sides added does not go together",
             ),
             **dict.fromkeys(_rewritten(*sides, news), "both sides rewrote it"),
             **dict.fromkeys(_doubles(*sides), "both sides added nearly the same"),
@@ -311,10 +312,13 @@ def _rewritten(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, s
     return found
 
 
-def _untold(base: _Side, ours: _Side, theirs: _Side, news: dict[str | None, set[str]]) -> set[str]:
+def _untold(ours: _Side, theirs: _Side, news: dict[str | None, set[str]]) -> set[str]:
     """Return the keys of parts that both sides added at one place and that cannot stand there together."""
-    added = {kid.key: kid for kid in (*ours.kids, *theirs.kids) if kid.key not in base.places}
-    return {key for keys in news.values() if untold([added[key] for key in keys]) for key in keys}
+    found: set[str] = set()
+    for keys in news.values():
+        mine, other = ([kid for kid in side.kids if kid.key in keys] for side in (ours, theirs))
+        found |= keys if untold(mine, other) else set()
+    return found
 
 
 def _doubles(base: _Side, ours: _Side, theirs: _Side) -> set[str]:

@@ -142,3 +142,27 @@ def test_what_a_program_wrote_is_left_to_the_program() -> None:
 def test_steps_of_a_release_are_no_change_log() -> None:
     """A checklist is not known by the word it begins with."""
     left_open("utils/release-checklist", "* a\n* b\n", "* a\n* c\n* b\n", "* a\n* d\n* b\n")
+
+
+def test_what_stood_before_a_part_that_the_other_side_replaced_stays_before_it() -> None:
+    """A name is not put into the sentence that took the place of another one."""
+    base = "- Ann\n\nWho wrote the examples:\n\n- Eve\n\nApply here\n"
+    ours = base.replace("\nWho wrote the examples:\n\n- Eve\n", "- Ben\n\nTaken from elsewhere\nin part\n")
+    theirs = base.replace("- Ann\n", "- Ann\n- Cyd\n")
+    found = settled("AUTHORS", base, ours, theirs)
+    assert found.index("- Cyd") < found.index("Taken") < found.index("in part") < found.index("Apply")
+
+
+def test_a_line_does_not_come_below_a_comment_of_the_other_side() -> None:
+    """The comment is about lines that its side knew."""
+    base = "_build\n*.pyc\n"
+    theirs = "# compiled\n*.py[co]\n*.so\n\n# docs\n_build\n\n# packages\n*.egg\n"
+    assert not merged(".gitignore", base, f"{base}.*.swp\n", theirs, accept=Tier.AUTO).clean
+
+
+def test_two_names_of_what_is_not_released_stay_a_conflict() -> None:
+    """Without a number nobody can tell whether it is the other one."""
+    at = "## 1.3 (unreleased)\n\n- First of them (#1)\n\n"
+    base = LOG.replace(at, "")
+    ours, theirs = LOG, base.replace("## 1.2", "## Unreleased\n\n- Other (#2)\n\n## 1.2")
+    left_open("CHANGES.md", base, ours, theirs)
