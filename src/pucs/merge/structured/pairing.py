@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 from difflib import SequenceMatcher
 from itertools import pairwise
@@ -28,6 +29,8 @@ VALUE_MIN = 8
 TWICE = 0.8
 """Share of common words from which on two new entries tell the same thing."""
 _WORD = re.compile(r"\w+|[^\w\s]")
+SWEPT_MIN = 3
+"""Deleted parts with a phrase in common from which on they were deleted for what it says: a Python version, say."""
 _PHRASED = re.compile(r"\d+(?:\.\w+){2,}|\w+|[^\w\s]")
 _NAME = re.compile(r"[^\W\d]\w|\d+\.")
 _ISSUE = re.compile(r"(?:#|issues?/|pull/|:(?:issue|pr|pull|ghissue|ghpull):`|bpo-)(\d+)")
@@ -77,13 +80,17 @@ def alike(ours: Sequence[Node], theirs: Sequence[Node]) -> Iterator[tuple[Node, 
 
 
 def swept(base: Sequence[Node], side: Sequence[Node], added: Sequence[Node]) -> set[str]:
-    """Return the keys of ``added`` parts with a phrase that all parts of the base lost that had it and are there yet.
+    """Return the keys of ``added`` parts with a phrase that a side took out of all parts of the base that had it.
 
     A phrase is two words or signs side by side, one of them a word. Where one side renamed a folder in all entries of a
-    list, what the other side adds with the old name is most likely not meant to have it.
+    list, what the other side adds with the old name is most likely not meant to have it. Of parts that it deleted only
+    those count that had a phrase in common.
     """
     left = {kid.key for kid in side}
-    lost = _phrases([kid for kid in base if kid.loose or kid.key in left]) - _phrases(side)
+    gone = Counter(phrase for kid in base if kid.key not in left for phrase in _phrases([kid]))
+    lost = _phrases([kid for kid in base if kid.loose or kid.key in left])
+    lost |= {phrase for phrase, times in gone.items() if times >= SWEPT_MIN}
+    lost -= _phrases(side)
     return {kid.key for kid in added if lost & _phrases([kid])} if lost else set()
 
 

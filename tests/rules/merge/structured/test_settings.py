@@ -100,6 +100,16 @@ def test_an_addition_with_a_version_that_the_other_side_raised_is_a_guess() -> N
     assert not merged("Cargo.toml", base, ours, base.replace("1.0.1", "1.0.2"), accept=Tier.AUTO).clean
 
 
+def test_an_addition_of_a_kind_that_the_other_side_deleted_is_a_guess() -> None:
+    """One side dropped all jobs for a version, the other added one more."""
+    base = "".join(
+        f"{name}:\n  run: tox -e {name}\n" for name in ("py38-a", "py39-a", "py38-b", "py39-b", "py38-c")
+    )
+    theirs = "".join(f"{name}:\n  run: tox -e {name}\n" for name in ("py39-a", "py39-b"))
+    ours = base + "py38-d:\n  run: tox -e py38-d\n"
+    assert not merged("ci.yml", base, ours, theirs, accept=Tier.AUTO).clean
+
+
 def test_a_step_that_one_side_left_in_comments_stays_a_conflict() -> None:
     """A place without an answer is shown, even where the lines of the result seem to fit those of a side."""
     run = "      - name: if exists, run {0}\n        run: cd examples/${{{{ dir }}}} && cat package.json && pnpm {0}\n"
