@@ -156,6 +156,8 @@ def test_commit_all_and_some(worktrees: GitWorktrees, path: str, root: Path) -> 
 
 def test_no_hook_runs_where_nothing_is_committed(worktrees: GitWorktrees, root: Path, tmp_path: Path) -> None:
     """Neither those in the directory nor those in the configuration, which git knows since 2.54 (and 2.55 can leave out)."""
+    if run.require_git() == (2, 54):
+        pytest.skip("this git cannot be told to leave the configured ones out")
     ran = tmp_path / "ran"
     for event in ("post-checkout", "post-index-change", "post-merge", "reference-transaction"):
         hook = root / ".git" / "hooks" / event
