@@ -120,6 +120,13 @@ def test_deletion_beside_extension_of_a_statement_is_a_guess() -> None:
     assert "auto" not in tiers(imports, base, ours, theirs)
 
 
+def test_a_name_that_one_side_dropped_and_the_other_takes_from_elsewhere_is_a_guess() -> None:
+    """The one has no use for it any more, and the other's may have been the same."""
+    base = "from util import run\nX = run()\n"
+    assert "auto" not in tiers(imports, base, "X = 1\n", "from lib.util import run\nX = run()\n")
+    assert "auto" not in tiers(imports, base, "import os\nX = 1\n", "from lib.util import run\nX = run()\n")
+
+
 def test_names_of_a_statement_that_moved_are_a_clash() -> None:
     """A name added to a statement has to follow it, which is not done here."""
     base = "from m import a\n\n\ndef f():\n    pass\n"

@@ -10,6 +10,7 @@ from pucs.merge.python.statements import formatting, statements
 from pucs.merge.python.tokens import tokens, units
 from pucs.merge.records import Clash, Texts
 from pucs.merge.texts import split
+from tests.rules.merge.clashing import tiers
 
 
 def merged(base: str, ours: str, theirs: str) -> str | None:
@@ -122,3 +123,31 @@ def test_tokens_and_units_are_the_text(text: str) -> None:
     assert "".join(token.layout + token.text for token in tokens(text)) == text
     assert "".join(token.layout + token.text for token in tokens(text, fragment=True)) == text
     assert "".join(unit.text for unit in units(split(text))) == ("\n" + text).removesuffix("\n")
+
+
+@pytest.mark.parametrize(
+    ("base", "ours", "theirs"),
+    [
+        (
+            "# was old\na = f(k.pop('old'))\n",
+            "# was old\na = f(k.pop('new'))\n",
+            "# or old\nif 'old' in k:\n    a = f(k.pop('old'))\nelse:\n    a = g()\n",
+        ),
+        (
+            "MAJOR = 2\nMINOR = 2\nMICRO = 0\n",
+            "MAJOR = 2\nMINOR = 2\nMICRO = 1\n",
+            "MAJOR = 2\nMINOR = 3\nMICRO = 0\n",
+        ),
+    ],
+    ids=["a word that one side has replaced but for a comment", "parts of one version"],
+)
+def test_what_meets_in_one_meaning_is_a_guess(base: str, ours: str, theirs: str) -> None:
+    """Different statements, but one thing is said by them."""
+    assert "review" in tiers(statements, base, ours, theirs)
+
+
+def test_of_two_like_statements_nobody_knows_which_one_is_gone() -> None:
+    """One side deleted one of them, the other changed one: perhaps the same."""
+    base = "try:\n    m = load()\nexcept IOError:\n    continue\nif 'a' not in m:\n    continue\n"
+    ours = "try:\n    m = read()\nexcept OSError:\n    continue\n"
+    assert merged(base, ours, base.replace("m:\n    continue", "m:\n    m['a'] = []")) is None

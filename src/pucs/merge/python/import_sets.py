@@ -42,7 +42,7 @@ def merged_atoms(base: Zone, ours: Zone, theirs: Zone, scene: Scene) -> tuple[di
                 guess |= moved or scene.layouts[dropper].uses[_name(atom)] > 0
     if _contend(b, o, t, wanted):
         return None
-    guess |= _hollow(b, o, t) or _hollow(b, t, o)
+    guess |= _hollow(b, o, t) or _hollow(b, t, o) or _replaced(b, o, t) or _replaced(b, t, o)
     return wanted, Tier.REVIEW if guess else Tier.AUTO
 
 
@@ -83,6 +83,12 @@ def _hollow(base: dict[Atom, None], side: dict[Atom, None], other: dict[Atom, No
     cleared = {atom.module for atom in base} - {atom.module for atom in side} - {""}
     added = [atom for atom in other if atom not in base and atom not in side]
     return any(atom.module in cleared for atom in added) or (len(base) > 1 and not side and bool(added))
+
+
+def _replaced(base: dict[Atom, None], side: dict[Atom, None], other: dict[Atom, None]) -> bool:
+    """Tell whether the other side took a name from somewhere else that this side did away with."""
+    dropped = {atom.bound for atom in base if atom not in other} - {atom.bound for atom in side}
+    return any(atom.bound in dropped for atom in other if atom not in base)
 
 
 def _name(atom: Atom) -> str:

@@ -13,6 +13,7 @@ from pucs.merge.python.entities import by_entities
 from pucs.merge.python.imports import imports
 from pucs.merge.python.inserts import inserts
 from pucs.merge.python.members import members
+from pucs.merge.python.outdated import outdated
 from pucs.merge.python.parameters import parameters
 from pucs.merge.python.prose import prose
 from pucs.merge.python.scene import Scene
@@ -48,7 +49,7 @@ class Python:
         """Yield the hunks' resolvers on git's hunks, then the merge by entities; guesses where the parser proves nothing."""
         scene = Scene(texts)
         resolvers = [partial(_resolved, resolve, scene) for resolve in RESOLVERS]
-        proving = guards.readable(texts)
+        proving = guards.readable(texts) and not outdated(texts)
         hunks = settle(scene.hunks, resolvers)
         yield hunks if proving else doubted(hunks)
         whole = by_entities(scene, resolvers)

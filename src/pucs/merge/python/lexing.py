@@ -27,6 +27,8 @@ _CODE = re.compile(
     re.DOTALL,
 )
 _WORDS = re.compile(_STRING + r"|#[^\n]*|(\w+)", re.DOTALL)
+NAMES_AND_STRINGS = re.compile(r"(" + _STRING + r")|#[^\n]*|([^\W\d]\w*)", re.DOTALL)
+"""What a text says beside numbers and signs: a string or a name; both groups are empty for a comment."""
 _NOTHING = re.compile(r"(?:\s|#[^\n]*|\\\n)*")
 OPEN = "([{"
 CLOSE = ")]}"

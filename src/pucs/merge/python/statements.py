@@ -16,6 +16,7 @@ from pucs.merge.matching import matching
 from pucs.merge.pieces import joined
 from pucs.merge.python.chains import certain, chained
 from pucs.merge.python.tokens import BRANCH, Token, Unit, aligned, tokens, units
+from pucs.merge.python.version import PART
 from pucs.merge.records import Clash, Kept, Settled, Tier
 from pucs.merge.texts import split
 from pucs.merge.threeway import regions
@@ -218,6 +219,8 @@ def _doubt(rows: list[_Row]) -> None:
         _doubt_repeated(rows, side, other)
         _doubt_swept(rows, side, other)
         _doubt_branches(rows, side, other)
+        _doubt_alike(rows, side, other)
+    _doubt_parts(rows)
 
 
 def _doubt_repeated(rows: list[_Row], side: str, other: str) -> None:
@@ -244,11 +247,29 @@ def _doubt_branches(rows: list[_Row], side: str, other: str) -> None:
 
 def _doubt_swept(rows: list[_Row], side: str, other: str) -> None:
     """Leave it to a reader where one side did away with a word here and the other side put in more that uses it."""
-    changed = [row for row in rows if row.base and getattr(row, side)]
+    changed = [row for row in rows if row.base and not row.base[0].comment and getattr(row, side)]
     before = {word for row in changed for word in row.base[0].words if word.isidentifier()}
     gone = before - {word for row in changed for word in getattr(row, side)[0].words}
     for row in rows:
         if not row.base and any(gone.intersection(unit.words) for unit in getattr(row, other)):
+            row.tier = Tier.REVIEW
+
+
+def _doubt_alike(rows: list[_Row], side: str, other: str) -> None:
+    """Take back a change of one of two like statements where the other side deleted one: nobody knows which."""
+    deleted = {row.base[0].keys for row in rows if row.base and not getattr(row, other)}
+    for index, row in enumerate(rows):
+        if row.base and getattr(row, other) and row.base[0].keys in deleted:
+            now = [keys for near in rows[index - 1 : index + 2] for keys in _keys(getattr(near, side))]
+            if now and row.base[0].keys not in now:
+                row.by = "clash"
+
+
+def _doubt_parts(rows: list[_Row]) -> None:
+    """Leave it to a reader where each side raised another part of one version number: nobody meant both together."""
+    parts = [row for row in rows if row.base and PART.match(row.base[0].text)]
+    if all(any(_keys(getattr(row, side)) != _keys(row.base) for row in parts) for side in ("ours", "theirs")):
+        for row in parts:
             row.tier = Tier.REVIEW
 
 

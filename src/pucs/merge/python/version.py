@@ -34,6 +34,10 @@ _VERSION = re.compile(
     (?:\+(?P<local>[a-z0-9]+(?:[-_.][a-z0-9]+)*))?""",
     re.VERBOSE | re.IGNORECASE,
 )
+PART = re.compile(
+    r"\s*_*(?:version_?)?(?:major|minor|micro|patch)(?:_?version)?_*\s*=\s*\d+\s*$", re.IGNORECASE
+)
+"""A statement that sets one part of a version number."""
 _BEFORE, _AFTER = (-1,), (9,)
 _PRE = {"a": 0, "alpha": 0, "b": 1, "beta": 1, "c": 2, "rc": 2, "pre": 2, "preview": 2}
 
