@@ -14,7 +14,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from benchmarks.merging import corpus, drawing, labels, report, running
+from benchmarks.merging import corpus, drawing, labels, other_forms, report, running
 
 ROOT = Path(__file__).resolve().parents[2]
 RESULTS = ROOT / "benchmarks" / "results" / "merging.json"
@@ -40,8 +40,14 @@ def main() -> None:
     parser.add_argument(
         "--draw", type=int, default=0, help="write so many AUTO results to --to, for a reader"
     )
+    parser.add_argument(
+        "--other-forms", action="store_true", help="only labelled merges of JSON, YAML, TOML, logs and lists"
+    )
     parser.add_argument("--to", type=Path, default=ROOT / "benchmarks" / "results" / "drawn")
     options = parser.parse_args()
+    if options.other_forms:
+        print("\n".join(other_forms.lines(list(other_forms.made_again(options.repos)))))
+        return
     chosen = [
         case
         for case in corpus.cases(corpus.CONFLICTS)

@@ -53,7 +53,7 @@ class Example(NamedTuple):
     proposed: str = ""
 
 
-PATHS = {"markdown": "CHANGES.md"}
+PATHS = {"markdown": "CHANGES.md", "toml": "Cargo.toml"}
 """The file that a result in a fence of this language is of; a Python file else."""
 
 
