@@ -63,6 +63,14 @@ FAULTS = {
         "Python cannot read it: keyword argument repeated: end",
     ),
     "a key twice": ("x = {'a': 1, 'b': 2, 'a': 1}\n", "'a' is a key twice"),
+    "a name added to that has no value": (
+        "def f(a):\n    if a:\n        text = 'x'\n    else:\n        text += 'y'\n    return text\n",
+        "`text` has no value yet where `f` uses it",
+    ),
+    "a name read before it is set": (
+        "class A:\n    async def f(self):\n        with open(path) as path:\n            pass\n",
+        "`path` has no value yet where `f` uses it",
+    ),
     "a name of `__all__` twice": ("__all__ = ['a', 'b', 'a']\na = b = 1\n", "a list of names has 'a' twice"),
     "a field twice": (
         "class A:\n    size: int = 1\n    name = ''\n    size: int = 2\n",
@@ -175,6 +183,28 @@ def test_a_fault_that_one_side_had_is_its_own_business(name: str) -> None:
 def test_what_only_looks_doubled_is_left_alone(source: str) -> None:
     """Properties, overloads, stand-ins, branches, values made from themselves."""
     assert said(source) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "if a:\n    x = 1\nreturn x",
+        "for i in a:\n    if i:\n        x = i\n    else:\n        return x",
+        "try:\n    import x\nexcept ImportError as e:\n    return e\nreturn x",
+        "while (x := a()):\n    print(x)\nreturn x",
+        "with a() as x, x.b() as y:\n    return y",
+        "global x\nprint(x)\nx = 1",
+        "def g():\n    return x\nx = 1\nreturn g",
+        "match a:\n    case [x, *y]:\n        return x, y\n    case {1: z, **rest}:\n        return z, rest",
+        "y = [x for x in a]\nx = y\nreturn x",
+        "from b import x.y as z\nreturn z".replace("x.y", "x"),
+        "print([y := a])\nreturn y",
+    ],
+)
+def test_what_may_have_a_value_is_left_alone(body: str) -> None:
+    """Branches, loops, handlers, patterns, and what runs later or has names of its own."""
+    lines = "".join(f"    {line}\n" for line in body.split("\n"))
+    assert said(f"def f(a):\n{lines}") == []
 
 
 def test_an_import_or_a_variable_that_nobody_uses_is_no_fault() -> None:

@@ -15,9 +15,13 @@ from typing import TYPE_CHECKING, Final
 
 from pucs.merge.python.doubles import doubles
 from pucs.merge.python.names import misnamed
+from pucs.merge.python.unset import functions, unset
 from pucs.merge.records import Objection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from pucs.merge.python.unset import Function
     from pucs.merge.records import Lines, Texts
 
 _KEPT: Final = 4
@@ -52,7 +56,29 @@ def objections(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
             if found:  # most results have no fault at all, and then no side is looked at
                 found = {words: fault for words, fault in found.items() if words not in _words(judge(side))}
         new.extend(found.values())
-    return tuple(new)
+    return (*new, *_without_value(texts, merged))
+
+
+def _without_value(texts: Texts, merged: Lines) -> list[Objection]:
+    """Return the names that have no value yet where a function uses them; functions of either side are not read."""
+    sides = ["".join(side) for side in (texts.ours, texts.theirs)]
+    found: list[Objection] = []
+    try:
+        for function in _functions(merged):
+            text = "".join(merged[function.lineno - 1 : function.end_lineno])
+            if not any(text in side for side in sides):
+                found += unset(function)
+        for side in (texts.ours, texts.theirs):
+            known = {fault.words for each in _functions(side) for fault in unset(each)} if found else ()
+            found = [fault for fault in found if fault.words not in known]
+    except RecursionError:  # too deep to be walked through; the rest is proved
+        return []
+    return found
+
+
+def _functions(lines: Lines) -> Iterator[Function]:
+    tree = _read(lines).tree
+    return functions(tree.body if tree is not None else ())
 
 
 def unreadable(texts: Texts, merged: Lines) -> tuple[Objection, ...]:
