@@ -120,9 +120,11 @@ def _value(found: Sequence[Token], at: int, doubles: list[str]) -> tuple[Any, in
         at += found[at].text == ","
     if at >= len(found):
         raise Unreadable("a bracket is not closed")
-    doubles.extend(
-        name for index, name in enumerate(names) if len(set(names)) < len(names) and name in names[:index]
-    )
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            doubles.append(name)
+        seen.add(name)
     return (dict(zip(names, values, strict=True)) if text == "{" else values), at + 1
 
 
