@@ -325,7 +325,7 @@ def decorators(file: File, chance: random.Random) -> Made | None:
     return known(one), known(other)
 
 
-@kind(ADDING, Owed.BOTH)
+@kind(ADDING, Owed.BOTH, 1.0)
 def branches(file: File, chance: random.Random) -> Made | None:
     """Both append to a chain of `elif`."""
     found = a_function(file, chance, lambda one: sum(row.startswith("elif") for row in one.body) > 1)
