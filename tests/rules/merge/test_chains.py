@@ -27,13 +27,20 @@ def merge(*versions: str) -> tuple[str | None, set[Tier]]:
     ("base", "ours", "theirs", "expected", "tier"),
     [
         ("f(a: int)", "f(a: int | None)", "f(a: int | str)", "f(a: int | None | str)", Tier.AUTO),
-        ("x = A | B", "x = A | B | f(c, d)", "x = A | B | D", "x = A | B | f(c, d) | D", Tier.AUTO),
+        ("x = re.I", "x = re.I | re.M", "x = re.I | re.S", "x = re.I | re.M | re.S", Tier.AUTO),
+        ("x = A | B", "x = A | B | dict[c, d]", "x = A | B | D", "x = A | B | dict[c, d] | D", Tier.AUTO),
+        ("x = A | B", "x = A | B | Map(c, d)", "x = A | B | D", "x = A | B | Map(c, d) | D", Tier.REVIEW),
+        ("x = prompt | model", "x = prompt | model | parser", "x = prompt | model | log",
+         "x = prompt | model | parser | log", Tier.REVIEW),
         ("x = 'a|b'", "x = 'a|b|c'", "x = 'a|b|d'", "x = 'a|b|c|d'", Tier.REVIEW),
+        ("x = 'A|B'", "x = 'A|B|C'", "x = 'A|B|D'", "x = 'A|B|C|D'", Tier.REVIEW),
         ("x = a or b", "x = a or b or c", "x = a or b or d()", "x = a or b or c or d()", Tier.REVIEW),
         ("if a > 1:", "if a > 1 and b < 2:", "if a > 1 and not c:", "if a > 1 and b < 2 and not c:", Tier.REVIEW),
         ("x = a and b", "x = c and a and b", "x = d and a and b", "x = c and d and a and b", Tier.REVIEW),
-        ("x = (\n    a\n    | b\n)", "x = (\n    a\n    | b\n    | c\n)", "x = (\n    a\n    | b\n    | d\n)",
-         "x = (\n    a\n    | b\n    | c\n    | d\n)", Tier.AUTO),
+        ("x = (\n    A\n    | B\n)", "x = (\n    A\n    | B\n    | C\n)", "x = (\n    A\n    | B\n    | D\n)",
+         "x = (\n    A\n    | B\n    | C\n    | D\n)", Tier.AUTO),
+        ('x = """\nA\n| B\n"""', 'x = """\nA\n| B\n| C\n"""', 'x = """\nA\n| B\n| D\n"""',
+         'x = """\nA\n| B\n| C\n| D\n"""', Tier.REVIEW),
     ],
 )  # fmt: skip
 def test_operands_of_both_sides_stay(base: str, ours: str, theirs: str, expected: str, tier: Tier) -> None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from pucs.merge.python.tokens import QUOTES, tokens
+from pucs.merge.python.tokens import tokens
 from pucs.merge.records import Settled, Tier
 
 if TYPE_CHECKING:
@@ -14,9 +14,13 @@ if TYPE_CHECKING:
     from pucs.merge.python.tokens import Token
     from pucs.merge.records import Clash, Pieces
 
-ANY_ORDER: Final = frozenset({"|"})
-"""Operators whose operands people add in no particular order: types, flags, sets."""
-OPERATORS: Final = ANY_ORDER | {"and", "or"}
+UNION: Final = "|"
+OPERATORS: Final = frozenset({UNION, "and", "or"})
+_TYPES: Final = frozenset({
+    "None", "bool", "bytearray", "bytes", "complex", "dict", "float", "frozenset", "int", "list", "object", "set", "str", "tuple",
+    "type",
+})  # fmt: skip
+"""Types that are not named like classes."""
 _COMPARING: Final = frozenset({"==", "!=", "<", ">", "<=", ">=", "in", "is", "not"})
 _LOOSER: Final = frozenset({
     ",", ":", "=", ":=", ";", "->", "if", "else", "for", "lambda", "await", "yield", "and", "or", "|", "^", "&", "<<", ">>",
@@ -24,7 +28,7 @@ _LOOSER: Final = frozenset({
 """What ends an operand, or makes something else of the chain."""
 
 
-def chains(clash: Clash, _: Scene) -> Pieces | None:
+def chains(clash: Clash, scene: Scene) -> Pieces | None:
     """Keep both sides' operands where each stands on lines of its own; None: they are none."""
     if any(line.strip() for line in clash.base):
         return None
@@ -32,23 +36,36 @@ def chains(clash: Clash, _: Scene) -> Pieces | None:
     found = chained(ours, theirs)
     if found is None:
         return None
-    tier = Tier.AUTO if certain(found[1], found[0]) else Tier.REVIEW
+    told = clash.at.ours in scene.layouts[1].strings
+    tier = Tier.AUTO if found.certain and not told else Tier.REVIEW
     return (Settled((*clash.ours, *clash.theirs), "wording", tier, clash),)
 
 
-def certain(operator: str, around: Sequence[Token]) -> bool:
-    """Tell whether order says nothing. Tokens do not tell what stands in strings, where it may say anything."""
-    return operator in ANY_ORDER and not any(token.text in QUOTES for token in around)
+class Chained(NamedTuple):
+    """Two insertions, one after the other."""
+
+    tokens: list[Token]
+    certain: bool
+    """Order says nothing: alternative types, or flags. With ``|`` people also build pipelines."""
 
 
-def chained(ours: Sequence[Token], theirs: Sequence[Token]) -> tuple[list[Token], str] | None:
-    """Return both insertions with their operator; None: they are not different operands of one chain."""
+def chained(ours: Sequence[Token], theirs: Sequence[Token]) -> Chained | None:
+    """Put together two insertions into one text; None: they are not different operands of one chain."""
     for leading in (True, False):
         mine, its = _operands(ours, leading=leading), _operands(theirs, leading=leading)
         if mine is None or its is None or mine[0] != its[0]:
             continue
-        return None if set(mine[1]) & set(its[1]) else ([*ours, *theirs], mine[0])
+        if set(mine[1]) & set(its[1]):
+            return None
+        found = [*ours, *theirs]
+        return Chained(found, mine[0] == UNION and all(map(_type_like, (*mine[1], *its[1]))))
     return None
+
+
+def _type_like(operand: Sequence[str]) -> bool:
+    """Tell whether an operand is named as types and flags are, with parameters in square brackets at most."""
+    name = operand[0].rpartition(".")[2]
+    return (name in _TYPES or name[:1].isupper()) and operand[1:2] in ((), ("[",))
 
 
 def _operands(side: Sequence[Token], *, leading: bool) -> tuple[str, list[tuple[str, ...]]] | None:
@@ -67,10 +84,11 @@ def _operands(side: Sequence[Token], *, leading: bool) -> tuple[str, list[tuple[
             found.append([])
         else:
             found[-1].append(token.text)
-    return (operator, [tuple(one) for one in found]) if depth == 0 and all(found) else None
+    operands = [tuple(one if leading else reversed(one)) for one in found]
+    return (operator, operands) if depth == 0 and all(operands) else None
 
 
 def _ends(sign: str, operator: str) -> bool:
     if sign == operator:
         return False
-    return sign in _LOOSER or "#" in sign or (operator in ANY_ORDER and sign in _COMPARING)
+    return sign in _LOOSER or "#" in sign or (operator == UNION and sign in _COMPARING)

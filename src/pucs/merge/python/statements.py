@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from pucs.merge.matching import matching
 from pucs.merge.pieces import joined
-from pucs.merge.python.chains import certain, chained
-from pucs.merge.python.tokens import BRANCH, Token, Unit, aligned, tokens, units
+from pucs.merge.python.chains import chained
+from pucs.merge.python.tokens import BRANCH, QUOTES, Token, Unit, aligned, tokens, units
 from pucs.merge.python.version import PART
 from pucs.merge.records import Clash, Kept, Settled, Tier
 from pucs.merge.texts import split
@@ -398,8 +398,9 @@ def words(base: Sequence[Token], ours: Sequence[Token], theirs: Sequence[Token])
             chain = chained(o, t) if not b else None
             if chain is None:
                 return None
-            apart = apart if certain(chain[1], base) else 0
-            o, t = chain[0], ()
+            # Tokens do not tell what stands in strings, where order may say anything.
+            apart = apart if chain.certain and not QUOTES.intersection(keys[0]) else 0
+            o, t = chain.tokens, ()
         if region.changed == "":
             since = len(b)
             found += [_token(*three) for three in zip(b, o, t, strict=True)]
