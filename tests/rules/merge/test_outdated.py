@@ -36,6 +36,15 @@ def test_a_new_use_of_what_the_other_side_renamed_everywhere_makes_the_merge_a_g
     assert tiers(BASE, theirs, RENAMED) == {expected}
 
 
+def test_a_renamed_package_counts_in_whole_strings_too() -> None:
+    """Each string names something else in it, and none of them stands twice."""
+    base = "ALL = [\n    'shop.cart',\n    'shop.till',\n    'shop.list',\n    'shop.page',\n]\nLIMIT = 1\nNAME = 'a'\n"
+    ours = base.replace("shop", "market").replace("LIMIT = 1", "LIMIT = 2")
+    theirs = base.replace("    'shop.page',\n", "    'shop.page',\n    'shop.news',\n").replace("'a'", "'b'")
+    assert tiers(base, ours, theirs) == {"review"}
+    assert tiers(base, ours, base.replace("'a'", "'b'")) == {"auto"}
+
+
 def test_what_was_deleted_in_one_place_may_come_anew() -> None:
     """A block that is gone tells nothing of a new use."""
     base = "a = old(1)\nb = old(2)\nc = old(3)\nA = 1\nB = 1\nLIMIT = 1\nNAME = 'a'\n"

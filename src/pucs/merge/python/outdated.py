@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pucs.merge.records import Lines, Texts
 
 PLACES_MIN: Final = 3
-"""From how many changed places a word has to be gone: from fewer it may just have gone with what was deleted."""
+"""From how many places that a side changed or deleted a word has to be gone: from fewer it may just have gone with those."""
 CHARS_MIN: Final = 3
 """Shorter names are those of loops and formulas; they come and go."""
 
@@ -40,15 +40,20 @@ def _said(lines: Lines) -> Counter[str]:
     said: Counter[str] = Counter()
     for (string, name), count in found.items():
         word = name or string.strip("\"'")
-        if len(word) >= CHARS_MIN and not iskeyword(name):
-            said[word] += count
+        for part in {word, *word.split(".")}:  # a string may name what is in a package
+            if len(part) >= CHARS_MIN and not iskeyword(name):
+                said[part] += count
     return said
 
 
 def _places(base: Lines, side: Lines, words: set[str]) -> Counter[str]:
-    """Return in how many of the places that a side changed each of these words stood."""
+    """Return in how many of the places that a side changed each of these words stood; lines in the stead of lines count each."""
     kept = [(-1, -1), *matching(base, side), (len(base), len(side))]
     found: Counter[str] = Counter()
-    for (last, _), (index, _) in pairwise(kept):
-        found.update(words & _said(base[last + 1 : index]).keys())
+    for (last, before), (index, now) in pairwise(kept):
+        gone = base[last + 1 : index]
+        # As many lines in their stead: each was written anew.
+        rewritten = len(gone) == now - before - 1
+        for lines in ((line,) for line in gone) if rewritten else (gone,):
+            found.update(words & _said(lines).keys())
     return found
