@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
-from pucs.merge.pieces import by_lines, lines_of, settle
 from pucs.merge.python.chains import chains
-from pucs.merge.python.scene import Scene
 from pucs.merge.python.statements import statements
-from pucs.merge.records import Settled, Texts, Tier
-from pucs.merge.texts import split
+from pucs.merge.records import Tier
+from tests.rules.merge.clashing import merged, tiers
+
+if TYPE_CHECKING:
+    from pucs.merge.python.scene import Scene
+    from pucs.merge.records import Clash, Pieces
 
 
-def merge(*versions: str) -> tuple[str | None, set[Tier]]:
-    """Return what comes of three versions, and how sure it is."""
-    texts = Texts(*map(split, versions))
-    scene = Scene(texts)
-    resolvers = [lambda clash: chains(clash, scene), lambda clash: statements(clash, scene)]
-    pieces = settle(by_lines(texts.base, texts.ours, texts.theirs), resolvers)
-    lines = lines_of(pieces)
-    tiers = {piece.tier for piece in pieces if isinstance(piece, Settled)}
-    return (None if lines is None else "".join(lines)), tiers
+def operands(clash: Clash, scene: Scene) -> Pieces | None:
+    """Settle operands on lines of their own, and those within a statement."""
+    return chains(clash, scene) or statements(clash, scene)
 
 
 @pytest.mark.parametrize(
@@ -45,7 +43,9 @@ def merge(*versions: str) -> tuple[str | None, set[Tier]]:
 )  # fmt: skip
 def test_operands_of_both_sides_stay(base: str, ours: str, theirs: str, expected: str, tier: Tier) -> None:
     """Ours come first; only where order says nothing is that more than a guess."""
-    assert merge(f"{base}\n", f"{ours}\n", f"{theirs}\n") == (f"{expected}\n", {tier})
+    versions = (f"{base}\n", f"{ours}\n", f"{theirs}\n")
+    assert merged(operands, *versions) == f"{expected}\n"
+    assert tiers(operands, *versions) == {tier.value}
 
 
 @pytest.mark.parametrize(
@@ -61,10 +61,10 @@ def test_operands_of_both_sides_stay(base: str, ours: str, theirs: str, expected
 )
 def test_other_insertions_stay_a_clash(base: str, ours: str, theirs: str) -> None:
     """Put one after the other they would mean something else."""
-    assert merge(f"{base}\n", f"{ours}\n", f"{theirs}\n")[0] is None
+    assert merged(operands, f"{base}\n", f"{ours}\n", f"{theirs}\n") is None
 
 
 def test_operand_that_both_add_is_not_put_in_twice() -> None:
     """Whether it was meant once is not for this rule to say."""
-    merged, tiers = merge("x = a\n", "x = a | b | c\n", "x = a | d | b\n")
-    assert merged is None or Tier.AUTO not in tiers
+    versions = ("x = a\n", "x = a | b | c\n", "x = a | d | b\n")
+    assert merged(operands, *versions) is None or Tier.AUTO.value not in tiers(operands, *versions)

@@ -14,7 +14,7 @@ from itertools import product
 from textwrap import dedent, indent
 from typing import TYPE_CHECKING, TypeAlias
 
-from pucs.merge.python.inserts import LINES_MAX
+from pucs.merge.python.inserts import inserted, without_blank
 from pucs.merge.records import Settled, Tier
 
 if TYPE_CHECKING:
@@ -57,13 +57,8 @@ class _Part:
 
 def branches(clash: Clash, scene: Scene) -> Pieces | None:
     """Keep both sides' branches; None: it is no such clash, or one side's would hide the other's."""
-    if any(line.strip() for line in clash.base):
+    if not inserted(clash, scene):
         return None
-    spans = ((clash.at.ours, clash.ours), (clash.at.theirs, clash.theirs))
-    for layout, (at, lines) in zip(scene.layouts[1:], spans, strict=True):
-        last = at + len(lines)
-        if at < 0 or last >= len(layout.starts) or len(lines) > LINES_MAX or not layout.whole(at, last):
-            return None
     ours, theirs = _part(clash.ours), _part(clash.theirs)
     if ours is None or theirs is None or ours.kind != theirs.kind or (ours.open and theirs.open):
         return None
@@ -110,9 +105,7 @@ _WORDS = {
 
 def _part(lines: Lines) -> _Part | None:
     """Read one insertion; None: it is not made of branches alone."""
-    head = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-    end = next((index for index in range(len(lines), 0, -1) if lines[index - 1].strip()), 0)
-    core = lines[head:end]
+    head, core, tail = without_blank(lines)
     first = next((line for line in core if line.strip() and not line.lstrip().startswith("#")), "")
     word = first.split(maxsplit=1)[0].rstrip(":*") if first else ""
     if not first or not core[-1].endswith("\n") or word not in {*_WORDS, "if"}:
@@ -124,7 +117,7 @@ def _part(lines: Lines) -> _Part | None:
         return None
     found = list(_row(body) if word == "if" else _chain(body))
     kind = {"else": "elif", "finally": "except"}.get(word, word)
-    return _Part(kind, head, len(lines) - end, core, found) if found else None
+    return _Part(kind, head, tail, core, found) if found else None
 
 
 def _row(body: Sequence[ast.stmt]) -> Iterator[_Branch]:

@@ -68,21 +68,11 @@ class _Part:
 
 def inserts(clash: Clash, scene: Scene) -> Pieces | None:
     """Keep both insertions if neither can matter to the other; None: it is no such clash, or they may."""
-    if any(line.strip() for line in clash.base):
+    if not inserted(clash, scene):
         return None
-    parts: list[_Part] = []
-    layouts = (scene.layouts[1], scene.layouts[2])
-    for layout, at, lines in zip(
-        layouts, (clash.at.ours, clash.at.theirs), (clash.ours, clash.theirs), strict=True
-    ):
-        last = at + len(lines)
-        if at < 0 or last >= len(layout.starts) or len(lines) > LINES_MAX or not layout.whole(at, last):
-            return None
-        part = _part(lines)
-        if part is None:
-            return None
-        parts.append(part)
-    ours, theirs = parts
+    ours, theirs = _part(clash.ours), _part(clash.theirs)
+    if ours is None or theirs is None:
+        return None
     tier = _independent(ours, theirs)
     if tier is None:
         return None
@@ -97,6 +87,25 @@ def inserts(clash: Clash, scene: Scene) -> Pieces | None:
         *("\n",) * second.tail,
     )
     return (Settled(lines, "inserts", tier, clash),)
+
+
+def inserted(clash: Clash, scene: Scene) -> bool:
+    """Tell whether both sides inserted whole statements, few enough to be looked into."""
+    spans = ((clash.at.ours, clash.ours), (clash.at.theirs, clash.theirs))
+    return not any(line.strip() for line in clash.base) and all(
+        at >= 0
+        and len(lines) <= LINES_MAX
+        and at + len(lines) < len(layout.starts)
+        and layout.whole(at, at + len(lines))
+        for layout, (at, lines) in zip(scene.layouts[1:], spans, strict=True)
+    )
+
+
+def without_blank(lines: Lines) -> tuple[int, Lines, int]:
+    """Return the blank lines before what a side inserted (their number), itself, and those behind it."""
+    head = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
+    end = next((index for index in range(len(lines), 0, -1) if lines[index - 1].strip()), 0)
+    return head, lines[head:end], len(lines) - end
 
 
 def _independent(ours: _Part, theirs: _Part) -> Tier | None:
@@ -120,9 +129,7 @@ def _independent(ours: _Part, theirs: _Part) -> Tier | None:
 
 def _part(lines: Lines) -> _Part | None:
     """Read one insertion; None: it is not made of whole statements that bind names or call something."""
-    head = next((index for index, line in enumerate(lines) if line.strip()), len(lines))
-    end = next((index for index in range(len(lines), 0, -1) if lines[index - 1].strip()), 0)
-    core = lines[head:end]
+    head, core, tail = without_blank(lines)
     if not core or not core[-1].endswith("\n"):
         return None
     try:
@@ -132,7 +139,7 @@ def _part(lines: Lines) -> _Part | None:
     if not body:
         return None  # comments alone
     first = next(line for line in core if line.strip() and not line.lstrip().startswith("#"))
-    part = _Part(len(first) - len(first.lstrip()), head, len(lines) - end, core)
+    part = _Part(len(first) - len(first.lstrip()), head, tail, core)
     if _text(body[0]):
         part.described = True
         del body[0]
