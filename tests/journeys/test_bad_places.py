@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import shutil
 import signal
 from collections.abc import Callable
@@ -28,6 +29,14 @@ def unprivileged() -> tuple[str, ...]:
     return UNPRIVILEGED
 
 
+def keeper_of(pid: int) -> int:
+    """Return a descriptor of the process that keeps an agent's program: the agent counts as dead when that is."""
+    while "pucs-keeper" not in Path(f"/proc/{pid}/comm").read_text():
+        pid = int(Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()[1])
+        assert pid > 1, "nobody keeps it"
+    return os.pidfd_open(pid)
+
+
 def test_killed_supervisor_loses_nothing(place: Place, pipe: Pipe) -> None:
     """After kill -9 the agent is ended too, its edit is kept, and the next run finishes what was begun."""
     place.environment["PIPE"] = str(pipe.path)
@@ -35,9 +44,12 @@ def test_killed_supervisor_loses_nothing(place: Place, pipe: Pipe) -> None:
         "echo half >>app/a.py\n[ -e ../again ] && exit 0\n: >../again\necho $$ >$PIPE\nsleep 600\n"
     )
     running = place.start("run", "--tasks", place.tasks(f'{EDIT}"{command}"'))
-    agent = os.pidfd_open(int(pipe.next()))
+    program = int(pipe.next())
+    agent, keeper = os.pidfd_open(program), keeper_of(program)
     running.send_signal(signal.SIGKILL)
     running.communicate(timeout=30)
+    assert select.select([keeper], [], [], 30)[0], "its keeper goes on living"
+    os.close(keeper)
     status = place.json("status")
     assert status["agents"][0]["life"] == "dead"
     said = place.pucs("run")
